@@ -1,0 +1,14 @@
+//! What the vendor crates share, and nothing else: the three seams that a connector sees ([`Transport`], [`Clock`]),
+//! the contract between a connector and the engine ([`vendor`]), budgets, and the frame of a sandbox.
+//!
+//! A line budget of 2,000 keeps this from becoming a dumping ground; only what both vendor crates already use may
+//! stand here.
+
+pub mod budget;
+pub mod clock;
+pub mod sandbox;
+pub mod transport;
+pub mod vendor;
+
+pub use clock::Clock;
+pub use transport::{BoxFuture, HttpRequest, HttpResponse, Transport, TransportError};
