@@ -1,0 +1,175 @@
+//! The journal: everything observed, decided, sent and answered, in order (HUB-6).
+
+use crate::{
+    ids::{ConnectionName, EntityId, JournalSeq, Kind, ObjectName, RecordRef, RunId},
+    link::{Evidence, LinkState},
+    operation::OperationId,
+    plan::Confirms,
+    review::ReviewState,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// One entry as stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalEntry {
+    /// Its position.
+    pub seq: JournalSeq,
+    /// When, by this machine's clock.
+    pub at: Timestamp,
+    /// In which run, if any.
+    pub run: Option<RunId>,
+    /// What.
+    pub event: Event,
+}
+
+/// Names one API call of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CallId(pub Uuid);
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+pub enum Event {
+    /// A run began.
+    RunStarted {
+        /// The plan it applies.
+        plan: Uuid,
+        /// Who or what started it (`apply`, `sync`, `serve`).
+        by: Arc<str>,
+    },
+    /// A run ended.
+    RunEnded {
+        /// In one line.
+        summary: Arc<str>,
+    },
+    /// A page of records was read for the first time.
+    Baseline {
+        /// Where.
+        connection: ConnectionName,
+        /// Of which object.
+        object: ObjectName,
+        /// How many rows.
+        rows: u64,
+        /// First and last id of the page.
+        range: (Arc<str>, Arc<str>),
+    },
+    /// A record changed outside: the fields that differ from the last observation (names only; values are in the
+    /// snapshot and, by reference, in the value table).
+    Changed {
+        /// The record.
+        record: RecordRef,
+        /// Names of the changed fields.
+        fields: Vec<Arc<str>>,
+    },
+    /// A link changed.
+    Linked {
+        /// The record.
+        record: RecordRef,
+        /// Which side of it.
+        facet: Kind,
+        /// What it is.
+        entity: EntityId,
+        /// Where the link stands now.
+        state: LinkState,
+        /// Why.
+        evidence: Evidence,
+    },
+    /// A call is about to be sent. Durable before its first byte leaves.
+    CallIntended {
+        /// Its id.
+        call: CallId,
+        /// Where to.
+        connection: ConnectionName,
+        /// Method and path.
+        endpoint: Arc<str>,
+        /// Which operations it carries, in the order of its rows.
+        rows: Vec<IntendedRow>,
+    },
+    /// A call's outcome is known, or known to be unknown.
+    CallEnded {
+        /// Which call.
+        call: CallId,
+        /// Per row, in the order of the intent.
+        rows: Vec<RowResult>,
+    },
+    /// A person confirmed a first contact or a backfill.
+    Confirmed {
+        /// What.
+        what: Confirms,
+        /// Who.
+        who: Arc<str>,
+    },
+    /// A review item was opened or answered.
+    Review {
+        /// Its number.
+        review: u64,
+        /// How it stands now.
+        state: ReviewState,
+    },
+    /// The configuration in force changed.
+    Config {
+        /// Its digest.
+        sha256: Arc<str>,
+    },
+}
+
+/// One row of an intended call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntendedRow {
+    /// The operation in its plan.
+    pub operation: OperationId,
+    /// For which entity.
+    pub entity: EntityId,
+    /// The word of the operation.
+    pub word: Arc<str>,
+    /// The record, if it is there already.
+    pub record: Option<RecordRef>,
+    /// For a create: the object.
+    pub object: Option<ObjectName>,
+    /// The names of the fields that are written.
+    pub fields: Vec<Arc<str>>,
+}
+
+/// How one row of a call ended (decisions §1.5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "result")]
+pub enum RowResult {
+    /// Done.
+    Confirmed {
+        /// The record written.
+        record: RecordRef,
+        /// Whether the vendor says it was created by this call.
+        created: bool,
+    },
+    /// Refused; nothing was written.
+    Rejected {
+        /// The vendor's code.
+        code: Arc<str>,
+        /// The vendor's message.
+        message: Arc<str>,
+    },
+    /// Nobody knows; to be resolved by reading.
+    Unknown {
+        /// Why.
+        why: Arc<str>,
+    },
+    /// Never sent: a precondition moved or the call failed as a whole before it left.
+    NotSent {
+        /// Why.
+        why: Arc<str>,
+    },
+    /// Was unknown; a strong read settled it.
+    Resolved {
+        /// The record, or `None` when the read proved that nothing was written.
+        record: Option<RecordRef>,
+    },
+    /// Was unknown and stays so; a person looks.
+    Parked {
+        /// Why.
+        why: Arc<str>,
+    },
+}

@@ -1,0 +1,107 @@
+//! Links: which record is which real thing, and what each side last agreed on.
+
+use crate::{
+    ids::{EntityId, FieldName, JournalSeq, Kind, RecordId, RecordRef},
+    observation::{Interval, Observed},
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// (connection, object, id, facet) → entity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The record.
+    pub record: RecordRef,
+    /// Which side of the record is meant.
+    pub facet: Kind,
+    /// What it is.
+    pub entity: EntityId,
+    /// Where the link stands.
+    pub state: LinkState,
+    /// Why it was made.
+    pub evidence: Evidence,
+    /// Since which journal entry.
+    pub since: JournalSeq,
+    /// What the sides agreed on; `None` until a first agreement (such a link is provisional).
+    pub base: Option<Base>,
+}
+
+/// Where a link stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkState {
+    /// Known but not in force: the company of a lead (CRM-15), or a create whose answer is not in yet.
+    Pending,
+    /// In force.
+    Active,
+    /// The lead was converted; the contact's link took over.
+    ConvertedTo(RecordId),
+    /// The record was merged; the survivor's link took over.
+    MergedInto(RecordId),
+    /// The record is gone.
+    Deleted,
+    /// A person said that this record is not to be synced.
+    Excluded,
+    /// A second record of the same entity on the same side; not written until merged (CRM-6).
+    DuplicateOf(RecordId),
+}
+
+impl LinkState {
+    /// Whether the record takes part in the sync.
+    pub fn is_active(&self) -> bool {
+        *self == Self::Active
+    }
+}
+
+/// Why two records are one thing; printed by `explain`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    /// The first record of its entity: nothing to compare with.
+    First,
+    /// The planted key named the entity.
+    Planted,
+    /// An id that another connector left on the other side.
+    NativeConnector,
+    /// The same value of a matching key, one record on each side.
+    Key {
+        /// `email`, `domain`, `name_country`, …
+        key: Arc<str>,
+        /// The normalised value.
+        value: Arc<str>,
+    },
+    /// We created it.
+    Created,
+    /// The vendor refused a create and named this record as the existing one.
+    Existing,
+    /// The lead became this contact.
+    Conversion(RecordId),
+    /// The survivor of a merge.
+    Merge(RecordId),
+    /// A person decided.
+    Person {
+        /// Who.
+        who: Arc<str>,
+    },
+    /// The organisation known for a lead (CRM-15).
+    CompanyOfLead,
+}
+
+/// What one record last agreed on with the others, in the record's own spelling. Only fields that differ from the
+/// record's snapshot are listed: after a sync it is empty (A5).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Base {
+    /// Digest of the mapping under which this was agreed; fields whose binding changed since have no base.
+    pub mapping: u32,
+    /// Fields whose base is not what the snapshot shows.
+    pub entries: BTreeMap<FieldName, BaseEntry>,
+}
+
+/// The base of one field that differs from the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseEntry {
+    /// What was agreed; `None`: nothing was ever agreed for this field.
+    pub agreed: Option<Observed>,
+    /// When the side changed away from it; `None` where nothing was agreed.
+    pub changed: Option<Interval>,
+}

@@ -1,0 +1,135 @@
+//! What is written together.
+
+use crate::OpenCall;
+use jiff::Timestamp;
+use std::sync::Arc;
+use syncline_model::{
+    EntityId, JournalSeq, Kind, Link, RecordRef, RunId, Snapshot,
+    journal::{CallId, Event},
+    plan::{Finding, Held},
+    review::Review,
+};
+
+/// Everything that one step changes.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// The engine's time; stamped on journal entries.
+    pub at: Timestamp,
+    /// The run, stamped on journal entries.
+    pub run: Option<RunId>,
+    /// Refuse the batch unless this claim is the lane's present one.
+    pub fence: Option<Fence>,
+    /// Small state to put; `None` removes the key.
+    pub puts: Vec<(String, Option<Vec<u8>>)>,
+    /// Records as they are now, whole.
+    pub snapshots: Vec<Snapshot>,
+    /// All matching keys of a record of a kind; replaces what was stored. Only live records should carry keys.
+    pub keys: Vec<(RecordRef, Kind, Vec<MatchKey>)>,
+    /// Links to put (by record and facet) or to remove.
+    pub links: Vec<LinkWrite>,
+    /// Work to add; each gets a new generation.
+    pub dirty: Vec<DirtyKey>,
+    /// Work that is done: removed if its generation is still this one.
+    pub done: Vec<Dirty>,
+    /// Everything that waits on one of these becomes work, in the same transaction.
+    pub wake: Vec<WakeKey>,
+    /// Everything held with a time limit at or before this becomes work.
+    pub wake_due: Option<Timestamp>,
+    /// What is held of an entity; replaces what was held (empty lists remove it).
+    pub held: Vec<HeldWrite>,
+    /// Reviews to open or change.
+    pub reviews: Vec<ReviewWrite>,
+    /// Intents to keep until their end.
+    pub calls_opened: Vec<OpenCall>,
+    /// Calls that have ended.
+    pub calls_ended: Vec<CallId>,
+    /// Journal entries, in order.
+    pub journal: Vec<Event>,
+}
+
+impl Batch {
+    /// An empty batch at `at`.
+    pub fn at(at: Timestamp) -> Self {
+        Self { at, ..Self::default() }
+    }
+}
+
+/// What a commit assigned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// Journal position after the batch.
+    pub seq: JournalSeq,
+    /// Numbers of the reviews, in the batch's order.
+    pub reviews: Vec<u64>,
+}
+
+/// A claim on a lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fence {
+    /// The lane.
+    pub lane: String,
+    /// The claim's number.
+    pub epoch: u64,
+}
+
+/// A key that records are matched by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MatchKey {
+    /// `email`, `domain`, …
+    pub name: Arc<str>,
+    /// Its normalised value.
+    pub value: Arc<str>,
+}
+
+/// A link to put or remove.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkWrite {
+    /// Puts it; `since` is set by the store where it is 0.
+    Put(Link),
+    /// Removes it (only provisional links are ever removed).
+    Remove(RecordRef, Kind),
+}
+
+/// What there is to do.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DirtyKey {
+    /// A record without a link: to be identified.
+    Record(Kind, RecordRef),
+    /// An entity: to be planned.
+    Entity(Kind, EntityId),
+}
+
+/// Work as stored.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Dirty {
+    /// What.
+    pub key: DirtyKey,
+    /// Raised each time the same work is added again.
+    pub generation: u64,
+}
+
+/// What a held item waits on, besides time: `entity:<id>`, `record:<address>`, `schema:<connection>/<object>`,
+/// `users:<connection>`, `config`.
+pub type WakeKey = String;
+
+/// What is held of an entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldWrite {
+    /// Which.
+    pub entity: EntityId,
+    /// Its kind.
+    pub kind: Kind,
+    /// What waits; each with the keys that release it.
+    pub held: Vec<(Held, Vec<WakeKey>)>,
+    /// What there is to know.
+    pub findings: Vec<Finding>,
+}
+
+/// A review to open or change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReviewWrite {
+    /// Opens one, unless one with an equal question exists (open or answered): then that one's number is returned.
+    Open(Review),
+    /// Replaces one by its number.
+    Put(Review),
+}
