@@ -1,0 +1,92 @@
+//! How a command fails: one shape on standard error, and an exit code that a script can act on.
+//!
+//! ```text
+//! error[SYN-0102]: a seed row is refused
+//!   where: Account.csv line 3
+//!   fix: correct that row or take it out
+//! ```
+//! Every code has a heading in `docs/errors.md`.
+
+use std::{fmt, io::Write, process::ExitCode};
+
+/// What the exit code says. 0 is done; a wrong command line ends with 2 as well, before any command runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Something went wrong that is none of the below.
+    Error = 1,
+    /// The command line or the configuration is wrong; nothing was done.
+    Usage = 2,
+}
+
+/// A failure as the user sees it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    code: &'static str,
+    what: String,
+    details: Vec<(&'static str, String)>,
+}
+
+impl Failure {
+    /// `code` is `SYN-nnnn`; `what` is one line without a final stop.
+    pub(crate) fn new(exit: Exit, code: &'static str, what: impl Into<String>) -> Self {
+        Self { exit, code, what: what.into(), details: Vec::new() }
+    }
+
+    /// To which file, record or address.
+    pub(crate) fn at(self, place: impl fmt::Display) -> Self {
+        self.with("where", place)
+    }
+
+    /// Why, in the words of whoever refused.
+    pub(crate) fn because(self, cause: impl fmt::Display) -> Self {
+        self.with("why", cause)
+    }
+
+    /// What to do next.
+    pub(crate) fn fix(self, advice: impl fmt::Display) -> Self {
+        self.with("fix", advice)
+    }
+
+    /// Standard output is closed or full.
+    pub(crate) fn output(error: &std::io::Error) -> Self {
+        Self::new(Exit::Error, "SYN-0001", "the result cannot be written to standard output").because(error)
+    }
+
+    fn with(mut self, label: &'static str, text: impl fmt::Display) -> Self {
+        self.details.push((label, text.to_string()));
+        self
+    }
+
+    /// Writes it to standard error and says how the process ends.
+    pub(crate) fn report(&self) -> ExitCode {
+        let _nowhere_left_to_complain = write!(std::io::stderr(), "{self}");
+        ExitCode::from(self.exit as u8)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(out, "error[{}]: {}", self.code, self.what)?;
+        for (label, text) in &self.details {
+            // A cause may have lines of its own; they stay under their label.
+            writeln!(out, "  {label}: {}", text.trim_end().replace('\n', "\n    "))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_where_why_and_what_to_do() {
+        let failure = Failure::new(Exit::Usage, "SYN-0001", "no such thing")
+            .at("here")
+            .because("one\ntwo\n")
+            .fix("make it");
+        let shown = "error[SYN-0001]: no such thing\n  where: here\n  why: one\n    two\n  fix: make it\n";
+        assert_eq!(failure.to_string(), shown);
+    }
+}
