@@ -68,8 +68,23 @@ pub trait Vendor: Send + Sync {
         now: Timestamp,
     ) -> Result<Vec<Hint>, WebhookRefused>;
 
+    /// How far the vendor's clock is ahead of ours, and how sure that is (half a round trip, at least the stamps'
+    /// resolution); `None` before the first answer with a `Date` header.
+    fn clock_offset(&self) -> Option<ClockOffset> {
+        None
+    }
+
     /// Credentials that changed since the last call (a refreshed token), to be stored encrypted.
     fn changed_credentials(&self) -> Option<serde_json::Value>;
+}
+
+/// A vendor's clock against ours. Stamps of two vendors are compared only after taking this off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockOffset {
+    /// Vendor's time minus ours.
+    pub ahead: jiff::SignedDuration,
+    /// The true offset lies within this much on either side.
+    pub uncertainty: jiff::SignedDuration,
 }
 
 /// What is captured of a connection: mapped fields, identity fields and inputs of scope, no more.

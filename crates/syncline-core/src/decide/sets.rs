@@ -1,0 +1,92 @@
+//! Decisions about sets: multi-selects and edges with many targets under `union`. Added and removed elements travel
+//! one by one; an element that one side removed and another added again stays.
+
+use crate::mapping::Rule;
+use std::collections::BTreeSet;
+use syncline_model::ConnectionName;
+
+/// One side of a set decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetSide<T: Ord> {
+    /// Whose.
+    pub connection: ConnectionName,
+    /// What it shows; `None`: cannot be read, takes no part.
+    pub now: Option<BTreeSet<T>>,
+    /// What it agreed on last; `None`: nothing yet.
+    pub base: Option<BTreeSet<T>>,
+}
+
+/// The set that every readable side is to hold; `None`: nothing moves.
+///
+/// Without any base it is the union. Under `always` it is the ruling side's set.
+pub fn decide_set<T: Ord + Clone>(rule: &Rule, sides: &[SetSide<T>]) -> Option<BTreeSet<T>> {
+    match rule {
+        Rule::Off | Rule::Manual => None,
+        Rule::Always(ruler) => {
+            let moved = sides.iter().any(|side| side.now.is_some() && side.now != side.base);
+            let ruling = sides.iter().find(|side| side.connection == *ruler)?;
+            if moved { ruling.now.clone() } else { None }
+        }
+        Rule::TwoWay | Rule::Prefer(_) | Rule::Union | Rule::MostRestrictive => union(sides),
+    }
+}
+
+fn union<T: Ord + Clone>(sides: &[SetSide<T>]) -> Option<BTreeSet<T>> {
+    let known: Vec<_> = sides.iter().filter_map(|side| side.now.as_ref().map(|now| (now, side.base.as_ref()))).collect();
+    if known.iter().all(|(now, base)| Some(*now) == *base) {
+        return None;
+    }
+    let mut result: BTreeSet<T> = known.iter().filter_map(|(_, base)| *base).flatten().cloned().collect();
+    for (now, base) in &known {
+        if let Some(base) = base {
+            for removed in base.difference(now) {
+                result.remove(removed);
+            }
+        }
+    }
+    for (now, base) in &known {
+        for added in now.iter().filter(|element| base.is_none_or(|base| !base.contains(*element))) {
+            result.insert(added.clone());
+        }
+    }
+    Some(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn side(connection: &str, base: Option<&[u8]>, now: Option<&[u8]>) -> SetSide<u8> {
+        let set = |elements: &[u8]| elements.iter().copied().collect();
+        SetSide { connection: connection.into(), now: now.map(set), base: base.map(set) }
+    }
+
+    fn decided(sides: &[SetSide<u8>]) -> Option<Vec<u8>> {
+        decide_set(&Rule::Union, sides).map(|set| set.into_iter().collect())
+    }
+
+    #[test]
+    fn elements_travel_one_by_one() {
+        let all = [1, 2, 3];
+        assert_eq!(decided(&[side("a", Some(&all), Some(&all)), side("b", Some(&all), Some(&all))]), None);
+        assert_eq!(
+            decided(&[side("a", Some(&all), Some(&[1, 2])), side("b", Some(&all), Some(&[1, 2, 3, 4]))]),
+            Some(vec![1, 2, 4])
+        );
+        assert_eq!(decided(&[side("a", None, Some(&[1])), side("b", None, Some(&[2]))]), Some(vec![1, 2]));
+    }
+
+    #[test]
+    fn a_side_that_cannot_be_read_removes_nothing() {
+        assert_eq!(decided(&[side("a", Some(&[1]), None), side("b", Some(&[1]), Some(&[1, 2]))]), Some(vec![1, 2]));
+    }
+
+    #[test]
+    fn an_element_added_again_elsewhere_stays() {
+        // `b` never had 3 agreed, shows it now: an addition that outlives the removal on `a`.
+        assert_eq!(
+            decided(&[side("a", Some(&[1, 3]), Some(&[1])), side("b", Some(&[1]), Some(&[1, 3]))]),
+            Some(vec![1, 3])
+        );
+    }
+}
