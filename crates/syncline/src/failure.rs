@@ -8,6 +8,7 @@
 //! Every code has a heading in `docs/errors.md`.
 
 use std::{fmt, io::Write, process::ExitCode};
+use syncline_model::error::Code;
 
 /// What the exit code says. 0 is done; a wrong command line ends with 2 as well, before any command runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,14 +23,14 @@ pub(crate) enum Exit {
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Exit,
-    code: &'static str,
+    code: Code,
     what: String,
     details: Vec<(&'static str, String)>,
 }
 
 impl Failure {
-    /// `code` is `SYN-nnnn`; `what` is one line without a final stop.
-    pub(crate) fn new(exit: Exit, code: &'static str, what: impl Into<String>) -> Self {
+    /// `what` is one line without a final stop.
+    pub(crate) fn new(exit: Exit, code: Code, what: impl Into<String>) -> Self {
         Self { exit, code, what: what.into(), details: Vec::new() }
     }
 
@@ -50,7 +51,7 @@ impl Failure {
 
     /// Standard output is closed or full.
     pub(crate) fn output(error: &std::io::Error) -> Self {
-        Self::new(Exit::Error, "SYN-0001", "the result cannot be written to standard output").because(error)
+        Self::new(Exit::Error, Code(1), "the result cannot be written to standard output").because(error)
     }
 
     fn with(mut self, label: &'static str, text: impl fmt::Display) -> Self {
@@ -82,7 +83,7 @@ mod tests {
 
     #[test]
     fn says_what_where_why_and_what_to_do() {
-        let failure = Failure::new(Exit::Usage, "SYN-0001", "no such thing")
+        let failure = Failure::new(Exit::Usage, Code(1), "no such thing")
             .at("here")
             .because("one\ntwo\n")
             .fix("make it");

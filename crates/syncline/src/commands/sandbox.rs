@@ -7,6 +7,7 @@ use crate::{
 use jiff::Timestamp;
 use std::{fs, io, io::Write, net::SocketAddr, path::Path, path::PathBuf};
 use syncline_kit::sandbox::{Limits, Sandbox, seed::SeedFiles};
+use syncline_model::error::Code;
 use syncline_server::sandbox_server::{SandboxServer, ServeError, TlsChoice, serve_sandbox};
 use tempfile::NamedTempFile;
 use tokio::signal::unix::{SignalKind, signal};
@@ -47,7 +48,7 @@ enum LimitsChoice {
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let Some(vendor) = registry::vendor(&args.vendor) else {
-        return Err(Failure::new(Exit::Usage, "SYN-0101", format!("no vendor is called {}", args.vendor)));
+        return Err(Failure::new(Exit::Usage, Code(101), format!("no vendor is called {}", args.vendor)));
     };
     let limits = match args.limits {
         LimitsChoice::Real => Limits::Real,
@@ -105,17 +106,17 @@ fn authority_file(pem: &str) -> io::Result<NamedTempFile> {
 
 fn load(sandbox: &mut dyn Sandbox, directory: &Path) -> Result<(), Failure> {
     let files = read_csv_files(directory).map_err(|error| {
-        Failure::new(Exit::Usage, "SYN-0102", "the seed directory cannot be read")
+        Failure::new(Exit::Usage, Code(102), "the seed directory cannot be read")
             .at(directory.display())
             .because(error)
     })?;
     if files.names().next().is_none() {
-        return Err(Failure::new(Exit::Usage, "SYN-0103", "the seed directory holds no CSV file")
+        return Err(Failure::new(Exit::Usage, Code(103), "the seed directory holds no CSV file")
             .at(directory.display())
             .fix("name a directory with files such as Account.csv or contacts.csv"));
     }
     let loaded = sandbox.seed(&files, Timestamp::now()).map_err(|refused| {
-        Failure::new(Exit::Usage, "SYN-0104", "a seed row is refused")
+        Failure::new(Exit::Usage, Code(104), "a seed row is refused")
             .at(format!("{}/{}.csv line {}", directory.display(), refused.file, refused.line))
             .because(refused.message)
             .fix("correct that row or take it out; nothing is served from a half-loaded seed")
@@ -142,22 +143,22 @@ fn read_csv_files(directory: &Path) -> io::Result<SeedFiles> {
 fn cannot_serve(error: ServeError) -> Failure {
     match error {
         ServeError::NotLoopback(address) => {
-            Failure::new(Exit::Usage, "SYN-0105", "a sandbox is served to this machine only")
+            Failure::new(Exit::Usage, Code(105), "a sandbox is served to this machine only")
                 .at(address)
                 .fix("listen on 127.0.0.1")
         }
         ServeError::Listen { address, source } => {
-            Failure::new(Exit::Error, "SYN-0106", "the address cannot be listened on")
+            Failure::new(Exit::Error, Code(106), "the address cannot be listened on")
                 .at(address)
                 .because(source)
                 .fix("choose another port, or 0 for any free one")
         }
         ServeError::Certificate(cause) => {
-            Failure::new(Exit::Error, "SYN-0107", "no certificate could be made").because(cause)
+            Failure::new(Exit::Error, Code(107), "no certificate could be made").because(cause)
         }
     }
 }
 
 fn no_system_resource(error: &io::Error) -> Failure {
-    Failure::new(Exit::Error, "SYN-0108", "the system refused what serving takes").because(error)
+    Failure::new(Exit::Error, Code(108), "the system refused what serving takes").because(error)
 }
