@@ -1,0 +1,59 @@
+# What a newcomer runs. Each step says what it does; nothing is skipped silently.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+.PHONY: build check test demo tools clients foreign
+
+say = @printf '\n== %s\n' "$(1)"
+node_clients := $(dir $(wildcard clients/*/package.json))
+python_clients := $(wildcard clients/*/requirements.txt)
+
+build: ## Build the binary: target/release/syncline
+	cargo build --release -p syncline
+
+check: ## Formatting and lints
+	$(call say,formatting: cargo fmt --check)
+	cargo fmt --all --check
+	$(call say,lints: cargo clippy --workspace --all-targets -- -D warnings)
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+test: tools clients check ## Everything: lints, all Rust tests, foreign clients against the sandboxes
+	$(call say,foreign clients: clients/run)
+	cargo build --quiet -p syncline
+	clients/run target/debug/syncline
+	$(call say,Rust tests: cargo nextest run --workspace)
+	cargo nextest run --workspace
+
+demo: ## The whole of it in a browser, with no account anywhere
+	cargo run --release --quiet -p syncline -- demo
+
+# What the tests need beside Rust, Python 3 and Node: the test runner, and PostgreSQL's server programs unless
+# SYNCLINE_TEST_PG names a server to use.
+tools:
+	$(call say,tools: cargo-nextest$(,) PostgreSQL)
+	@command -v cargo-nextest >/dev/null || { echo "installing cargo-nextest"; cargo install cargo-nextest --locked; }
+	@if [ -n "$${SYNCLINE_TEST_PG:-}" ]; then echo "PostgreSQL: the server that SYNCLINE_TEST_PG names"; \
+	elif initdb=$$(command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -n 1) && [ -n "$$initdb" ]; then \
+		echo "PostgreSQL: a private server from $$(dirname "$$initdb")"; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing PostgreSQL with apt-get"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; \
+	else \
+		echo "PostgreSQL is missing: install its server programs (initdb, postgres) or set SYNCLINE_TEST_PG" >&2; exit 1; \
+	fi
+
+# The vendors' own client libraries, as published.
+clients: $(node_clients:%=%node_modules/.package-lock.json) clients/.venv/.installed
+
+%/node_modules/.package-lock.json: %/package-lock.json
+	$(call say,$*: npm ci)
+	cd $* && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+clients/.venv/.installed: $(python_clients)
+	$(call say,clients: a Python environment with $(or $(python_clients),nothing in it))
+	python3 -m venv clients/.venv
+	$(if $(python_clients),clients/.venv/bin/pip install --quiet --disable-pip-version-check $(python_clients:%=-r %))
+	@touch $@
+
+, := ,
