@@ -5,13 +5,20 @@
 //! so a crash leaves all of it or nothing (HUB-11).
 
 pub mod batch;
+mod codec;
+mod rows;
+mod sql;
+pub mod sqlite;
 
-pub use batch::{Batch, Committed, Dirty, DirtyKey, Fence, HeldWrite, LinkWrite, MatchKey, ReviewWrite, WakeKey};
+pub use batch::{
+    Batch, Committed, Dirty, DirtyKey, Fence, HeldWrite, LinkWrite, MatchKey, ReviewWrite, WakeKey,
+};
 
 use jiff::Timestamp;
 use std::{future::Future, pin::Pin};
 use syncline_model::{
-    ConnectionName, EntityId, JournalSeq, Kind, Link, ObjectName, RecordId, RecordRef, RunId, Snapshot, Version,
+    ConnectionName, EntityId, JournalSeq, Kind, Link, ObjectName, RecordId, RecordRef, RunId, Snapshot,
+    Version,
     journal::{CallId, JournalEntry},
     plan::{Finding, Held},
     review::Review,
@@ -67,7 +74,12 @@ pub trait Store: Send + Sync {
     fn next_due(&self) -> Answer<'_, Option<Timestamp>>;
 
     /// Held items and findings, of one entity or of all, by entity; `after` pages.
-    fn held<'a>(&'a self, of: Option<EntityId>, after: Option<EntityId>, limit: usize) -> Answer<'a, Vec<StoredHeld>>;
+    fn held<'a>(
+        &'a self,
+        of: Option<EntityId>,
+        after: Option<EntityId>,
+        limit: usize,
+    ) -> Answer<'a, Vec<StoredHeld>>;
     /// How many held items and findings there are.
     fn held_count(&self) -> Answer<'_, (u64, u64)>;
 
@@ -80,7 +92,12 @@ pub trait Store: Send + Sync {
     fn open_calls(&self) -> Answer<'_, Vec<OpenCall>>;
 
     /// Journal entries after `after`, oldest first; of one run or record where asked.
-    fn journal<'a>(&'a self, filter: &'a JournalFilter, after: JournalSeq, limit: usize) -> Answer<'a, Vec<JournalEntry>>;
+    fn journal<'a>(
+        &'a self,
+        filter: &'a JournalFilter,
+        after: JournalSeq,
+        limit: usize,
+    ) -> Answer<'a, Vec<JournalEntry>>;
     /// The last position.
     fn journal_head(&self) -> Answer<'_, JournalSeq>;
 
@@ -89,7 +106,13 @@ pub trait Store: Send + Sync {
 
     /// Claims a lane for `owner` until `until`; `None` while another holds it. A claim after a lapsed one raises the epoch,
     /// which fences the former holder's batches.
-    fn claim_lane<'a>(&'a self, lane: &'a str, owner: &'a str, now: Timestamp, until: Timestamp) -> Answer<'a, Option<Fence>>;
+    fn claim_lane<'a>(
+        &'a self,
+        lane: &'a str,
+        owner: &'a str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Answer<'a, Option<Fence>>;
     /// Gives a lane back, if this fence still holds it.
     fn release_lane<'a>(&'a self, fence: &'a Fence) -> Answer<'a, ()>;
 }

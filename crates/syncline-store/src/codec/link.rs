@@ -1,0 +1,132 @@
+//! What a link carries besides its keys: state, evidence, base.
+
+use super::{
+    value::{read_interval, read_observed, write_interval, write_observed},
+    wire::{Reader, Writer},
+};
+use crate::StoreError;
+use std::collections::BTreeMap;
+use syncline_model::{Base, BaseEntry, Evidence, FieldName, LinkState};
+
+const DETAIL_FORMAT: u8 = 1;
+const BASE_FORMAT: u8 = 1;
+
+/// The state's number in its column.
+pub(crate) fn link_state_code(state: &LinkState) -> i16 {
+    match state {
+        LinkState::Pending => 0,
+        LinkState::Active => 1,
+        LinkState::ConvertedTo(_) => 2,
+        LinkState::MergedInto(_) => 3,
+        LinkState::Deleted => 4,
+        LinkState::Excluded => 5,
+        LinkState::DuplicateOf(_) => 6,
+    }
+}
+
+/// The state's target and the evidence.
+pub(crate) fn encode_link_detail(state: &LinkState, evidence: &Evidence) -> Vec<u8> {
+    let mut to = Writer::new(DETAIL_FORMAT);
+    match state {
+        LinkState::Pending | LinkState::Active | LinkState::Deleted | LinkState::Excluded => {}
+        LinkState::ConvertedTo(id) | LinkState::MergedInto(id) | LinkState::DuplicateOf(id) => {
+            to.text(id.as_str());
+        }
+    }
+    match evidence {
+        Evidence::First => to.byte(0),
+        Evidence::Planted => to.byte(1),
+        Evidence::NativeConnector => to.byte(2),
+        Evidence::Key { key, value } => {
+            to.byte(3);
+            to.text(key);
+            to.text(value);
+        }
+        Evidence::Created => to.byte(4),
+        Evidence::Existing => to.byte(5),
+        Evidence::Conversion(id) => {
+            to.byte(6);
+            to.text(id.as_str());
+        }
+        Evidence::Merge(id) => {
+            to.byte(7);
+            to.text(id.as_str());
+        }
+        Evidence::Person { who } => {
+            to.byte(8);
+            to.text(who);
+        }
+        Evidence::CompanyOfLead => to.byte(9),
+    }
+    to.finish()
+}
+
+/// State and evidence of a stored link.
+pub(crate) fn decode_link_detail(state: i64, bytes: &[u8]) -> Result<(LinkState, Evidence), StoreError> {
+    let mut from = Reader::new(bytes, "link");
+    from.format(DETAIL_FORMAT)?;
+    let state = match state {
+        0 => LinkState::Pending,
+        1 => LinkState::Active,
+        2 => LinkState::ConvertedTo(from.text()?.into()),
+        3 => LinkState::MergedInto(from.text()?.into()),
+        4 => LinkState::Deleted,
+        5 => LinkState::Excluded,
+        6 => LinkState::DuplicateOf(from.text()?.into()),
+        other => return Err(from.broken(&format!("no state has the number {other}"))),
+    };
+    let evidence = match from.byte()? {
+        0 => Evidence::First,
+        1 => Evidence::Planted,
+        2 => Evidence::NativeConnector,
+        3 => Evidence::Key { key: from.text()?.into(), value: from.text()?.into() },
+        4 => Evidence::Created,
+        5 => Evidence::Existing,
+        6 => Evidence::Conversion(from.text()?.into()),
+        7 => Evidence::Merge(from.text()?.into()),
+        8 => Evidence::Person { who: from.text()?.into() },
+        9 => Evidence::CompanyOfLead,
+        other => return Err(from.broken(&format!("no evidence has the tag {other}"))),
+    };
+    from.end()?;
+    Ok((state, evidence))
+}
+
+/// A base; six bytes where nothing differs from the snapshot, which is the normal state after a sync (A5).
+pub(crate) fn encode_base(base: &Base) -> Vec<u8> {
+    let mut to = Writer::new(BASE_FORMAT);
+    to.raw(&base.mapping.to_le_bytes());
+    to.uint(base.entries.len() as u128);
+    for (field, entry) in &base.entries {
+        to.text(field.as_str());
+        to.byte(u8::from(entry.agreed.is_some()) | u8::from(entry.changed.is_some()) << 1);
+        if let Some(agreed) = &entry.agreed {
+            write_observed(&mut to, agreed);
+        }
+        if let Some(changed) = entry.changed {
+            write_interval(&mut to, changed);
+        }
+    }
+    to.finish()
+}
+
+/// A stored base.
+pub(crate) fn decode_base(bytes: &[u8]) -> Result<Base, StoreError> {
+    let mut from = Reader::new(bytes, "base");
+    from.format(BASE_FORMAT)?;
+    let mut mapping = [0; 4];
+    mapping.copy_from_slice(from.raw(4)?);
+    let mut entries = BTreeMap::new();
+    for _ in 0..from.count()? {
+        let field = FieldName::from(from.text()?);
+        let flags = from.byte()?;
+        if flags > 3 {
+            return Err(from.broken("an entry has unknown flags"));
+        }
+        let agreed = if flags & 1 != 0 { Some(read_observed(&mut from)?) } else { None };
+        let changed = if flags & 2 != 0 { Some(read_interval(&mut from)?) } else { None };
+        entries.insert(field, BaseEntry { agreed, changed });
+    }
+    from.end()?;
+    Ok(Base { mapping: u32::from_le_bytes(mapping), entries })
+}

@@ -1,0 +1,127 @@
+//! What both databases derive from a batch in the same way.
+
+use crate::{HeldWrite, MatchKey, StoreError, codec};
+use std::collections::BTreeSet;
+use syncline_model::plan::{Finding, Held};
+
+/// The end of the range of keys that begin with `prefix`; `None`: there is none above it.
+pub(crate) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            return Some(end);
+        }
+    }
+    None
+}
+
+/// A page's size as databases count.
+pub(crate) fn limit(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// A record's keys of one kind, sorted and without doubles.
+pub(crate) fn sorted_keys(keys: &[MatchKey]) -> BTreeSet<&MatchKey> {
+    keys.iter().collect()
+}
+
+/// A row of held items.
+pub(crate) struct HeldRow {
+    /// The earliest limit, in microseconds.
+    pub(crate) until: Option<i64>,
+    /// How many items wait.
+    pub(crate) items: i64,
+    /// How many findings there are.
+    pub(crate) findings: i64,
+    /// Items and findings.
+    pub(crate) data: Vec<u8>,
+    /// What releases them.
+    pub(crate) wake: BTreeSet<Vec<u8>>,
+}
+
+/// The row of `write`; `None` where nothing is left to keep.
+pub(crate) fn held_row(write: &HeldWrite) -> Result<Option<HeldRow>, StoreError> {
+    if write.held.is_empty() && write.findings.is_empty() {
+        return Ok(None);
+    }
+    let held: Vec<&Held> = write.held.iter().map(|(held, _)| held).collect();
+    Ok(Some(HeldRow {
+        until: held.iter().filter_map(|held| held.until).min().map(codec::micros_up),
+        items: held.len() as i64,
+        findings: write.findings.len() as i64,
+        data: codec::encode_json(&(held, &write.findings))?,
+        wake: write.held.iter().flat_map(|(_, keys)| keys).map(|key| key.as_bytes().to_vec()).collect(),
+    }))
+}
+
+/// The items and findings of a stored row.
+pub(crate) fn held_of(data: &[u8]) -> Result<(Vec<Held>, Vec<Finding>), StoreError> {
+    codec::decode_json(data, "list of held items")
+}
+
+/// Where the store's counters stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// The last journal entry.
+    pub(crate) seq: u64,
+    /// The last generation of work.
+    pub(crate) generation: u64,
+    /// The last review.
+    pub(crate) review: u64,
+}
+
+impl Head {
+    /// Checks the counters against the journal's own last entry, so that a lost entry is noticed at once.
+    pub(crate) fn checked(
+        seq: i64,
+        generation: i64,
+        review: i64,
+        last: Option<i64>,
+    ) -> Result<Self, StoreError> {
+        if last.unwrap_or(0) != seq {
+            let last = last.unwrap_or(0);
+            return Err(StoreError::Corrupt(format!("the journal ends at {last}, but {seq} was written")));
+        }
+        Ok(Self {
+            seq: codec::unsigned(seq)?,
+            generation: codec::unsigned(generation)?,
+            review: codec::unsigned(review)?,
+        })
+    }
+}
+
+/// Refuses a journal page in which entries are missing.
+pub(crate) fn without_gaps(
+    after: u64,
+    entries: &[syncline_model::journal::JournalEntry],
+) -> Result<(), StoreError> {
+    for (expected, entry) in (after + 1..).zip(entries) {
+        if entry.seq.0 != expected {
+            return Err(StoreError::Corrupt(format!("the journal has no entry {expected}")));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_prefix_is_just_above_all_that_begin_with_it() {
+        assert_eq!(after_prefix(b"a/"), Some(b"a0".to_vec()));
+        assert_eq!(after_prefix(b"a\xff\xff"), Some(b"b".to_vec()));
+        assert_eq!(after_prefix(b"\xff"), None);
+        assert_eq!(after_prefix(b""), None);
+    }
+
+    #[test]
+    fn a_journal_that_ends_early_is_damaged() {
+        assert!(Head::checked(3, 0, 0, Some(3)).is_ok());
+        assert!(Head::checked(0, 0, 0, None).is_ok());
+        for (seq, last) in [(3, Some(2)), (3, None), (2, Some(3))] {
+            assert!(matches!(Head::checked(seq, 0, 0, last), Err(StoreError::Corrupt(_))));
+        }
+    }
+}

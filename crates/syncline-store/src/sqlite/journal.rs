@@ -1,0 +1,57 @@
+//! Reading the journal.
+
+use super::{Failure, intern::Interner, statements as sql};
+use crate::{JournalFilter, codec, rows};
+use rusqlite::{Connection, Rows, params};
+use syncline_model::{JournalSeq, RunId, journal::JournalEntry};
+use uuid::Uuid;
+
+/// The counters, checked against the journal's last entry.
+pub(super) fn head(connection: &Connection) -> Result<rows::Head, Failure> {
+    let (seq, generation, review, last) = connection
+        .prepare_cached(sql::HEAD)?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    Ok(rows::Head::checked(seq, generation, review, last)?)
+}
+
+pub(super) fn journal(
+    connection: &Connection,
+    names: &Interner,
+    filter: &JournalFilter,
+    after: JournalSeq,
+    limit: usize,
+) -> Result<Vec<JournalEntry>, Failure> {
+    let Ok(start) = i64::try_from(after.0) else { return Ok(Vec::new()) };
+    let limit = rows::limit(limit);
+    let run = filter.run.map(|run| run.0.into_bytes());
+    match (&filter.record, run) {
+        (Some(record), run) => {
+            let Some(stream) = names.stream_of(connection, record)? else { return Ok(Vec::new()) };
+            let mut statement = connection.prepare_cached(sql::JOURNAL_OF_RECORD)?;
+            entries(statement.query(params![stream, record.id.as_str().as_bytes(), start, run, limit])?)
+        }
+        (None, Some(run)) => {
+            let mut statement = connection.prepare_cached(sql::JOURNAL_OF_RUN)?;
+            entries(statement.query(params![run, start, limit])?)
+        }
+        (None, None) => {
+            let mut statement = connection.prepare_cached(sql::JOURNAL)?;
+            let found = entries(statement.query(params![start, limit])?)?;
+            rows::without_gaps(after.0, &found)?;
+            Ok(found)
+        }
+    }
+}
+
+fn entries(mut rows: Rows<'_>) -> Result<Vec<JournalEntry>, Failure> {
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(JournalEntry {
+            seq: JournalSeq(codec::unsigned(row.get(0)?)?),
+            at: codec::time_of(row.get(1)?)?,
+            run: row.get::<_, Option<[u8; 16]>>(2)?.map(|run| RunId(Uuid::from_bytes(run))),
+            event: codec::decode_json(row.get_ref(3)?.as_blob().map_err(super::read::odd)?, "journal entry")?,
+        });
+    }
+    Ok(found)
+}

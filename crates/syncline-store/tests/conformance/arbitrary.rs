@@ -1,0 +1,194 @@
+//! Random values of every type that a store keeps, from small pools so that they meet.
+
+use jiff::{Timestamp, civil::Date};
+use proptest::{collection::vec, option, prelude::*, sample::select};
+use rust_decimal::Decimal;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use syncline_model::{
+    Base, BaseEntry, Currency, EntityId, Evidence, FieldName, Interval, JournalSeq, Kind, Link, LinkState,
+    Money, Observed, RecordId, RecordRef, RecordState, Ref, Snapshot, Value, Version,
+};
+use uuid::Uuid;
+
+/// Texts that stores have stumbled over.
+pub fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "[a-z]{1,8}",
+        1 => any::<String>(),
+        1 => select(vec!["\0", "a\0b", "é", "e\u{301}", "ß", "İ", "\u{ffff}", "𝄞", "%_\\'\"", " ", "{}", "\r\n\t"])
+            .prop_map(str::to_owned),
+    ]
+}
+
+pub fn kind() -> impl Strategy<Value = Kind> {
+    select(Kind::ALL.to_vec())
+}
+
+pub fn entity() -> impl Strategy<Value = EntityId> {
+    select(vec![0_u128, 1, 255, 256, u128::MAX]).prop_map(|number| EntityId(Uuid::from_u128(number)))
+}
+
+pub fn record_id() -> impl Strategy<Value = RecordId> {
+    select(vec!["1", "10", "2", "A", "a", "Z", "é", "\0", "1\0", "\u{ffff}", "𝄞", "0031x00000AbCdEAAU"])
+        .prop_map(RecordId::from)
+}
+
+pub fn record() -> impl Strategy<Value = RecordRef> {
+    // The streams are first met in an order that is not the order of their names.
+    (select(vec!["b", "a", "B"]), select(vec!["z", "y"]), record_id())
+        .prop_map(|(connection, object, id)| RecordRef::new(connection, object, id))
+}
+
+/// In whole microseconds, as columns hold times.
+pub fn time() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![
+        (0_i64..5).prop_map(|second| Timestamp::from_second(second).unwrap()),
+        (Timestamp::MIN.as_microsecond()..=Timestamp::MAX.as_microsecond())
+            .prop_map(|micros| Timestamp::from_microsecond(micros).unwrap()),
+    ]
+}
+
+/// With nanoseconds.
+pub fn instant() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![
+        time(),
+        (Timestamp::MIN.as_nanosecond()..=Timestamp::MAX.as_nanosecond())
+            .prop_map(|nanos| Timestamp::from_nanosecond(nanos).unwrap()),
+    ]
+}
+
+/// Up to 96 bits, which are 28 digits and most of a 29th: the most that a `Decimal` holds.
+pub fn decimal() -> impl Strategy<Value = Decimal> {
+    prop_oneof![
+        (any::<i32>(), 0_u32..=6).prop_map(|(digits, scale)| Decimal::new(i64::from(digits), scale)),
+        (-79_228_162_514_264_337_593_543_950_335_i128..=79_228_162_514_264_337_593_543_950_335, 0_u32..=28)
+            .prop_map(|(digits, scale)| Decimal::from_i128_with_scale(digits, scale)),
+        select(vec![Decimal::MAX, Decimal::MIN, Decimal::ZERO, -Decimal::ZERO]),
+    ]
+}
+
+fn date() -> impl Strategy<Value = Date> {
+    prop_oneof![
+        select(vec![Date::MIN, Date::MAX, Date::constant(1970, 1, 1), Date::constant(1969, 12, 31)]),
+        (-9999_i16..=9999, 1_i8..=12, 1_i8..=28)
+            .prop_map(|(year, month, day)| Date::constant(year, month, day)),
+    ]
+}
+
+fn reference() -> impl Strategy<Value = Ref> {
+    (text(), record_id(), option::of(text()), any::<bool>(), option::of(record_id())).prop_map(
+        |(object, id, role, primary, row)| Ref {
+            object: object.into(),
+            id,
+            role: role.map(Arc::from),
+            primary,
+            row,
+        },
+    )
+}
+
+pub fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        3 => text().prop_map(|text| Value::Text(text.into())),
+        1 => any::<bool>().prop_map(Value::Bool),
+        2 => decimal().prop_map(Value::Decimal),
+        1 => (decimal(), select(vec!["USD", "EUR", "JPY"])).prop_map(|(amount, code)| {
+            Value::Money(Money { amount, currency: Currency::new(code).unwrap() })
+        }),
+        1 => date().prop_map(Value::Date),
+        2 => instant().prop_map(Value::Instant),
+        1 => text().prop_map(Value::option),
+        1 => vec(text(), 0..4).prop_map(|options| Value::Options(options.into_iter().map(Arc::from).collect())),
+        1 => vec(reference(), 0..4).prop_map(Value::Refs),
+    ]
+}
+
+pub fn observed() -> impl Strategy<Value = Observed> {
+    prop_oneof![
+        4 => value().prop_map(Observed::Value),
+        1 => Just(Observed::Empty),
+        1 => Just(Observed::Absent),
+        1 => Just(Observed::NotPermitted),
+        1 => Just(Observed::NotFetched),
+    ]
+}
+
+pub fn record_state() -> impl Strategy<Value = RecordState> {
+    prop_oneof![
+        4 => Just(RecordState::Live),
+        1 => Just(RecordState::Deleted),
+        1 => record_id().prop_map(RecordState::MergedInto),
+        1 => (option::of(record_id()), option::of(record_id()), option::of(record_id())).prop_map(
+            |(contact, account, opportunity)| RecordState::Converted { contact, account, opportunity }
+        ),
+    ]
+}
+
+pub fn snapshot() -> impl Strategy<Value = Snapshot> {
+    let fields = prop_oneof![
+        Just(vec!["Email", "LastName", "Name"]),
+        Just(vec!["Email", "é", "\0"]),
+        Just(Vec::new()),
+    ];
+    (record(), option::of(text()), option::of(time()), record_state(), fields, vec(observed(), 3)).prop_map(
+        |(record, version, modified, state, fields, values)| Snapshot {
+            record,
+            version: version.map(|version| Version(version.into())),
+            modified,
+            state,
+            fields: fields.into_iter().map(FieldName::from).zip(values).collect(),
+        },
+    )
+}
+
+pub fn evidence() -> impl Strategy<Value = Evidence> {
+    prop_oneof![
+        Just(Evidence::First),
+        Just(Evidence::Planted),
+        Just(Evidence::NativeConnector),
+        (text(), text()).prop_map(|(key, value)| Evidence::Key { key: key.into(), value: value.into() }),
+        Just(Evidence::Created),
+        Just(Evidence::Existing),
+        record_id().prop_map(Evidence::Conversion),
+        record_id().prop_map(Evidence::Merge),
+        text().prop_map(|who| Evidence::Person { who: who.into() }),
+        Just(Evidence::CompanyOfLead),
+    ]
+}
+
+pub fn link_state() -> impl Strategy<Value = LinkState> {
+    prop_oneof![
+        Just(LinkState::Pending),
+        Just(LinkState::Active),
+        record_id().prop_map(LinkState::ConvertedTo),
+        record_id().prop_map(LinkState::MergedInto),
+        Just(LinkState::Deleted),
+        Just(LinkState::Excluded),
+        record_id().prop_map(LinkState::DuplicateOf),
+    ]
+}
+
+pub fn base() -> impl Strategy<Value = Base> {
+    let interval = (option::of(instant()), instant()).prop_map(|(after, until)| Interval { after, until });
+    let entry = (option::of(observed()), option::of(interval))
+        .prop_map(|(agreed, changed)| BaseEntry { agreed, changed });
+    (any::<u32>(), vec((text(), entry), 0..3)).prop_map(|(mapping, entries)| Base {
+        mapping,
+        entries: entries.into_iter().map(|(name, entry)| (name.into(), entry)).collect::<BTreeMap<_, _>>(),
+    })
+}
+
+pub fn link() -> impl Strategy<Value = Link> {
+    (record(), kind(), entity(), link_state(), evidence(), 0_u64..3, option::of(base())).prop_map(
+        |(record, facet, entity, state, evidence, since, base)| Link {
+            record,
+            facet,
+            entity,
+            state,
+            evidence,
+            since: JournalSeq(since),
+            base,
+        },
+    )
+}
