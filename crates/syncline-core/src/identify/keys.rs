@@ -1,0 +1,194 @@
+//! Matching keys of a record, normalised.
+
+use crate::mapping::{
+    Attribute, AttributeType, KeySource, KindModel, Mapping, MatchRule,
+    codec::{Meaning, decode, normalise},
+};
+use std::sync::Arc;
+use syncline_model::{AttributeName, Kind, Observed, Snapshot, Value};
+use unicode_normalization::UnicodeNormalization;
+
+/// Name of the key that carries the planted entity id.
+pub(super) const PLANTED: &str = "planted";
+/// How names of keys begin that hold another connector's ids.
+pub(super) const NATIVE: &str = "native ";
+
+/// One key of a record.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordKey {
+    /// `planted`, `email`, `domain`, …
+    pub name: Arc<str>,
+    /// Its normalised value.
+    pub value: Arc<str>,
+}
+
+/// The keys of a record for a kind, best first. A record that is not live has none.
+pub fn keys(mapping: &Mapping, kind: Kind, snapshot: &Snapshot) -> Vec<RecordKey> {
+    let Some(model) = mapping.kinds.get(&kind) else { return Vec::new() };
+    if !snapshot.is_live() {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for rule in &model.match_keys {
+        if let Some((name, value)) = key(mapping, model, rule, snapshot) {
+            let key = RecordKey { name: Arc::from(name), value: Arc::from(value) };
+            if !found.contains(&key) {
+                found.push(key);
+            }
+        }
+    }
+    found
+}
+
+fn key(mapping: &Mapping, model: &KindModel, rule: &MatchRule, snapshot: &Snapshot) -> Option<(String, String)> {
+    let record = &snapshot.record;
+    match rule {
+        MatchRule::Planted => {
+            let field = mapping.connections.get(&record.connection)?.key_fields.get(&record.object)?;
+            let value = snapshot.field(field.as_str()).value()?.as_str()?.trim().to_lowercase();
+            Some((PLANTED.to_owned(), value))
+        }
+        MatchRule::NativeConnector { connection, object, field, to, to_object } => {
+            let name = format!("{NATIVE}{to}/{to_object}");
+            if record.connection == *connection && record.object == *object {
+                let id = snapshot.field(field.as_str()).value()?.to_string();
+                Some((name, short_id(id.trim()).to_owned()))
+            } else if record.connection == *to && record.object == *to_object {
+                Some((name, short_id(record.id.as_str()).to_owned()))
+            } else {
+                None
+            }
+        }
+        MatchRule::Attribute { key, from } => {
+            let read = |attribute| meaning(mapping, model, attribute, snapshot);
+            let value = match from {
+                KeySource::Email(attribute) => email(&read(attribute)?)?,
+                KeySource::Domain(attributes) => attributes.iter().find_map(|name| domain(&read(name)?))?,
+                KeySource::NameCountry(name, country) => {
+                    let name = company_name(&read(name)?)?;
+                    let country = country.as_ref().and_then(read).map(|country| fold(&country)).unwrap_or_default();
+                    format!("{name}|{country}")
+                }
+                KeySource::Exact(attribute) => read(attribute)?,
+            };
+            Some((key.to_string(), value))
+        }
+    }
+}
+
+/// Salesforce ids have 15 significant characters and a checksum of 3.
+fn short_id(id: &str) -> &str {
+    if id.len() == 18 && id.is_ascii() { &id[..15] } else { id }
+}
+
+/// An attribute's meaning on a record as text, in normal form.
+fn meaning(mapping: &Mapping, model: &KindModel, name: &AttributeName, snapshot: &Snapshot) -> Option<String> {
+    let attribute: &Attribute = model.attributes.iter().find(|attribute| attribute.name == *name)?;
+    let binding = attribute.binding(&snapshot.record.connection, &snapshot.record.object)?;
+    let connection = mapping.connections.get(&snapshot.record.connection)?;
+    match decode(attribute, binding, connection, snapshot.field(binding.field.as_str())) {
+        Meaning::Known(Observed::Value(value)) => Some(normal_text(attribute.value_type, &value)),
+        Meaning::Known(_) | Meaning::Unmapped(_) => None,
+    }
+}
+
+fn normal_text(value_type: AttributeType, value: &Value) -> String {
+    normalise(value_type, value).to_string()
+}
+
+/// A usable e-mail address: trimmed, lower case. Plus-addresses stay what they are: to a mail server they are another
+/// mailbox.
+fn email(text: &str) -> Option<String> {
+    let text = text.trim().to_lowercase();
+    let (local, host) = text.rsplit_once('@')?;
+    (!local.is_empty() && host.contains('.') && !text.contains(char::is_whitespace)).then_some(text)
+}
+
+/// The registrable domain of an address, unless it is a free mail host.
+pub(crate) fn domain(text: &str) -> Option<String> {
+    let text = text.trim().to_lowercase();
+    let rest = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
+    let host = rest.split(['/', '?', '#', ':']).next()?.rsplit('@').next()?.trim_end_matches('.');
+    let found = psl::domain(host.as_bytes())?;
+    if !found.suffix().is_known() {
+        return None;
+    }
+    let found = std::str::from_utf8(found.as_bytes()).ok()?.to_owned();
+    (!FREE_MAIL.contains(&found.as_str())).then_some(found)
+}
+
+/// Hosts at which anybody can have an address: no company is known by them.
+const FREE_MAIL: &[&str] = &[
+    "126.com", "163.com", "aol.com", "bluewin.ch", "comcast.net", "fastmail.com", "free.fr", "gmail.com", "gmx.at",
+    "gmx.ch", "gmx.com", "gmx.de", "gmx.net", "googlemail.com", "hotmail.co.uk", "hotmail.com", "hotmail.de",
+    "hotmail.fr", "hotmail.it", "icloud.com", "laposte.net", "libero.it", "live.com", "mac.com", "mail.com", "mail.ru",
+    "me.com", "msn.com", "orange.fr", "outlook.com", "outlook.de", "outlook.fr", "pm.me", "proton.me",
+    "protonmail.com", "qq.com", "rediffmail.com", "sbcglobal.net", "seznam.cz", "t-online.de", "tutanota.com",
+    "verizon.net", "wanadoo.fr", "web.de", "wp.pl", "yahoo.ca", "yahoo.co.in", "yahoo.co.jp", "yahoo.co.uk",
+    "yahoo.com", "yahoo.de", "yahoo.es", "yahoo.fr", "yahoo.it", "yandex.com", "yandex.ru", "ymail.com", "zoho.com",
+];
+
+/// Legal forms that are no part of a company's name, in folded form without dots.
+const LEGAL_FORMS: &[&str] = &[
+    "ab", "ag", "aps", "as", "asa", "bv", "co", "company", "corp", "corporation", "doo", "ehf", "gmbh", "hf", "inc",
+    "incorporated", "kft", "kg", "kk", "limited", "llc", "llp", "lp", "ltd", "ltda", "mbh", "nv", "oy", "oyj", "plc",
+    "pty", "pvt", "sa", "sarl", "sas", "se", "sl", "spa", "srl", "sro", "zoo",
+];
+
+/// A company's name without case, accents, punctuation and trailing legal forms; `None` where nothing is left.
+fn company_name(name: &str) -> Option<String> {
+    let folded = fold(&name.replace(['.', '\''], ""));
+    let mut words: Vec<&str> = folded.split(' ').filter(|word| !word.is_empty()).collect();
+    while words.len() > 1 && words.last().is_some_and(|word| LEGAL_FORMS.contains(word)) {
+        words.pop();
+    }
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+/// Lower case, without accents, every run of other characters one space.
+fn fold(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for character in text.nfkd().filter(|character| !unicode_normalization::char::is_combining_mark(*character)) {
+        if character.is_alphanumeric() {
+            folded.extend(character.to_lowercase());
+        } else if character == '&' {
+            folded.push_str(" and ");
+        } else if !folded.ends_with(' ') {
+            folded.push(' ');
+        }
+    }
+    folded.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn company_names_lose_legal_forms_and_nothing_else() {
+        let same = |left: &str, right: &str| assert_eq!(company_name(left), company_name(right), "{left} ~ {right}");
+        same("Acme, Inc.", "ACME");
+        same("Müller & Söhne GmbH", "muller and sohne");
+        same("Acme S.p.A.", "Acme SpA");
+        assert_ne!(company_name("Acme Foods"), company_name("Acme"));
+        assert_eq!(company_name("AG"), Some("ag".to_owned()), "a legal form alone is the name");
+        assert_eq!(company_name("--"), None);
+    }
+
+    #[test]
+    fn domains_are_registrable_and_free_mail_is_no_company() {
+        assert_eq!(domain("https://www.Shop.Acme.co.uk/de?x"), Some("acme.co.uk".to_owned()));
+        assert_eq!(domain("ada@acme.com"), Some("acme.com".to_owned()));
+        assert_eq!(domain("gmail.com"), None);
+        assert_eq!(domain("localhost"), None);
+        assert_eq!(domain(""), None);
+    }
+
+    #[test]
+    fn mailboxes_are_kept_apart() {
+        assert_eq!(email(" Ada+x@Acme.com "), Some("ada+x@acme.com".to_owned()));
+        for bad in ["ada", "@acme.com", "ada@acme", "a b@acme.com"] {
+            assert_eq!(email(bad), None, "{bad}");
+        }
+    }
+}

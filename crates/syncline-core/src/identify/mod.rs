@@ -1,0 +1,250 @@
+//! Which records are the same thing (design §6, decisions §2 "First-contact match score"): ranked keys, no score. A key
+//! links only one record to one record, and only if no better key says otherwise; everything else is a question for a
+//! person. Any permutation of one unlinked set gives the same answer, because an answer depends on the whole set of
+//! records that carry the key, never on who asks first.
+
+mod keys;
+
+pub use keys::{RecordKey, keys};
+
+use crate::mapping::{KindModel, Mapping};
+use std::{collections::BTreeMap, sync::Arc};
+use syncline_model::{ConnectionName, EntityId, Evidence, Kind, Link, LinkState, RecordRef, Snapshot};
+
+/// A record with its keys, best first, and its link of the kind in question.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// Which.
+    pub record: RecordRef,
+    /// Its keys.
+    pub keys: Vec<RecordKey>,
+    /// Its link, if it has one.
+    pub link: Option<Link>,
+    /// The other records in force of its entity.
+    pub partners: Vec<RecordRef>,
+}
+
+impl Candidate {
+    /// Reads keys off a stored record.
+    pub fn new(
+        mapping: &Mapping,
+        kind: Kind,
+        snapshot: &Snapshot,
+        links: &[Link],
+        partners: Vec<RecordRef>,
+    ) -> Self {
+        Self {
+            record: snapshot.record.clone(),
+            keys: keys(mapping, kind, snapshot),
+            link: links.iter().find(|link| link.facet == kind).cloned(),
+            partners,
+        }
+    }
+}
+
+/// What a record is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// Nothing else is known of it: it gets an entity of its own.
+    New,
+    /// It belongs to an entity that exists.
+    Joins {
+        /// Which.
+        entity: EntityId,
+        /// Why.
+        evidence: Evidence,
+    },
+    /// It and this record, which has no link either, are one thing.
+    Pairs {
+        /// The others, one a connection.
+        with: Vec<RecordRef>,
+        /// Why.
+        evidence: Evidence,
+    },
+    /// A second record of an entity on the same side, beaten by a preferred object (a contact beats a lead).
+    Beaten {
+        /// The record that won.
+        by: RecordRef,
+    },
+    /// A person must say.
+    Ambiguous {
+        /// The key and value, for the question.
+        key: Arc<str>,
+        /// All records that carry it, sorted.
+        records: Vec<RecordRef>,
+    },
+}
+
+/// Decides what `record` is. `carriers` are all live records that carry one of its keys and all that carry one of
+/// theirs, itself not among them: a pair is made only where each is the other's best. `apart` says of two records that a
+/// person declared them not the same.
+pub fn identify(
+    model: &KindModel,
+    record: &Candidate,
+    carriers: &[Candidate],
+    apart: impl Fn(&RecordRef, &RecordRef) -> bool,
+) -> Identity {
+    for (rank, key) in record.keys.iter().enumerate() {
+        let sharing: Vec<&Candidate> = carriers
+            .iter()
+            .filter(|other| other.keys.contains(key) && !apart(&record.record, &other.record))
+            .collect();
+        if sharing.is_empty() {
+            continue;
+        }
+        let better = &record.keys[..rank];
+        // A record on the same side that a better key tells apart is simply another thing.
+        let (contradicted, agreeing): (Vec<&Candidate>, Vec<&Candidate>) =
+            sharing.into_iter().partition(|other| contradicts(better, &other.keys));
+        let same_side = |other: &&Candidate| other.record.connection == record.record.connection;
+        let rivals: Vec<&Candidate> = agreeing.iter().copied().filter(|other| same_side(other)).collect();
+        let others: Vec<&Candidate> = agreeing.iter().copied().filter(|other| !same_side(other)).collect();
+        let doubtful: Vec<&Candidate> = contradicted.into_iter().filter(|other| !same_side(other)).collect();
+        if rivals.is_empty() && others.is_empty() && doubtful.is_empty() {
+            continue;
+        }
+        let question = Question { model, record, key, carriers, apart: &apart };
+        return question.decide(&rivals, &others, &doubtful);
+    }
+    Identity::New
+}
+
+fn contradicts(better: &[RecordKey], theirs: &[RecordKey]) -> bool {
+    better.iter().any(|mine| theirs.iter().any(|other| other.name == mine.name && other.value != mine.value))
+}
+
+struct Question<'a, F> {
+    model: &'a KindModel,
+    record: &'a Candidate,
+    key: &'a RecordKey,
+    carriers: &'a [Candidate],
+    apart: &'a F,
+}
+
+impl<F: Fn(&RecordRef, &RecordRef) -> bool> Question<'_, F> {
+    fn decide(&self, rivals: &[&Candidate], others: &[&Candidate], doubtful: &[&Candidate]) -> Identity {
+        let ambiguous = |more: &[&Candidate]| {
+            let mut records: Vec<RecordRef> = [rivals, others, doubtful, more]
+                .into_iter()
+                .flatten()
+                .map(|other| other.record.clone())
+                .chain([self.record.record.clone()])
+                .collect();
+            records.sort();
+            records.dedup();
+            Identity::Ambiguous { key: Arc::from(format!("{}={}", self.key.name, self.key.value)), records }
+        };
+        if !doubtful.is_empty() {
+            return ambiguous(&[]);
+        }
+        match self.rival(rivals) {
+            Rival::None => {}
+            Rival::Wins(by) => return Identity::Beaten { by },
+            Rival::Equal => return ambiguous(&[]),
+        }
+        let Some(with) = self.one_a_side(others) else { return ambiguous(&[]) };
+        for other in &with {
+            let closer = self.closer_to(other);
+            if !closer.is_empty() {
+                return ambiguous(&closer);
+            }
+        }
+        let evidence = evidence(self.key);
+        let mut entities: Vec<EntityId> =
+            with.iter().filter_map(|other| other.link.as_ref()).filter(|l| l.state.is_active()).map(|l| l.entity).collect();
+        entities.dedup();
+        let pending = |other: &&&Candidate| other.link.as_ref().is_some_and(|link| link.state == LinkState::Pending);
+        match entities.as_slice() {
+            // The other one is itself in question; this one joins that question.
+            _ if with.iter().any(|other| pending(&other)) => ambiguous(&[]),
+            [] if with.is_empty() => Identity::New,
+            [] => Identity::Pairs { with: with.iter().map(|other| other.record.clone()).collect(), evidence },
+            [_] if with.iter().any(|other| self.is_taken(other)) => ambiguous(&[]),
+            [entity] => Identity::Joins { entity: *entity, evidence },
+            _ => ambiguous(&[]),
+        }
+    }
+
+    /// A preferred object on the same side wins if it is the only one of its object (a contact beats a lead, CRM-2).
+    fn rival(&self, rivals: &[&Candidate]) -> Rival {
+        let mine = preference(self.model, &self.record.record);
+        // What this record itself beats does not stand in its way.
+        let standing: Vec<_> =
+            rivals.iter().map(|rival| (preference(self.model, &rival.record), rival)).filter(|(rank, _)| *rank <= mine).collect();
+        match standing.as_slice() {
+            [] => Rival::None,
+            [(rank, winner)] if *rank < mine => Rival::Wins(winner.record.clone()),
+            _ => Rival::Equal,
+        }
+    }
+
+    /// The preferred record of each other side, if each side has just one.
+    fn one_a_side<'c>(&self, others: &[&'c Candidate]) -> Option<Vec<&'c Candidate>> {
+        let mut sides: BTreeMap<&ConnectionName, Vec<&'c Candidate>> = BTreeMap::new();
+        for other in others {
+            sides.entry(&other.record.connection).or_default().push(other);
+        }
+        let mut with = Vec::new();
+        for candidates in sides.values() {
+            let best = candidates.iter().map(|other| preference(self.model, &other.record)).min();
+            let mut best_ones =
+                candidates.iter().filter(|other| Some(preference(self.model, &other.record)) == best);
+            match (best_ones.next(), best_ones.next()) {
+                (Some(one), None) => with.push(*one),
+                _ => return None,
+            }
+        }
+        Some(with)
+    }
+
+    /// Records on this record's side that `other` could mean as well: by a better key, or by the same one although a
+    /// better key tells them apart from this record.
+    fn closer_to(&self, other: &Candidate) -> Vec<&Candidate> {
+        let mine = preference(self.model, &self.record.record);
+        let rank = other.keys.iter().position(|key| key == self.key).unwrap_or(other.keys.len());
+        let mut closer = Vec::new();
+        for (position, key) in other.keys.iter().take(rank + 1).enumerate() {
+            closer.extend(self.carriers.iter().filter(|third| {
+                third.record.connection == self.record.record.connection
+                    && third.record != self.record.record
+                    && third.keys.contains(key)
+                    && !contradicts(&other.keys[..position], &third.keys)
+                    && (position < rank || preference(self.model, &third.record) <= mine)
+                    && !(self.apart)(&third.record, &other.record)
+            }));
+        }
+        closer
+    }
+
+    /// Whether the other record's entity already has a record on this side.
+    fn is_taken(&self, other: &Candidate) -> bool {
+        let mine = &self.record.record;
+        other.partners.iter().any(|partner| partner.connection == mine.connection && partner != mine)
+    }
+}
+
+enum Rival {
+    None,
+    Wins(RecordRef),
+    Equal,
+}
+
+/// Position of a record's object in its connection's order of preference.
+fn preference(model: &KindModel, record: &RecordRef) -> usize {
+    model
+        .objects
+        .get(&record.connection)
+        .and_then(|objects| objects.iter().position(|object| *object == record.object))
+        .unwrap_or(usize::MAX)
+}
+
+fn evidence(key: &RecordKey) -> Evidence {
+    match key.name.as_ref() {
+        keys::PLANTED => Evidence::Planted,
+        name if name.starts_with(keys::NATIVE) => Evidence::NativeConnector,
+        _ => Evidence::Key { key: key.name.clone(), value: key.value.clone() },
+    }
+}
+
+#[cfg(test)]
+mod tests;
