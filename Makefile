@@ -3,6 +3,7 @@ SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
 .PHONY: build check test demo tools clients foreign
+.NOTPARALLEL:
 
 say = @printf '\n== %s\n' "$(1)"
 node_clients := $(dir $(wildcard clients/*/package.json))
@@ -17,12 +18,14 @@ check: ## Formatting and lints
 	$(call say,lints: cargo clippy --workspace --all-targets -- -D warnings)
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 
-test: tools clients check ## Everything: lints, all Rust tests, foreign clients against the sandboxes
-	$(call say,foreign clients: clients/run)
-	cargo build --quiet -p syncline
-	clients/run target/debug/syncline
+test: tools clients check foreign ## Everything: lints, foreign clients against the sandboxes, all Rust tests
 	$(call say,Rust tests: cargo nextest run --workspace)
 	cargo nextest run --workspace
+
+foreign: clients ## The vendors' client libraries against the sandboxes
+	$(call say,foreign clients: clients/run)
+	cargo build --quiet -p syncline
+	clients/run "$${CARGO_TARGET_DIR:-target}/debug/syncline"
 
 demo: ## The whole of it in a browser, with no account anywhere
 	cargo run --release --quiet -p syncline -- demo
