@@ -1,0 +1,211 @@
+//! Where capture stands, as the cursor keeps it.
+
+use super::super::{soql, time};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use syncline_kit::vendor::{Cursor, VendorError};
+
+/// How far behind its checkpoint a sweep begins: stamps are given before commit, so rows may become visible late
+/// (decisions §1.3).
+pub(super) const OVERLAP: SignedDuration = SignedDuration::from_mins(15);
+/// Rows asked for at once; the vendor may give fewer.
+pub(super) const PAGE: usize = 2000;
+/// The vendor keeps deleted rows and its log of them for 15 days [doc: research §5].
+pub(super) const RETENTION: SignedDuration = SignedDuration::from_hours(15 * 24);
+/// Role rows remembered as read; beyond that they are read again.
+const MOST_SEEN: usize = 5000;
+
+/// All streams of a connection.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Place {
+    /// The org that the cursor belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) org: Option<String>,
+    /// By object; contact roles have a stream of their own.
+    #[serde(default)]
+    pub(super) streams: BTreeMap<String, Stream>,
+}
+
+/// One object's stream.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stream {
+    /// Everything that the vendor stamped before this was seen; `None`: the initial load has not ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) checkpoint: Option<Timestamp>,
+    /// Fields that are read.
+    #[serde(default)]
+    visible: BTreeSet<String>,
+    /// Fields that are wanted and may not be seen.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    hidden: BTreeSet<String>,
+    /// The sweep under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sweep: Option<Sweep>,
+    /// Up to where the log of deletions was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) deleted: Option<Timestamp>,
+    /// Full comparison under way: ids up to this one are done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) compare: Option<String>,
+    /// Role rows within the overlap whose opportunities were read after them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) seen: BTreeMap<String, String>,
+}
+
+/// One pass over the rows stamped at or after `from`.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sweep {
+    /// `None`: from the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) from: Option<Timestamp>,
+    /// The vendor's time when the sweep began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<Timestamp>,
+    /// Stamp and id of the last row read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) after: Option<(Timestamp, String)>,
+}
+
+impl Place {
+    pub(super) fn read(cursor: &Cursor) -> Result<Self, VendorError> {
+        if cursor.0.is_null() {
+            return Ok(Self::default());
+        }
+        serde_json::from_value(cursor.0.clone()).map_err(|error| {
+            VendorError::Protocol(format!("the stored cursor is not one of this adapter: {error}"))
+        })
+    }
+
+    pub(super) fn cursor(&self) -> Result<Cursor, VendorError> {
+        serde_json::to_value(self).map(Cursor).map_err(|error| VendorError::Protocol(error.to_string()))
+    }
+
+    /// Whether no stream is in the middle of something.
+    pub(super) fn is_idle(&self) -> bool {
+        self.streams.values().all(|stream| stream.sweep.is_none() && stream.compare.is_none())
+    }
+}
+
+impl Stream {
+    /// Begins a sweep, or goes on with one. A field that was not read before makes the object be read in full again.
+    pub(super) fn begin(
+        &mut self,
+        (visible, hidden): (BTreeSet<String>, BTreeSet<String>),
+        server: Timestamp,
+    ) {
+        let more = !visible.is_subset(&self.visible) || !hidden.is_subset(&self.hidden);
+        if more && (self.sweep.is_some() || self.checkpoint.is_some()) {
+            self.sweep = Some(Sweep::default());
+        }
+        self.visible = visible;
+        self.hidden = hidden;
+        if self.sweep.is_some() {
+            return;
+        }
+        let from = self.checkpoint.and_then(|checkpoint| checkpoint.checked_sub(OVERLAP).ok());
+        self.sweep = Some(Sweep { from, until: None, after: None });
+        if self.checkpoint.is_some_and(|checkpoint| server.duration_since(checkpoint) > RETENTION) {
+            self.compare = Some(String::new());
+        }
+    }
+
+    /// Takes in that rows up to `last` were read at the vendor's time `at`. Returns whether the sweep ended there.
+    pub(super) fn advance(
+        &mut self,
+        last: Option<(Timestamp, String)>,
+        complete: bool,
+        at: Timestamp,
+    ) -> bool {
+        let Some(sweep) = &mut self.sweep else { return true };
+        let until = *sweep.until.get_or_insert(at);
+        let beyond = last.as_ref().is_some_and(|(stamp, _)| *stamp > until);
+        if let Some(last) = last {
+            sweep.after = Some(last);
+        }
+        if !complete && !beyond {
+            return false;
+        }
+        self.sweep = None;
+        self.checkpoint = Some(until);
+        self.deleted.get_or_insert(until);
+        let keep = until.checked_sub(OVERLAP).unwrap_or(until);
+        self.seen.retain(|_, stamp| time::instant(stamp).is_some_and(|stamp| stamp >= keep));
+        if self.seen.len() > MOST_SEEN {
+            self.seen.clear();
+        }
+        true
+    }
+}
+
+impl Sweep {
+    /// The rest of a query for the next page: keyset, because page sizes are never promised, thousands of rows may
+    /// share a stamp, and locators end with the session [doc: research §7].
+    pub(super) fn page(&self) -> String {
+        let bound = match (&self.after, self.from) {
+            (Some((stamp, id)), _) => {
+                let stamp = time::literal(*stamp);
+                let id = soql::quote(id);
+                format!(" WHERE (SystemModstamp > {stamp} OR (SystemModstamp = {stamp} AND Id > {id}))")
+            }
+            (None, Some(from)) => format!(" WHERE SystemModstamp >= {}", time::literal(from)),
+            (None, None) => String::new(),
+        };
+        format!("{bound} ORDER BY SystemModstamp,Id LIMIT {PAGE}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn names(list: &[&str]) -> (BTreeSet<String>, BTreeSet<String>) {
+        (list.iter().map(ToString::to_string).collect(), BTreeSet::new())
+    }
+
+    #[test]
+    fn the_checkpoint_is_the_sweeps_start_and_never_a_rows_stamp() {
+        let mut stream = Stream::default();
+        stream.begin(names(&["Name"]), at("2026-01-01T00:00:00Z"));
+        let late = Some((at("2026-01-01T00:00:09Z"), "x".to_owned()));
+        assert!(
+            stream.advance(late, false, at("2026-01-01T00:00:05Z")),
+            "a row beyond the start ends the sweep"
+        );
+        assert_eq!(stream.checkpoint, Some(at("2026-01-01T00:00:05Z")));
+        stream.begin(names(&["Name"]), at("2026-01-01T00:01:00Z"));
+        assert_eq!(stream.sweep.as_ref().unwrap().from, Some(at("2025-12-31T23:45:05Z")));
+    }
+
+    #[test]
+    fn another_field_makes_the_object_be_read_in_full_and_a_lesser_want_does_not() {
+        let mut stream = Stream::default();
+        stream.begin(names(&["A", "B"]), at("2026-01-01T00:00:00Z"));
+        stream.advance(None, true, at("2026-01-01T00:00:00Z"));
+        stream.begin(names(&["A"]), at("2026-01-01T00:01:00Z"));
+        assert!(stream.sweep.as_ref().unwrap().from.is_some());
+        stream.advance(None, true, at("2026-01-01T00:01:00Z"));
+        stream.begin(names(&["A", "C"]), at("2026-01-01T00:02:00Z"));
+        assert_eq!(stream.sweep.as_ref().unwrap().from, None);
+        assert_eq!(stream.checkpoint, Some(at("2026-01-01T00:01:00Z")));
+    }
+
+    #[test]
+    fn a_gap_beyond_the_recycle_bin_asks_for_a_full_comparison() {
+        let mut stream = Stream::default();
+        stream.begin(names(&["A"]), at("2026-01-01T00:00:00Z"));
+        stream.advance(None, true, at("2026-01-01T00:00:00Z"));
+        stream.begin(names(&["A"]), at("2026-01-15T00:00:00Z"));
+        assert_eq!(stream.compare, None);
+        stream.advance(None, true, at("2026-01-15T00:00:00Z"));
+        stream.begin(names(&["A"]), at("2026-02-15T00:00:00Z"));
+        assert_eq!(stream.compare.as_deref(), Some(""));
+    }
+}

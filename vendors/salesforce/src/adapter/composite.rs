@@ -1,0 +1,241 @@
+//! Many requests in one call: `POST composite` carries 25 subrequests, five of which may be queries or collections, and
+//! counts as one call [doc: research §2.6].
+
+use super::{
+    API,
+    client::{Answer, Call, Client, Lost},
+    errors::ApiError,
+    soql,
+};
+use http::Method;
+use jiff::Timestamp;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+use syncline_kit::vendor::VendorError;
+
+/// Subrequests of one call.
+pub(super) const PARTS: usize = 25;
+/// Queries and collections among them.
+pub(super) const HEAVY: usize = 5;
+
+/// One subrequest.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    method: &'static str,
+    url: String,
+    body: Option<Json>,
+    headers: Vec<(&'static str, String)>,
+    heavy: bool,
+}
+
+/// One subrequest's answer.
+#[derive(Debug, Clone)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) body: Json,
+    headers: BTreeMap<String, String>,
+}
+
+impl Reply {
+    pub(super) fn ok(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(&name.to_ascii_lowercase()).map(String::as_str)
+    }
+
+    pub(super) fn error(&self) -> ApiError {
+        ApiError::of(&self.body).unwrap_or_else(|| ApiError {
+            code: format!("HTTP_{}", self.status),
+            message: "an answer without an error".to_owned(),
+            fields: Vec::new(),
+            candidates: Vec::new(),
+        })
+    }
+
+    /// A query's rows and whether they are all.
+    pub(super) fn rows(self) -> Result<(Vec<Json>, bool), VendorError> {
+        if !self.ok() {
+            return Err(refused(self.error()));
+        }
+        let done = self.body.get("done").and_then(Json::as_bool).unwrap_or(true);
+        let mut body = self.body;
+        match body.get_mut("records").map(Json::take) {
+            Some(Json::Array(rows)) => Ok((rows, done)),
+            _ => Err(VendorError::Protocol("a query's answer without records".to_owned())),
+        }
+    }
+}
+
+/// A whole call or a read refused by this code.
+pub(super) fn refused(error: ApiError) -> VendorError {
+    if error.is_limit() {
+        return VendorError::Limit { limit: error.message, retry_after: None };
+    }
+    if error.passes() {
+        return VendorError::Unavailable(format!("{}: {}", error.code, error.message));
+    }
+    VendorError::Refused { code: error.code, message: error.message }
+}
+
+impl Part {
+    /// A subrequest under the API's root, e.g. `/sobjects/Lead`.
+    pub(super) fn new(method: &'static str, path: &str) -> Self {
+        Self { method, url: format!("{API}{path}"), body: None, headers: Vec::new(), heavy: false }
+    }
+
+    /// A query that also sees deleted rows.
+    pub(super) fn query_all(query: &str) -> Self {
+        Self { heavy: true, ..Self::new("GET", &format!("/queryAll?q={}", soql::encode(query))) }
+    }
+
+    /// A query that does not.
+    pub(super) fn query(query: &str) -> Self {
+        Self { heavy: true, ..Self::new("GET", &format!("/query?q={}", soql::encode(query))) }
+    }
+
+    /// Marks a collection, which counts against the five.
+    #[must_use]
+    pub(super) fn heavy(mut self) -> Self {
+        self.heavy = true;
+        self
+    }
+
+    #[must_use]
+    pub(super) fn body(mut self, body: Json) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    #[must_use]
+    pub(super) fn header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    fn to_json(&self, position: usize) -> Json {
+        let mut part = json!({"method": self.method, "url": self.url, "referenceId": format!("r{position}")});
+        if let Some(body) = &self.body {
+            part["body"] = body.clone();
+        }
+        if !self.headers.is_empty() {
+            let headers: serde_json::Map<String, Json> =
+                self.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect();
+            part["httpHeaders"] = Json::Object(headers);
+        }
+        part
+    }
+}
+
+/// Splits parts into calls.
+pub(super) fn split(parts: Vec<Part>) -> Vec<Vec<Part>> {
+    let mut calls: Vec<Vec<Part>> = Vec::new();
+    let mut heavy = 0;
+    for part in parts {
+        let full = calls.last().is_none_or(|call| call.len() >= PARTS) || (part.heavy && heavy >= HEAVY);
+        if full {
+            calls.push(Vec::new());
+            heavy = 0;
+        }
+        heavy += usize::from(part.heavy);
+        if let Some(call) = calls.last_mut() {
+            call.push(part);
+        }
+    }
+    calls
+}
+
+fn call(parts: &[Part]) -> Call {
+    let requests: Vec<Json> =
+        parts.iter().enumerate().map(|(position, part)| part.to_json(position)).collect();
+    Call {
+        method: Method::POST,
+        path: format!("{API}/composite"),
+        headers: Vec::new(),
+        body: Some(json!({"allOrNone": false, "collateSubrequests": false, "compositeRequest": requests})),
+    }
+}
+
+fn replies(answer: Answer, expected: usize) -> Result<Vec<Reply>, VendorError> {
+    if !(200..300).contains(&answer.status) {
+        return Err(ApiError::of(&answer.body).map_or_else(
+            || VendorError::Protocol(format!("HTTP {} to a composite call", answer.status)),
+            refused,
+        ));
+    }
+    let mut body = answer.body;
+    let Some(Json::Array(entries)) = body.get_mut("compositeResponse").map(Json::take) else {
+        return Err(VendorError::Protocol("a composite answer without compositeResponse".to_owned()));
+    };
+    let mut by_place: BTreeMap<usize, Reply> = BTreeMap::new();
+    for mut entry in entries {
+        let place = entry
+            .get("referenceId")
+            .and_then(Json::as_str)
+            .and_then(|id| id.strip_prefix('r')?.parse().ok())
+            .ok_or_else(|| VendorError::Protocol("a composite answer without referenceId".to_owned()))?;
+        let status = entry.get("httpStatusCode").and_then(Json::as_u64).unwrap_or_default();
+        let headers = entry
+            .get("httpHeaders")
+            .and_then(Json::as_object)
+            .map(|headers| {
+                headers
+                    .iter()
+                    .filter_map(|(name, value)| Some((name.to_ascii_lowercase(), value.as_str()?.to_owned())))
+                    .collect()
+            })
+            .unwrap_or_default();
+        let reply = Reply {
+            status: u16::try_from(status).unwrap_or_default(),
+            body: entry.get_mut("body").map(Json::take).unwrap_or_default(),
+            headers,
+        };
+        by_place.insert(place, reply);
+    }
+    if by_place.len() != expected {
+        return Err(VendorError::Protocol(format!("{} answers to {expected} subrequests", by_place.len())));
+    }
+    Ok(by_place.into_values().collect())
+}
+
+impl Client {
+    /// Reads all parts, in as few calls as the limits allow; the vendor's time before the first, answers in order.
+    pub(super) async fn read_parts(&self, parts: Vec<Part>) -> Result<(Timestamp, Vec<Reply>), VendorError> {
+        let mut all = Vec::with_capacity(parts.len());
+        let mut began = None;
+        for batch in split(parts) {
+            let answer = self.read(&call(&batch)).await?;
+            began.get_or_insert(answer.at);
+            all.extend(replies(answer, batch.len())?);
+        }
+        Ok((began.unwrap_or_else(|| self.server_time()), all))
+    }
+
+    /// Sends parts that fit into one call, once.
+    pub(super) async fn write_parts(&self, parts: &[Part]) -> Result<Vec<Reply>, Lost> {
+        let answer = self.write(&call(parts)).await?;
+        let refused_whole = !(200..300).contains(&answer.status);
+        replies(answer, parts.len()).map_err(|error| match error {
+            VendorError::Protocol(why) if !refused_whole => Lost::Unknown(why),
+            error => Lost::Nothing(error),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_holds_twenty_five_parts_and_five_queries() {
+        let light = |count: usize| (0..count).map(|_| Part::new("GET", "/x"));
+        let heavy = |count: usize| (0..count).map(|_| Part::query("SELECT Id FROM Lead"));
+        let sizes = |parts: Vec<Part>| split(parts).iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes(light(26).collect()), [25, 1]);
+        assert_eq!(sizes(heavy(11).collect()), [5, 5, 1]);
+        assert_eq!(sizes(heavy(5).chain(light(20)).collect()), [25]);
+        assert_eq!(sizes(heavy(5).chain(light(2)).chain(heavy(1)).collect()), [7, 1]);
+        assert_eq!(sizes(Vec::new()), Vec::<usize>::new());
+    }
+}

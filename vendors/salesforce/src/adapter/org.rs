@@ -1,0 +1,219 @@
+//! The org: who we are in it, its currency, and the schemas as they are now.
+
+use super::{
+    API, Salesforce,
+    client::{Call, lock},
+    composite::{Part, Reply, refused},
+    ids,
+    schema::Described,
+    soql, time,
+};
+use http::Method;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value as Json;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use syncline_kit::vendor::VendorError;
+use syncline_model::{Account, Currency, ObjectName, ObjectSchema};
+
+/// How long schemas and users are taken as read before they are looked at again.
+const CHECK_EVERY: SignedDuration = SignedDuration::from_secs(60);
+
+/// What the adapter remembers while its process runs.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    described: BTreeMap<ObjectName, Arc<Described>>,
+    /// Objects that do not exist or may not be seen.
+    missing: BTreeSet<ObjectName>,
+    checked: Option<Timestamp>,
+    org: Option<Org>,
+}
+
+/// What the org says of itself.
+#[derive(Debug, Clone)]
+pub(super) struct Org {
+    pub(super) id: String,
+    time_zone: String,
+    pub(super) currency: Option<Currency>,
+}
+
+impl Salesforce {
+    /// A schema, if it was read and the object may be seen.
+    pub(super) fn described(&self, object: &ObjectName) -> Option<Arc<Described>> {
+        lock(&self.memory).described.get(object).cloned()
+    }
+
+    /// Forgets a schema, so that it is read before the next use.
+    pub(super) fn forget(&self, objects: &[ObjectName]) {
+        let mut memory = lock(&self.memory);
+        for object in objects {
+            memory.described.remove(object);
+            memory.missing.remove(object);
+        }
+    }
+
+    /// The org's currency; dollars where the org does not tell (then [`Account::currency`] is `None`).
+    pub(super) fn currency(&self) -> Currency {
+        lock(&self.memory).org.as_ref().and_then(|org| org.currency).unwrap_or(Currency::USD)
+    }
+
+    /// The org's currency, if it told it.
+    pub(super) fn told_currency(&self) -> Option<Currency> {
+        lock(&self.memory).org.as_ref().and_then(|org| org.currency)
+    }
+
+    /// Whether schemas and users are to be looked at again.
+    pub(super) fn check_is_due(&self, objects: &[ObjectName]) -> bool {
+        let memory = lock(&self.memory);
+        let fresh = memory
+            .checked
+            .is_some_and(|at| self.client.now().duration_since(at) < CHECK_EVERY && self.client.now() >= at);
+        let known =
+            |object: &ObjectName| memory.described.contains_key(object) || memory.missing.contains(object);
+        !fresh || memory.org.is_none() || !objects.iter().all(known)
+    }
+
+    /// Reads what is not in memory yet of these objects' schemas.
+    pub(super) async fn ensure(&self, objects: &[ObjectName]) -> Result<(), VendorError> {
+        let lacking: Vec<ObjectName> = {
+            let memory = lock(&self.memory);
+            let known = |object: &&ObjectName| {
+                !memory.described.contains_key(*object) && !memory.missing.contains(*object)
+            };
+            objects.iter().filter(known).cloned().collect()
+        };
+        let org = lock(&self.memory).org.is_none();
+        if !lacking.is_empty() || org {
+            self.check(&lacking, Vec::new()).await?;
+        }
+        Ok(())
+    }
+
+    /// Looks at the org and at these schemas again, each only if it changed; `more` rides along in the same call.
+    /// Returns the vendor's time, the schemas that changed and the answers to `more`.
+    pub(super) async fn check(
+        &self,
+        objects: &[ObjectName],
+        more: Vec<Part>,
+    ) -> Result<(Timestamp, Vec<ObjectSchema>, Vec<Reply>), VendorError> {
+        let mut parts = vec![Part::query("SELECT Id,TimeZoneSidKey FROM Organization LIMIT 1")];
+        parts.push(Part::query("SELECT DefaultCurrencyIsoCode FROM Organization LIMIT 1"));
+        let riding = more.len();
+        parts.extend(more);
+        parts.extend(objects.iter().map(|object| self.describe_part(object)));
+        let (at, mut replies) = self.client.read_parts(parts).await?;
+        let describes = replies.split_off(2 + riding);
+        let riders = replies.split_off(2);
+        self.take_org(replies)?;
+        let changed = self.take_describes(objects, describes)?;
+        lock(&self.memory).checked = Some(self.client.now());
+        Ok((at, changed, riders))
+    }
+
+    fn describe_part(&self, object: &ObjectName) -> Part {
+        let part = Part::new("GET", &format!("/sobjects/{}/describe", soql::encode(object.as_str())));
+        match self.described(object).and_then(|described| described.as_of.clone()) {
+            Some(as_of) => part.header("If-Modified-Since", as_of),
+            None => part,
+        }
+    }
+
+    /// The same org as before, or an error: a refreshed copy of an org has another id [doc: research §3.2].
+    fn take_org(&self, replies: Vec<Reply>) -> Result<(), VendorError> {
+        let mut replies = replies.into_iter();
+        let (rows, _) = replies.next().ok_or_else(no_org)?.rows()?;
+        let row = rows.first().ok_or_else(no_org)?;
+        let id = row.get("Id").and_then(Json::as_str).map(ids::canonical).ok_or_else(no_org)?.to_string();
+        let zone = row.get("TimeZoneSidKey").and_then(Json::as_str).unwrap_or("UTC").to_owned();
+        let code = replies.next().filter(Reply::ok).and_then(|reply| reply.rows().ok());
+        let currency =
+            code.and_then(|(rows, _)| Currency::new(rows.first()?.get("DefaultCurrencyIsoCode")?.as_str()?));
+        let mut memory = lock(&self.memory);
+        if let Some(known) = memory.org.as_ref().filter(|known| known.id != id) {
+            return Err(other_org(&known.id, &id));
+        }
+        memory.org = Some(Org { id, time_zone: zone, currency });
+        Ok(())
+    }
+
+    fn take_describes(
+        &self,
+        objects: &[ObjectName],
+        replies: Vec<Reply>,
+    ) -> Result<Vec<ObjectSchema>, VendorError> {
+        let mut changed = Vec::new();
+        for (object, reply) in objects.iter().zip(replies) {
+            let mut memory = lock(&self.memory);
+            match reply.status {
+                200..300 => {
+                    let as_of = reply.header("last-modified").map(str::to_owned);
+                    let as_of = as_of.or_else(|| time::to_http_date(self.client.server_time()));
+                    let described = Described::read(&reply.body, as_of).ok_or_else(|| {
+                        VendorError::Protocol(format!("the description of {object} could not be read"))
+                    })?;
+                    memory.missing.remove(object);
+                    changed.push(described.schema.clone());
+                    memory.described.insert(object.clone(), Arc::new(described));
+                }
+                304 => {}
+                404 | 403 => {
+                    memory.described.remove(object);
+                    memory.missing.insert(object.clone());
+                }
+                _ => return Err(refused(reply.error())),
+            }
+        }
+        Ok(changed)
+    }
+
+    /// The org's id, once it was read.
+    pub(super) fn org_id(&self) -> Option<String> {
+        lock(&self.memory).org.as_ref().map(|org| org.id.clone())
+    }
+
+    pub(super) async fn read_account(&self) -> Result<Account, VendorError> {
+        let root = Call { method: Method::GET, path: format!("{API}/"), headers: Vec::new(), body: None };
+        let answer = self.client.read(&root).await?;
+        let identity = answer.body.get("identity").and_then(Json::as_str).unwrap_or_default();
+        let user = identity.rsplit('/').next().filter(|id| id.starts_with("005")).map(ids::canonical);
+        let riders = user.iter().map(|id| {
+            Part::query(&format!("SELECT Id,Username FROM User WHERE Id = {}", soql::quote(id.as_str())))
+        });
+        let (_, _, replies) = self.check(&[], riders.collect()).await?;
+        let name = replies
+            .into_iter()
+            .next()
+            .and_then(|reply| reply.rows().ok())
+            .and_then(|(rows, _)| rows.first()?.get("Username")?.as_str().map(Arc::<str>::from));
+        let org = lock(&self.memory).org.clone().ok_or_else(no_org)?;
+        Ok(Account {
+            id: Arc::from(org.id),
+            currency: org.currency,
+            time_zone: Arc::from(org.time_zone),
+            user: name.unwrap_or_else(|| Arc::from("unknown")),
+            user_id: user.map(|id| Arc::from(id.as_str())),
+        })
+    }
+
+    pub(super) async fn read_schemas(
+        &self,
+        objects: &[ObjectName],
+    ) -> Result<Vec<ObjectSchema>, VendorError> {
+        self.check(objects, Vec::new()).await?;
+        Ok(objects.iter().filter_map(|object| Some(self.described(object)?.schema.clone())).collect())
+    }
+}
+
+fn no_org() -> VendorError {
+    VendorError::Protocol("the org does not show its Organization record".to_owned())
+}
+
+/// The credentials lead to an org that is not the one read before.
+pub(super) fn other_org(known: &str, found: &str) -> VendorError {
+    VendorError::Refused {
+        code: "OTHER_ORG".to_owned(),
+        message: format!("the credentials lead to org {found}, and this connection belongs to org {known}"),
+    }
+}

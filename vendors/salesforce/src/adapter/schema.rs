@@ -1,0 +1,180 @@
+//! `describe` as the model's schema, and what the adapter itself needs of it [doc: research §3.1].
+
+use serde_json::Value as Json;
+use std::{collections::BTreeMap, sync::Arc};
+use syncline_model::{FieldName, FieldSchema, FieldType, ObjectName, ObjectSchema, schema::OptionSchema};
+
+/// One object as the user of the connection sees it.
+#[derive(Debug, Clone)]
+pub(super) struct Described {
+    pub(super) schema: ObjectSchema,
+    references: BTreeMap<FieldName, Vec<ObjectName>>,
+    /// The name under which contact roles hang on an opportunity, where they may be seen.
+    pub(super) roles: Option<String>,
+    /// For the next conditional request.
+    pub(super) as_of: Option<String>,
+}
+
+impl Described {
+    /// Reads a describe answer.
+    pub(super) fn read(body: &Json, as_of: Option<String>) -> Option<Self> {
+        let object = ObjectName::from(body.get("name")?.as_str()?);
+        let flag = |json: &Json, name: &str| json.get(name).and_then(Json::as_bool).unwrap_or(false);
+        let mut fields = BTreeMap::new();
+        let mut references = BTreeMap::new();
+        for json in body.get("fields")?.as_array()? {
+            let name = FieldName::from(json.get("name")?.as_str()?);
+            let targets: Vec<ObjectName> = json
+                .get("referenceTo")
+                .and_then(Json::as_array)
+                .map(|names| names.iter().filter_map(Json::as_str).map(ObjectName::from).collect())
+                .unwrap_or_default();
+            if !targets.is_empty() {
+                references.insert(name.clone(), targets);
+            }
+            fields.insert(name, field(json));
+        }
+        let roles =
+            body.get("childRelationships").and_then(Json::as_array).into_iter().flatten().find_map(|child| {
+                let text = |name: &str| child.get(name).and_then(Json::as_str);
+                (text("childSObject") == Some(super::ROLE_OBJECT) && text("field") == Some("OpportunityId"))
+                    .then(|| text("relationshipName").map(str::to_owned))
+                    .flatten()
+            });
+        let schema = ObjectSchema {
+            object,
+            createable: flag(body, "createable"),
+            updateable: flag(body, "updateable"),
+            fields,
+        };
+        Some(Self { schema, references, roles, as_of })
+    }
+
+    /// Whether the user may see a field.
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.schema.fields.contains_key(field)
+    }
+
+    /// A field's type; `Other` if there is none.
+    pub(super) fn field_type(&self, field: &str) -> FieldType {
+        self.schema.fields.get(field).map_or(FieldType::Other, |schema| schema.field_type)
+    }
+
+    /// The object that a reference's value belongs to.
+    pub(super) fn target(&self, field: &str, id: &str) -> ObjectName {
+        let targets = self.references.get(field).map(Vec::as_slice).unwrap_or_default();
+        match targets {
+            [only] => only.clone(),
+            [] => super::ids::object_of(id).unwrap_or_else(|| ObjectName::from("Unknown")),
+            [first, ..] => super::ids::object_of(id)
+                .filter(|object| targets.contains(object))
+                .unwrap_or_else(|| first.clone()),
+        }
+    }
+}
+
+fn field(json: &Json) -> FieldSchema {
+    let flag = |name: &str| json.get(name).and_then(Json::as_bool).unwrap_or(false);
+    let text = |name: &str| json.get(name).and_then(Json::as_str).unwrap_or_default();
+    let number = |name: &str| {
+        json.get(name).and_then(Json::as_u64).and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0)
+    };
+    let wire = text("type");
+    let field_type = field_type(wire);
+    let scale = match wire {
+        "int" | "long" => Some(0),
+        "currency" | "double" | "percent" => {
+            json.get("scale").and_then(Json::as_u64).and_then(|n| u32::try_from(n).ok())
+        }
+        _ => None,
+    };
+    let max_length = match field_type {
+        FieldType::Text | FieldType::Email | FieldType::Phone | FieldType::Url => number("length"),
+        FieldType::Bool
+        | FieldType::Decimal
+        | FieldType::Money
+        | FieldType::Date
+        | FieldType::Instant
+        | FieldType::Option
+        | FieldType::Options
+        | FieldType::Reference
+        | FieldType::Other => None,
+    };
+    let createable = flag("createable");
+    FieldSchema {
+        label: Arc::from(text("label")),
+        field_type,
+        createable,
+        updateable: flag("updateable"),
+        required: createable
+            && !flag("nillable")
+            && !flag("defaultedOnCreate")
+            && field_type != FieldType::Bool,
+        unique_key: flag("unique") && (flag("externalId") || flag("idLookup")),
+        max_length,
+        scale,
+        options: json.get("picklistValues").and_then(Json::as_array).map(options).unwrap_or_default(),
+        restricted: flag("restrictedPicklist"),
+    }
+}
+
+fn options(entries: &Vec<Json>) -> Vec<OptionSchema> {
+    entries
+        .iter()
+        .filter_map(|entry| {
+            let value = entry.get("value")?.as_str()?;
+            Some(OptionSchema {
+                value: Arc::from(value),
+                label: Arc::from(entry.get("label").and_then(Json::as_str).unwrap_or(value)),
+                active: entry.get("active").and_then(Json::as_bool).unwrap_or(true),
+                within: None,
+            })
+        })
+        .collect()
+}
+
+fn field_type(wire: &str) -> FieldType {
+    match wire {
+        "string" | "textarea" | "id" | "combobox" | "encryptedstring" => FieldType::Text,
+        "email" => FieldType::Email,
+        "phone" => FieldType::Phone,
+        "url" => FieldType::Url,
+        "boolean" => FieldType::Bool,
+        "int" | "long" | "double" | "percent" => FieldType::Decimal,
+        "currency" => FieldType::Money,
+        "date" => FieldType::Date,
+        "datetime" => FieldType::Instant,
+        "picklist" => FieldType::Option,
+        "multipicklist" => FieldType::Options,
+        "reference" => FieldType::Reference,
+        _ => FieldType::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_describe_becomes_a_schema() {
+        let body = json!({"name": "Opportunity", "createable": true, "updateable": false,
+            "childRelationships": [{"childSObject": "OpportunityContactRole", "field": "OpportunityId",
+                "relationshipName": "OpportunityContactRoles"}],
+            "fields": [
+                {"name": "OwnerId", "label": "Owner", "type": "reference", "referenceTo": ["Group", "User"],
+                    "createable": true, "defaultedOnCreate": true},
+                {"name": "CloseDate", "label": "Close", "type": "date", "createable": true, "nillable": false},
+                {"name": "Key__c", "label": "Key", "type": "string", "length": 36, "unique": true,
+                    "externalId": true, "nillable": true},
+                {"name": "Address", "label": "Address", "type": "address"}]});
+        let described = Described::read(&body, None).unwrap();
+        assert_eq!(described.roles.as_deref(), Some("OpportunityContactRoles"));
+        assert_eq!(described.target("OwnerId", "00G000000000001AAA").as_str(), "Group");
+        assert_eq!(described.target("OwnerId", "005000000000001AAA").as_str(), "User");
+        let fields = &described.schema.fields;
+        assert!(fields["CloseDate"].required && !fields["OwnerId"].required);
+        assert!(fields["Key__c"].unique_key && fields["Key__c"].max_length == Some(36));
+        assert_eq!(fields["Address"].field_type, FieldType::Other);
+    }
+}
