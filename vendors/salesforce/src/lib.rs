@@ -3,5 +3,6 @@
 
 #[cfg(feature = "adapter")]
 pub mod adapter;
+pub mod mapping;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

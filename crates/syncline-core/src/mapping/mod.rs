@@ -2,8 +2,10 @@
 //! typed attributes, each side binds its fields to them, and rule, tie, clear and maps live on the attribute.
 
 pub mod codec;
+mod compile;
 mod model;
 #[cfg(test)]
 pub(crate) mod test_support;
 
+pub use compile::{Accounts, CapturedObject, Compiled, Schemas, compile};
 pub use model::*;
