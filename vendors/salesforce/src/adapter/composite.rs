@@ -216,9 +216,8 @@ impl Client {
     pub(super) async fn write_parts(&self, parts: &[Part]) -> Result<Vec<Reply>, Lost> {
         let answer = self.write(&call(parts)).await?;
         let refused_whole = !(200..300).contains(&answer.status);
-        replies(answer, parts.len()).map_err(|error| match error {
-            VendorError::Protocol(why) if !refused_whole => Lost::Unknown(why),
-            error => Lost::Nothing(error),
+        replies(answer, parts.len()).map_err(|error| {
+            if refused_whole { Lost::Nothing(error) } else { Lost::Unknown(error.to_string()) }
         })
     }
 }

@@ -113,12 +113,16 @@ fn field(json: &Json) -> FieldSchema {
         unique_key: flag("unique") && (flag("externalId") || flag("idLookup")),
         max_length,
         scale,
-        options: json.get("picklistValues").and_then(Json::as_array).map(options).unwrap_or_default(),
+        options: json
+            .get("picklistValues")
+            .and_then(Json::as_array)
+            .map(|entries| options(entries))
+            .unwrap_or_default(),
         restricted: flag("restrictedPicklist"),
     }
 }
 
-fn options(entries: &Vec<Json>) -> Vec<OptionSchema> {
+fn options(entries: &[Json]) -> Vec<OptionSchema> {
     entries
         .iter()
         .filter_map(|entry| {

@@ -78,6 +78,7 @@ fn package(objects: &[ObjectName]) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quick_xml::events::Event;
 
     #[test]
     fn the_package_is_well_formed_and_names_every_object() {
@@ -94,12 +95,7 @@ mod tests {
         for (path, text) in &files {
             let mut reader = quick_xml::Reader::from_str(text);
             reader.config_mut().check_end_names = true;
-            loop {
-                match reader.read_event().unwrap_or_else(|error| panic!("{path}: {error}")) {
-                    quick_xml::events::Event::Eof => break,
-                    _ => continue,
-                }
-            }
+            while reader.read_event().unwrap_or_else(|error| panic!("{path}: {error}")) != Event::Eof {}
         }
         assert!(files["package.xml"].contains("<members>Lead.Syncline_Id__c</members>"));
     }

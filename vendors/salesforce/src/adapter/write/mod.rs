@@ -1,17 +1,19 @@
 //! Writes: rows into subrequests, answers into outcomes.
 
+mod body;
 mod outcome;
 mod pack;
+mod probe;
 mod slot;
 
-use super::{Salesforce, client::Lost, composite::Part, reading::Reading, soql};
+use super::{Salesforce, client::Lost, composite::Part};
 use outcome::Verdict;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use slot::{Slot, Sort};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use syncline_kit::vendor::{
-    ObjectWant, Probe, Rejection, RejectionClass, RowOutcome, VendorError, Write, WriteCall, WriteRow,
+    EdgeWrite, Rejection, RejectionClass, RowOutcome, VendorError, Write, WriteCall, WriteRow,
 };
 use syncline_model::{FieldName, ObjectName, Value};
 
@@ -106,7 +108,7 @@ impl Salesforce {
 
     /// A role row is taken away by its id; where the caller does not know it, the opportunity does.
     async fn find_role_rows(&self, progress: &mut Progress<'_>) -> Result<(), VendorError> {
-        let lacking: Vec<(usize, &syncline_kit::vendor::EdgeWrite)> = progress
+        let lacking: Vec<(usize, &EdgeWrite)> = progress
             .rows
             .iter()
             .enumerate()
@@ -216,7 +218,7 @@ impl Salesforce {
                         let verdict = outcome::judge(&self.connection, progress.rows, &slot, &reply);
                         for (position, verdict) in slot.rows.iter().zip(verdict.into_rows(slot.rows.len())) {
                             if let Verdict::Settled(outcome) = verdict {
-                                progress.outcomes[*position] = Some(outcome);
+                                progress.outcomes[*position] = Some(*outcome);
                             }
                         }
                     }
@@ -232,247 +234,6 @@ impl Salesforce {
             }
         }
     }
-
-    fn part(&self, slot: &Slot, progress: &Progress<'_>) -> Part {
-        let part = self.bare_part(slot, progress);
-        let part = part.header("Sforce-Duplicate-Rule-Header", "allowSave=false".to_owned());
-        if self.options.owner_mapped { part.header("Sforce-Auto-Assign", "FALSE".to_owned()) } else { part }
-    }
-
-    fn bare_part(&self, slot: &Slot, progress: &Progress<'_>) -> Part {
-        let rows = || slot.rows.iter().map(|position| &progress.rows[*position]);
-        let collection = |method: &'static str, path: &str| {
-            let records: Vec<Json> = rows().map(|row| self.body(row, true)).collect();
-            Part::new(method, path).heavy().body(json!({"allOrNone": false, "records": records}))
-        };
-        match &slot.sort {
-            Sort::Upsert(object, key) => collection("PATCH", &format!("/composite/sobjects/{object}/{key}")),
-            Sort::Update => collection("PATCH", "/composite/sobjects"),
-            Sort::Role => collection("POST", "/composite/sobjects"),
-            Sort::Delete => {
-                let ids: Vec<String> = slot
-                    .rows
-                    .iter()
-                    .map(|position| {
-                        let looked_up = progress.role_rows.get(position).cloned();
-                        looked_up.unwrap_or_else(|| slot::deleted_id(&progress.rows[*position]))
-                    })
-                    .collect();
-                let path = format!("/composite/sobjects?ids={}&allOrNone=false", ids.join(","));
-                Part::new("DELETE", &path).heavy()
-            }
-            Sort::Alone => rows().next().map_or_else(|| Part::new("GET", "/"), |row| self.alone(row)),
-        }
-    }
-
-    /// One row as a call of its own.
-    fn alone(&self, row: &WriteRow) -> Part {
-        let body = self.body(row, false);
-        match &row.write {
-            Write::Create { object, key_field: None, .. } => {
-                Part::new("POST", &format!("/sobjects/{object}")).body(body)
-            }
-            Write::Create { object, key_field: Some(key), .. } => {
-                Part::new("PATCH", &format!("/sobjects/{object}/{key}/{}", row.entity)).body(body)
-            }
-            Write::Update { record, version, .. } => {
-                let part =
-                    Part::new("PATCH", &format!("/sobjects/{}/{}", record.object, record.id)).body(body);
-                let stamp = version.as_ref().filter(|_| self.options.strict).and_then(slot::condition);
-                match stamp {
-                    Some(stamp) => part.header("If-Unmodified-Since", stamp),
-                    None => part,
-                }
-            }
-            Write::Associate(edge) | Write::Dissociate(edge) => {
-                Part::new("PATCH", &format!("/sobjects/{}/{}", edge.from.object, edge.from.id)).body(body)
-            }
-            Write::Archive { record } => {
-                Part::new("DELETE", &format!("/sobjects/{}/{}", record.object, record.id))
-            }
-        }
-    }
-
-    /// A row's JSON; in a collection it carries its type, and its id or key.
-    fn body(&self, row: &WriteRow, collection: bool) -> Json {
-        let mut body = serde_json::Map::new();
-        let (object, id) = match &row.write {
-            Write::Create { object, key_field, fields } => {
-                self.add_fields(&mut body, object, fields);
-                if let (Some(key), true) = (key_field, collection) {
-                    body.insert(key.to_string(), row.entity.to_string().into());
-                }
-                (object.to_string(), None)
-            }
-            Write::Update { record, fields, .. } => {
-                self.add_fields(&mut body, &record.object, fields);
-                (record.object.to_string(), Some(record.id.to_string()))
-            }
-            Write::Associate(edge) | Write::Dissociate(edge) if !slot::is_role(edge) => {
-                let to =
-                    matches!(&row.write, Write::Associate(_)).then(|| Json::String(edge.to.id.to_string()));
-                body.insert(edge.field.to_string(), to.unwrap_or_default());
-                (edge.from.object.to_string(), Some(edge.from.id.to_string()))
-            }
-            Write::Associate(edge) | Write::Dissociate(edge) => {
-                if edge.row.is_none() {
-                    body.insert("OpportunityId".to_owned(), edge.from.id.to_string().into());
-                    body.insert("ContactId".to_owned(), edge.to.id.to_string().into());
-                }
-                body.insert(
-                    "Role".to_owned(),
-                    edge.role.as_ref().map_or(Json::Null, |role| role.to_string().into()),
-                );
-                body.insert("IsPrimary".to_owned(), edge.primary.into());
-                (super::ROLE_OBJECT.to_owned(), edge.row.as_ref().map(ToString::to_string))
-            }
-            Write::Archive { .. } => return Json::Null,
-        };
-        if collection {
-            body.insert("attributes".to_owned(), json!({"type": object}));
-            if let Some(id) = id {
-                body.insert("id".to_owned(), id.into());
-            }
-        }
-        Json::Object(body)
-    }
-
-    fn add_fields(
-        &self,
-        body: &mut serde_json::Map<String, Json>,
-        object: &ObjectName,
-        fields: &[(FieldName, Option<Value>)],
-    ) {
-        let described = self.described(object);
-        for (field, value) in fields {
-            let json = super::value::write(described.as_deref(), field.as_str(), value.as_ref());
-            body.insert(field.to_string(), json);
-            if let (Some(Value::Money(money)), true) =
-                (value, described.as_ref().is_some_and(|d| d.has("CurrencyIsoCode")))
-            {
-                body.entry("CurrencyIsoCode").or_insert_with(|| money.currency.as_str().into());
-            }
-        }
-    }
-
-    pub(super) async fn probe_rows(&self, rows: &[WriteRow]) -> Result<Vec<Probe>, VendorError> {
-        let mut found: Vec<Option<Probe>> = vec![None; rows.len()];
-        let mut keyed: BTreeMap<(ObjectName, FieldName), Vec<usize>> = BTreeMap::new();
-        let mut by_id: BTreeMap<ObjectName, Vec<usize>> = BTreeMap::new();
-        for (position, row) in rows.iter().enumerate() {
-            match &row.write {
-                Write::Create { object, key_field: Some(key), .. } => {
-                    keyed.entry((object.clone(), key.clone())).or_default().push(position);
-                }
-                Write::Create { key_field: None, .. } => {
-                    found[position] =
-                        Some(undecided("a record without a planted key cannot be told from others"));
-                }
-                Write::Update { record, .. } | Write::Archive { record } => {
-                    by_id.entry(record.object.clone()).or_default().push(position);
-                }
-                Write::Associate(edge) | Write::Dissociate(edge) => {
-                    by_id.entry(edge.from.object.clone()).or_default().push(position);
-                }
-            }
-        }
-        let objects: BTreeSet<ObjectName> =
-            keyed.keys().map(|(object, _)| object.clone()).chain(by_id.keys().cloned()).collect();
-        self.ensure_some(objects).await?;
-        for ((object, key), positions) in keyed {
-            self.probe_keys(rows, &object, &key, &positions, &mut found).await?;
-        }
-        for (object, positions) in by_id {
-            self.probe_ids(rows, &object, &positions, &mut found).await?;
-        }
-        Ok(found
-            .into_iter()
-            .map(|probe| probe.unwrap_or_else(|| undecided("it was not looked for")))
-            .collect())
-    }
-
-    /// Creates: a query on the key is a strong read. Deleted rows do not count: the key of an earlier record that was
-    /// deleted proves nothing, and an upsert does not find it.
-    async fn probe_keys(
-        &self,
-        rows: &[WriteRow],
-        object: &ObjectName,
-        key: &FieldName,
-        positions: &[usize],
-        found: &mut [Option<Probe>],
-    ) -> Result<(), VendorError> {
-        const KEYS: usize = 150;
-        let mut want = slot::want_of(object, positions.iter().map(|position| &rows[*position]));
-        want.fields.push(key.clone());
-        let Some(reading) = self.reading(want).filter(|_| self.sees(object, key.as_str())) else {
-            for position in positions {
-                found[*position] = Some(undecided("the key field cannot be seen"));
-            }
-            return Ok(());
-        };
-        let mut parts = Vec::new();
-        for chunk in positions.chunks(KEYS) {
-            let keys: Vec<String> = chunk.iter().map(|position| rows[*position].entity.to_string()).collect();
-            let condition = soql::one_of(key.as_str(), keys.iter().map(String::as_str));
-            let select = reading.selects(condition.len()).into_iter().next().unwrap_or_default();
-            parts.push(Part::query(&format!("{select} WHERE {condition}")));
-        }
-        let (_, replies) = self.client.read_parts(parts).await?;
-        let mut by_key = BTreeMap::new();
-        for reply in replies {
-            for row in self.all_rows(reply).await? {
-                if let Some(value) = row.get(key.as_str()).and_then(Json::as_str).map(str::to_ascii_lowercase)
-                {
-                    by_key.insert(value, row);
-                }
-            }
-        }
-        for position in positions {
-            let row = by_key.get(&rows[*position].entity.to_string());
-            let seen = row.and_then(|row| reading.observe(&self.connection, row, self.currency()));
-            found[*position] = Some(seen.map_or(Probe::NotWritten, |seen| Probe::Written(Box::new(seen))));
-        }
-        Ok(())
-    }
-
-    async fn probe_ids(
-        &self,
-        rows: &[WriteRow],
-        object: &ObjectName,
-        positions: &[usize],
-        found: &mut [Option<Probe>],
-    ) -> Result<(), VendorError> {
-        let want = slot::want_of(object, positions.iter().map(|position| &rows[*position]));
-        let (Some(reading), Some(described)) = (self.reading(want), self.described(object)) else {
-            for position in positions {
-                found[*position] = Some(undecided("the object cannot be seen"));
-            }
-            return Ok(());
-        };
-        let ids: BTreeSet<_> =
-            positions.iter().filter_map(|position| slot::target(&rows[*position])).collect();
-        let ids: Vec<_> = ids.into_iter().collect();
-        let (seen, _) = self.read_rows(&reading, &ids).await?;
-        for position in positions {
-            let row = &rows[*position];
-            let now =
-                slot::target(row).and_then(|id| seen.iter().find(|observation| observation.record.id == id));
-            found[*position] = Some(match now {
-                Some(now) => outcome::compare(&described, row, now),
-                None => undecided("the record cannot be seen"),
-            });
-        }
-        Ok(())
-    }
-
-    fn reading(&self, want: ObjectWant) -> Option<Reading> {
-        let described = self.described(&want.object)?;
-        Some(Reading::new(&want, described))
-    }
-
-    fn sees(&self, object: &ObjectName, field: &str) -> bool {
-        self.described(object).is_some_and(|described| described.has(field))
-    }
 }
 
 impl Progress<'_> {
@@ -486,7 +247,7 @@ impl Progress<'_> {
         }
         for (position, verdict) in slot.rows.iter().zip(verdict.into_rows(slot.rows.len())) {
             match verdict {
-                Verdict::Settled(outcome) => self.outcomes[*position] = Some(outcome),
+                Verdict::Settled(outcome) => self.outcomes[*position] = Some(*outcome),
                 Verdict::Locked => self.locked.push(*position),
             }
         }
@@ -506,12 +267,8 @@ impl Progress<'_> {
     }
 }
 
-fn undecided(why: &str) -> Probe {
-    Probe::Undecided { why: why.to_owned() }
-}
-
 /// Whether a role row is the relation meant.
-fn is_edge(row: &Json, edge: &syncline_kit::vendor::EdgeWrite) -> bool {
+fn is_edge(row: &Json, edge: &EdgeWrite) -> bool {
     let text = |name: &str| row.get(name).and_then(Json::as_str);
     text("ContactId").map(super::ids::canonical).as_ref() == Some(&edge.to.id)
         && edge.role.as_deref().is_none_or(|role| text("Role") == Some(role))

@@ -10,9 +10,13 @@ use syncline_model::{ConnectionName, Observation, Observed, RecordRef, RecordSta
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// It ended so.
-    Settled(RowOutcome),
+    Settled(Box<RowOutcome>),
     /// Another transaction holds its record.
     Locked,
+}
+
+fn settled(outcome: RowOutcome) -> Verdict {
+    Verdict::Settled(Box::new(outcome))
 }
 
 /// What one subrequest came to.
@@ -37,7 +41,7 @@ pub(super) fn judge(connection: &ConnectionName, rows: &[WriteRow], slot: &Slot,
     let row_at = |index: usize| slot.rows.get(index).and_then(|position| rows.get(*position));
     if reply.status >= 500 || reply.status < 200 {
         let why = format!("HTTP {} within the call: {}", reply.status, reply.error().message);
-        return Judged::Rows(vec![Verdict::Settled(RowOutcome::Unknown { why }); slot.rows.len()]);
+        return Judged::Rows(vec![settled(RowOutcome::Unknown { why }); slot.rows.len()]);
     }
     if slot.sort == Sort::Alone {
         return Judged::Rows(row_at(0).map(|row| alone(connection, row, reply)).into_iter().collect());
@@ -46,14 +50,14 @@ pub(super) fn judge(connection: &ConnectionName, rows: &[WriteRow], slot: &Slot,
         let error = reply.error();
         let verdict = match row_at(0) {
             Some(row) => refusal(connection, row, &error, false),
-            None => Verdict::Settled(RowOutcome::Again { why: error.message }),
+            None => settled(RowOutcome::Again { why: error.message }),
         };
         return Judged::Refused(verdict);
     }
     let entries = reply.body.as_array().map(Vec::as_slice).unwrap_or_default();
     let judged = (0..slot.rows.len()).map(|index| match (row_at(index), entries.get(index)) {
         (Some(row), Some(entry)) => one(connection, row, &slot.sort, entry),
-        _ => Verdict::Settled(RowOutcome::Unknown { why: "the answer has no word on this row".to_owned() }),
+        _ => settled(RowOutcome::Unknown { why: "the answer has no word on this row".to_owned() }),
     });
     Judged::Rows(judged.collect())
 }
@@ -67,7 +71,7 @@ fn one(connection: &ConnectionName, row: &WriteRow, sort: &Sort, entry: &Json) -
     }
     match entry.get("errors").and_then(ApiError::of) {
         Some(error) => refusal(connection, row, &error, true),
-        None => Verdict::Settled(RowOutcome::Unknown { why: "a refusal without a reason".to_owned() }),
+        None => settled(RowOutcome::Unknown { why: "a refusal without a reason".to_owned() }),
     }
 }
 
@@ -78,7 +82,7 @@ fn alone(connection: &ConnectionName, row: &WriteRow, reply: &Reply) -> Verdict 
             let created = reply.body.get("created").and_then(Json::as_bool).unwrap_or(reply.status == 201);
             confirmed(connection, row, reply.body.get("id").and_then(Json::as_str), created)
         }
-        412 => Verdict::Settled(RowOutcome::Rejected(Rejection {
+        412 => settled(RowOutcome::Rejected(Rejection {
             class: RejectionClass::Moved,
             code: "PRECONDITION_FAILED".to_owned(),
             message: "the record changed since the version given".to_owned(),
@@ -92,14 +96,14 @@ fn confirmed(connection: &ConnectionName, row: &WriteRow, id: Option<&str>, crea
         Write::Create { object, .. } => {
             let Some(id) = id else {
                 let why = "a create was answered without an id".to_owned();
-                return Verdict::Settled(RowOutcome::Unknown { why });
+                return settled(RowOutcome::Unknown { why });
             };
             RecordRef::new(connection.clone(), object.clone(), ids::canonical(id))
         }
         Write::Update { record, .. } | Write::Archive { record } => record.clone(),
         Write::Associate(edge) | Write::Dissociate(edge) => edge.from.clone(),
     };
-    Verdict::Settled(RowOutcome::Confirmed { record, created, observation: None })
+    settled(RowOutcome::Confirmed { record, created, observation: None })
 }
 
 /// A refusal of a row. `own`: it was spoken of this row and not of its whole collection.
@@ -108,7 +112,7 @@ fn refusal(connection: &ConnectionName, row: &WriteRow, error: &ApiError, own: b
         return Verdict::Locked;
     }
     if error.passes() || error.is_limit() {
-        return Verdict::Settled(RowOutcome::Again { why: format!("{}: {}", error.code, error.message) });
+        return settled(RowOutcome::Again { why: format!("{}: {}", error.code, error.message) });
     }
     let gone = own
         && matches!(error.code.as_str(), "ENTITY_IS_DELETED" | "NOT_FOUND" | "INVALID_CROSS_REFERENCE_KEY");
@@ -120,10 +124,10 @@ fn refusal(connection: &ConnectionName, row: &WriteRow, error: &ApiError, own: b
             Write::Associate(edge) => edge.from.clone(),
             Write::Create { object, .. } => RecordRef::new(connection.clone(), object.clone(), ""),
         };
-        return Verdict::Settled(RowOutcome::Confirmed { record, created: false, observation: None });
+        return settled(RowOutcome::Confirmed { record, created: false, observation: None });
     }
     let target = own && slot::target(row).is_some();
-    Verdict::Settled(RowOutcome::Rejected(error.rejection(connection, &slot::object(row), target)))
+    settled(RowOutcome::Rejected(error.rejection(connection, &slot::object(row), target)))
 }
 
 /// Whether a record as it is now shows that a write took effect.
