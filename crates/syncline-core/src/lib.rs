@@ -3,5 +3,7 @@
 
 pub mod config;
 pub mod decide;
+pub mod identify;
 pub mod mapping;
 pub mod observe;
+pub mod plan;

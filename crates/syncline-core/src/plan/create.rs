@@ -1,0 +1,333 @@
+//! Sides on which an entity has no record yet: whether one may be created, as what, and with what.
+
+use super::{Draftsman, attributes::companion_change, attributes::is_user};
+use crate::mapping::{Attribute, Cardinality, Carrier, CreateAllowed, Direction, Edge, FieldState, Pick};
+use syncline_model::{
+    Action, After, AttributeName, ConnectionName, EdgeName, EntityId, FieldChange, Kind, ObjectName, Observed, Reason,
+    RecordRef,
+    operation::{Association, Case, Endpoint},
+    plan::HeldReason,
+};
+
+impl Draftsman<'_> {
+    pub(super) fn missing_sides(&mut self) {
+        let connections: Vec<ConnectionName> = self.model.objects.keys().cloned().collect();
+        for connection in connections {
+            let has_link = |link: &&syncline_model::Link| {
+                link.facet == self.hood.kind && link.record.connection == connection
+            };
+            // A tombstone counts: what was deleted is not brought back (invariant "no resurrection").
+            if self.hood.links.iter().any(|link| has_link(&link)) {
+                continue;
+            }
+            if self.in_scope(&connection) {
+                self.missing_side(&connection);
+            }
+        }
+    }
+
+    fn missing_side(&mut self, connection: &ConnectionName) {
+        let Some(rule) = self.model.create.get(connection).cloned() else { return };
+        let Some(object) = self.object_to_create(&rule.allowed, connection) else { return };
+        let Some(fields) = self.new_fields(connection, &object) else { return };
+        let Some((references, associations)) = self.new_edges(connection, &object) else { return };
+        let mut fields = fields;
+        fields.extend(references);
+        if fields.is_empty() {
+            return;
+        }
+        let refusal = self
+            .hood
+            .refusals
+            .iter()
+            .find(|refusal| refusal.is_about_create(connection, &fields))
+            .cloned();
+        if let Some(refusal) = refusal {
+            let reason = HeldReason::Refused { code: refusal.code, message: refusal.message };
+            self.hold(None, connection, reason, vec![refusal.wake]);
+            return;
+        }
+        fields.retain(|change| self.not_refused(connection, change));
+        let preconditions = self.preconditions(&fields, None);
+        self.push(connection.clone(), Action::Create { object, fields }, preconditions);
+        for association in associations {
+            self.push(connection.clone(), Action::Associate(association), Vec::new());
+        }
+    }
+
+    /// What the record would be, if it may be created at all (CRM-3, CRM-14).
+    fn object_to_create(&mut self, allowed: &CreateAllowed, connection: &ConnectionName) -> Option<ObjectName> {
+        match allowed {
+            CreateAllowed::Never => {
+                if !is_user(self.hood.kind) {
+                    self.hold(None, connection, HeldReason::ModelForbidsCreate, vec!["config".to_owned()]);
+                }
+                None
+            }
+            CreateAllowed::As(object) => Some(object.clone()),
+            CreateAllowed::LeadOrContact { lead, contact, edge } => {
+                let organisation = self.organisation(edge);
+                match organisation {
+                    Some(entity) if self.is_reachable(entity, connection) => Some(contact.clone()),
+                    Some(entity) => {
+                        self.plan.pending_organisation = Some(entity);
+                        Some(lead.clone())
+                    }
+                    None => Some(lead.clone()),
+                }
+            }
+            CreateAllowed::AfterParent { object, edge } => {
+                match self.parents.get(edge.as_str()).and_then(|parent| parent.entity) {
+                    Some(entity) if self.is_reachable(entity, connection) => Some(object.clone()),
+                    Some(entity) => {
+                        let wake = vec![format!("entity:{entity}")];
+                        self.hold(None, connection, HeldReason::WaitsForAccount, wake);
+                        None
+                    }
+                    None => {
+                        let wake = self
+                            .parents
+                            .get(edge.as_str())
+                            .and_then(|parent| parent.unresolved.as_ref())
+                            .map(|record| format!("record:{record}"));
+                        self.hold(None, connection, HeldReason::WaitsForAccount, wake.into_iter().collect());
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    /// The organisation of a person: by relation, else by the domain of the e-mail address.
+    fn organisation(&self, edge: &EdgeName) -> Option<EntityId> {
+        self.parents
+            .get(edge.as_str())
+            .and_then(|parent| parent.entity)
+            .or(self.hood.organisation_by_domain)
+    }
+
+    /// The values of a new record; `None` where a required one cannot be given, which is listed.
+    fn new_fields(&mut self, connection: &ConnectionName, object: &ObjectName) -> Option<Vec<FieldChange>> {
+        let mut fields = Vec::new();
+        let mut complete = true;
+        let model = self.model;
+        for attribute in &model.attributes {
+            match self.new_field(attribute, connection, object) {
+                Ok(changes) => fields.extend(changes),
+                Err(reason) => {
+                    let required = attribute.binding(connection, object).is_some_and(|binding| {
+                        matches!(binding.field_state, FieldState::Present { required: true, .. })
+                    });
+                    complete &= !required;
+                    let wake = vec![format!("schema:{connection}/{object}"), "config".to_owned()];
+                    self.hold(Some(&attribute.name), connection, reason, wake);
+                }
+            }
+        }
+        complete.then_some(fields)
+    }
+
+    fn new_field(
+        &self,
+        attribute: &Attribute,
+        connection: &ConnectionName,
+        object: &ObjectName,
+    ) -> Result<Vec<FieldChange>, HeldReason> {
+        if attribute.rule == crate::mapping::Rule::Off {
+            return Ok(Vec::new());
+        }
+        let Some(binding) = attribute.binding(connection, object) else { return Ok(Vec::new()) };
+        if !binding.direction.writes() {
+            return Ok(Vec::new());
+        }
+        let agreed = self.values.get(&attribute.name);
+        let declared = attribute.constant.as_ref().or(match agreed {
+            None => attribute.default.as_ref(),
+            Some(_) => None,
+        });
+        let (value, case, from) = match (declared, agreed) {
+            (Some(declared), _) => (Some(declared), Case::Declared, None),
+            (None, Some(agreed)) => (Some(&agreed.value), Case::NewRecord, Some(agreed.from.clone())),
+            (None, None) => (None, Case::Declared, None),
+        };
+        let FieldState::Present { createable, required, .. } = &binding.field_state else {
+            return if value.is_some() { Err(HeldReason::NoSuchField) } else { Ok(Vec::new()) };
+        };
+        let after = match (value, &binding.placeholder) {
+            (None, None) if *required => {
+                return Err(HeldReason::DoesNotFit {
+                    problem: format!("`{}` is required there and the source has no value for it", binding.field).into(),
+                });
+            }
+            (None, None) => return Ok(Vec::new()),
+            (None, Some(placeholder)) => After::Value(placeholder.clone()),
+            (Some(value), _) => self.spelled(attribute, binding, connection, Some(value))?,
+        };
+        if !createable {
+            return Err(HeldReason::NotWritable);
+        }
+        let reason = Reason { rule: super::attributes::rule_name(&attribute.rule), case, from };
+        let companion = companion_change(attribute, binding, &after, &reason, |_| Observed::Absent);
+        let change = FieldChange {
+            field: binding.field.clone(),
+            attribute: attribute.name.clone(),
+            before: Observed::Absent,
+            after,
+            reason,
+        };
+        Ok([Some(change), companion].into_iter().flatten().collect())
+    }
+
+    /// The relations of a new record; `None` where it waits for a parent (CRM-5).
+    fn new_edges(
+        &mut self,
+        connection: &ConnectionName,
+        object: &ObjectName,
+    ) -> Option<(Vec<FieldChange>, Vec<Association>)> {
+        let model = self.model;
+        let mut references = Vec::new();
+        let mut associations = Vec::new();
+        for edge in &model.edges {
+            let Some(binding) = edge.binding(connection, object) else { continue };
+            if !binding.direction.writes() || !matches!(binding.field_state, FieldState::Present { .. }) {
+                continue;
+            }
+            let name = AttributeName::new(edge.name.as_str());
+            let targets = match edge.cardinality {
+                Cardinality::One => self.single_target(edge, &name, connection)?,
+                Cardinality::Many => self.set_targets(edge, &name, connection),
+            };
+            for (entity, from) in targets {
+                let reason =
+                    Reason { rule: super::attributes::rule_name(&edge.rule), case: Case::NewRecord, from: Some(from) };
+                match binding.carrier {
+                    Carrier::Field => references.push(FieldChange {
+                        field: binding.field.clone(),
+                        attribute: name.clone(),
+                        before: Observed::Absent,
+                        after: After::Reference(entity),
+                        reason,
+                    }),
+                    Carrier::Association => associations.push(Association {
+                        edge: edge.name.clone(),
+                        field: binding.field.clone(),
+                        from: Endpoint::Entity(self.hood.entity),
+                        to: match self.on(entity, connection) {
+                            Some(record) => Endpoint::Record(record.clone()),
+                            None => Endpoint::Entity(entity),
+                        },
+                        role: None,
+                        primary: binding.pick == Pick::Primary,
+                        row: None,
+                        reason,
+                    }),
+                }
+            }
+        }
+        Some((references, associations))
+    }
+
+    /// The target of a single-target edge on a new record. `None`: the record waits.
+    fn single_target(
+        &mut self,
+        edge: &Edge,
+        name: &AttributeName,
+        connection: &ConnectionName,
+    ) -> Option<Vec<(EntityId, ConnectionName)>> {
+        let parent = self.parents.get(name).cloned().unwrap_or_default();
+        let entity = parent.entity.or_else(|| {
+            if self.hood.kind == Kind::Person && edge.to == Kind::Organisation {
+                self.hood.organisation_by_domain
+            } else {
+                None
+            }
+        });
+        let from = parent.from.clone().or_else(|| self.sides.first().map(|side| side.record.connection.clone()))?;
+        match (entity, parent.unresolved) {
+            (Some(entity), _) if self.is_reachable(entity, connection) => Some(vec![(entity, from)]),
+            (None, None) => {
+                if edge.required {
+                    let reason = HeldReason::DoesNotFit { problem: format!("it has no {name}, which is required").into() };
+                    self.hold(Some(name), connection, reason, Vec::new());
+                    return None;
+                }
+                Some(Vec::new())
+            }
+            (entity, unresolved) => {
+                let parent = entity
+                    .and_then(|entity| self.record_of(entity, connection))
+                    .or(unresolved)
+                    .or_else(|| self.sides.first().map(|side| side.record.clone()))?;
+                let mut wake = vec![format!("record:{parent}")];
+                wake.extend(entity.map(|entity| format!("entity:{entity}")));
+                self.wait(edge, name, connection, parent, wake)
+            }
+        }
+    }
+
+    /// Waits for a parent as long as declared; users are never waited for: the record goes ahead without an owner.
+    fn wait(
+        &mut self,
+        edge: &Edge,
+        name: &AttributeName,
+        connection: &ConnectionName,
+        parent: RecordRef,
+        wake: Vec<String>,
+    ) -> Option<Vec<(EntityId, ConnectionName)>> {
+        let reason = self.waiting(edge, name, parent);
+        let since = self.hood.waiting_since.unwrap_or(self.context.now);
+        let until = edge.wait.and_then(|wait| since.checked_add(wait).ok());
+        let waits = !is_user(edge.to)
+            && (edge.required || until.is_some_and(|until| until > self.context.now));
+        let attribute = Some(name);
+        if waits {
+            self.hold_until(attribute, connection, reason, wake, until.filter(|_| !edge.required));
+            return None;
+        }
+        self.hold(attribute, connection, reason, wake);
+        Some(Vec::new())
+    }
+
+    fn set_targets(
+        &mut self,
+        edge: &Edge,
+        name: &AttributeName,
+        connection: &ConnectionName,
+    ) -> Vec<(EntityId, ConnectionName)> {
+        let mut targets = Vec::new();
+        for (entity, from) in self.set_of(edge) {
+            if self.is_reachable(entity, connection) {
+                targets.push((entity, from));
+            } else if let Some(source) = self.record_of(entity, connection) {
+                let held = self.waiting(edge, name, source);
+                self.hold(Some(name), connection, held, vec![format!("entity:{entity}")]);
+            }
+        }
+        targets
+    }
+
+    /// Entities that some side relates this one to.
+    fn set_of(&self, edge: &Edge) -> std::collections::BTreeMap<EntityId, ConnectionName> {
+        let mut found = std::collections::BTreeMap::new();
+        for side in &self.sides {
+            let Some(binding) = edge.binding(&side.record.connection, &side.record.object) else { continue };
+            if binding.direction == Direction::Out {
+                continue;
+            }
+            let Observed::Value(syncline_model::Value::Refs(refs)) = side.snapshot.field(binding.field.as_str()) else {
+                continue;
+            };
+            for reference in refs {
+                let record = RecordRef {
+                    connection: side.record.connection.clone(),
+                    object: reference.object.clone(),
+                    id: reference.id.clone(),
+                };
+                if let Some(entity) = self.hood.targets.get(&record).and_then(|target| target.entity) {
+                    found.entry(entity).or_insert_with(|| side.record.connection.clone());
+                }
+            }
+        }
+        found
+    }
+}

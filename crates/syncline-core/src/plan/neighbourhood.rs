@@ -1,0 +1,168 @@
+//! What the planner is given.
+
+use crate::mapping::Mapping;
+use jiff::{SignedDuration, Timestamp};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use syncline_model::{
+    After, Base, BaseEntry, ConnectionName, EntityId, FieldChange, FieldName, Kind, Link, RecordRef, Snapshot,
+};
+
+/// What is the same for all entities of a plan.
+pub struct Context<'a> {
+    /// The mapping in force.
+    pub mapping: &'a Mapping,
+    /// Earlier mappings of sides, by their digest: field → binding digest.
+    pub earlier: &'a BTreeMap<u32, BTreeMap<FieldName, u32>>,
+    /// Clocks of the connections against ours.
+    pub clocks: &'a BTreeMap<ConnectionName, ClockOffset>,
+    /// Now, on our clock.
+    pub now: Timestamp,
+}
+
+/// A vendor's clock against ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockOffset {
+    /// Vendor's time minus ours.
+    pub ahead: SignedDuration,
+    /// How far off that may be.
+    pub uncertainty: SignedDuration,
+}
+
+impl Default for ClockOffset {
+    /// Unmeasured: taken for equal, within the five minutes that servers' clocks are commonly allowed to be apart.
+    fn default() -> Self {
+        Self { ahead: SignedDuration::ZERO, uncertainty: SignedDuration::from_mins(5) }
+    }
+}
+
+/// One entity with everything that a decision about it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbourhood {
+    /// Which.
+    pub entity: EntityId,
+    /// Its kind.
+    pub kind: Kind,
+    /// All its links.
+    pub links: Vec<Link>,
+    /// Those records, in the links' order.
+    pub snapshots: Vec<Option<Snapshot>>,
+    /// Every record that its edges point to, now or at their base.
+    pub targets: BTreeMap<RecordRef, Target>,
+    /// Records in force of the entities that it points to, by connection.
+    pub records_of: BTreeMap<EntityId, BTreeMap<ConnectionName, RecordRef>>,
+    /// Creates planned before it in the same plan.
+    pub planned: BTreeSet<(EntityId, ConnectionName)>,
+    /// The one organisation whose domain a person's e-mail address has, per connection where it is in force.
+    pub organisation_by_domain: Option<EntityId>,
+    /// The open review that this entity waits for.
+    pub review: Option<u64>,
+    /// What the vendors refused before.
+    pub refusals: Vec<Refusal>,
+    /// Since when this entity has been waiting for a parent, if it is.
+    pub waiting_since: Option<Timestamp>,
+}
+
+/// What a reference leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The entity of the record (of the record it was merged or converted into); `None`: not linked.
+    pub entity: Option<EntityId>,
+}
+
+/// A write that a vendor refused; not tried again until value or schema change.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Refusal {
+    /// Where.
+    pub connection: ConnectionName,
+    /// Which field; `None`: the create as a whole.
+    pub field: Option<FieldName>,
+    /// What was to be written there.
+    pub after: Vec<(FieldName, After)>,
+    /// The vendor's code.
+    pub code: Arc<str>,
+    /// The vendor's message.
+    pub message: Arc<str>,
+    /// Which change releases it (`schema:<connection>/<object>`).
+    pub wake: String,
+}
+
+impl Refusal {
+    /// Whether this refusal is about just this change.
+    pub(crate) fn is_about(&self, connection: &ConnectionName, change: &FieldChange) -> bool {
+        self.connection == *connection
+            && self.field.as_ref().is_some_and(|field| *field == change.field)
+            && self.after.iter().any(|(field, after)| *field == change.field && *after == change.after)
+    }
+
+    /// Whether this refusal is about a create with just these values.
+    pub(crate) fn is_about_create(&self, connection: &ConnectionName, fields: &[FieldChange]) -> bool {
+        self.connection == *connection
+            && self.field.is_none()
+            && self.after.len() == fields.len()
+            && fields.iter().all(|change| {
+                self.after.iter().any(|(field, after)| *field == change.field && *after == change.after)
+            })
+    }
+}
+
+/// The bound fields of a record's side with their binding digests, sorted.
+pub fn side_fields(mapping: &Mapping, kind: Kind, record: &RecordRef) -> BTreeMap<FieldName, u32> {
+    let mut fields = BTreeMap::new();
+    let Some(model) = mapping.kinds.get(&kind) else { return fields };
+    for attribute in &model.attributes {
+        if let Some(binding) = attribute.binding(&record.connection, &record.object) {
+            fields.insert(binding.field.clone(), binding.digest);
+        }
+    }
+    for edge in &model.edges {
+        if let Some(binding) = edge.binding(&record.connection, &record.object) {
+            fields.insert(binding.field.clone(), binding.digest);
+        }
+    }
+    fields
+}
+
+/// Digest over a side's bindings (FNV-1a): which mapping a base was agreed under.
+pub fn side_digest(mapping: &Mapping, kind: Kind, record: &RecordRef) -> u32 {
+    let mut hash: u32 = 0x811c_9dc5;
+    let mut feed = |byte: u8| hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    for (field, digest) in side_fields(mapping, kind, record) {
+        field.as_str().bytes().for_each(&mut feed);
+        feed(0);
+        digest.to_le_bytes().into_iter().for_each(&mut feed);
+    }
+    hash
+}
+
+impl Context<'_> {
+    /// A base as it counts under the mapping in force: fields that were agreed under another binding have none, and
+    /// neither has any field of a link that never agreed on anything (decisions §2).
+    pub(crate) fn base_under(&self, kind: Kind, record: &RecordRef, base: Option<&Base>, digest: u32) -> Base {
+        let unagreed = || BaseEntry { agreed: None, changed: None };
+        let fields = side_fields(self.mapping, kind, record);
+        let Some(base) = base else {
+            let entries = fields.into_keys().map(|field| (field, unagreed())).collect();
+            return Base { mapping: digest, entries };
+        };
+        if base.mapping == digest {
+            return base.clone();
+        }
+        let earlier = self.earlier.get(&base.mapping);
+        let mut entries = base.entries.clone();
+        entries.retain(|field, _| fields.contains_key(field));
+        for (field, binding) in fields {
+            if earlier.and_then(|earlier| earlier.get(&field)) != Some(&binding) {
+                entries.insert(field, unagreed());
+            }
+        }
+        Base { mapping: digest, entries }
+    }
+
+    /// The clock of a connection.
+    pub(crate) fn clock(&self, connection: &ConnectionName) -> ClockOffset {
+        self.clocks.get(connection).copied().unwrap_or_default()
+    }
+}

@@ -1,0 +1,78 @@
+//! Who takes part (CRM-7), decided on the values as they will be after the change.
+
+use super::Draftsman;
+use crate::mapping::{AttributeType, Predicate, codec::normalise};
+use syncline_model::{AttributeName, ConnectionName, Value};
+
+impl Draftsman<'_> {
+    /// Whether some side sends this entity to `to`.
+    pub(super) fn in_scope(&self, to: &ConnectionName) -> bool {
+        self.sides.iter().filter(|side| side.record.connection != *to).any(|side| {
+            match self.model.scope.get(&(side.record.connection.clone(), to.clone())) {
+                None => true,
+                Some(predicate) => self.holds(predicate) == Some(true),
+            }
+        })
+    }
+
+    /// Three-valued: `None` where the predicate hangs on something that may not be seen.
+    fn holds(&self, predicate: &Predicate) -> Option<bool> {
+        match predicate {
+            Predicate::Constant(value) => Some(*value),
+            Predicate::Has(attribute) => {
+                if self.values.contains_key(attribute) {
+                    Some(true)
+                } else if self.is_hidden(attribute) {
+                    None
+                } else {
+                    Some(false)
+                }
+            }
+            Predicate::Equals(attribute, wanted) => self.compare(attribute, std::slice::from_ref(wanted)),
+            Predicate::In(attribute, wanted) => self.compare(attribute, wanted),
+            Predicate::Not(inner) => self.holds(inner).map(|value| !value),
+            Predicate::All(parts) => parts.iter().map(|part| self.holds(part)).fold(Some(true), and),
+            Predicate::Any(parts) => {
+                parts.iter().map(|part| self.holds(part).map(|value| !value)).fold(Some(true), and).map(|none| !none)
+            }
+        }
+    }
+
+    fn compare(&self, attribute: &AttributeName, wanted: &[Value]) -> Option<bool> {
+        let Some(agreed) = self.values.get(attribute) else {
+            return if self.is_hidden(attribute) { None } else { Some(false) };
+        };
+        let kind = self
+            .model
+            .attributes
+            .iter()
+            .find(|candidate| candidate.name == *attribute)
+            .map_or(AttributeType::Text, |candidate| candidate.value_type);
+        let mine = normalise(kind, &agreed.value);
+        Some(wanted.iter().any(|value| {
+            let other = normalise(kind, value);
+            other == mine || (other.as_str().is_some() && other.as_str() == mine.as_str())
+        }))
+    }
+
+    /// Whether no side can read the attribute.
+    fn is_hidden(&self, attribute: &AttributeName) -> bool {
+        let Some(attribute) = self.model.attributes.iter().find(|candidate| candidate.name == *attribute) else {
+            return false;
+        };
+        !self.sides.iter().any(|side| {
+            attribute
+                .binding(&side.record.connection, &side.record.object)
+                .is_some_and(|binding| side.snapshot.field(binding.field.as_str()).is_known())
+        })
+    }
+}
+
+/// Kleene's and.
+fn and(left: Option<bool>, right: Option<bool>) -> Option<bool> {
+    match (left, right) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), Some(true)) => Some(true),
+        _ => None,
+    }
+}

@@ -1,0 +1,201 @@
+//! Identity events that vendors made: conversions, merges, deletes, and records that came back. They move links, never
+//! fields, and they are settled before anything is planned (CRM-4, CRM-12, CRM-17).
+
+use crate::mapping::Mapping;
+use syncline_model::{
+    EntityId, Evidence, JournalSeq, Kind, Link, LinkState, RecordId, RecordRef, RecordState, Snapshot,
+    review::Question,
+};
+
+/// A change of links.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkChange {
+    /// Puts it.
+    Put(Link),
+    /// Removes it.
+    Remove(RecordRef, Kind),
+}
+
+/// What follows from identity events of one entity.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Links to change, all at once.
+    pub links: Vec<LinkChange>,
+    /// Questions for a person.
+    pub questions: Vec<Question>,
+    /// Entities to plan again because their links or their neighbours' moved.
+    pub replan: Vec<EntityId>,
+}
+
+/// Settles the events of one entity. `successor` gives the link that a record (a survivor, a contact) has already for a
+/// facet, if any; the successor itself need not have been captured yet.
+pub fn settle(
+    mapping: &Mapping,
+    kind: Kind,
+    links: &[Link],
+    snapshots: &[Option<Snapshot>],
+    successor: impl Fn(&RecordRef, Kind) -> Option<Link>,
+) -> Settled {
+    let mut settled = Settled::default();
+    for (link, snapshot) in links.iter().zip(snapshots) {
+        let Some(snapshot) = snapshot else { continue };
+        if link.facet != kind {
+            continue;
+        }
+        match (&snapshot.state, &link.state) {
+            (RecordState::Converted { contact: Some(contact), account, .. }, LinkState::Active | LinkState::Pending | LinkState::DuplicateOf(_)) => {
+                converted(mapping, link, links, contact, account.as_ref(), &successor, &mut settled);
+            }
+            (RecordState::MergedInto(survivor), LinkState::Active | LinkState::Pending | LinkState::DuplicateOf(_) | LinkState::Deleted) => {
+                merged(link, links, survivor, &successor, &mut settled);
+            }
+            (RecordState::Deleted, LinkState::Active | LinkState::Pending) => {
+                settled.links.push(LinkChange::Put(Link { state: LinkState::Deleted, ..link.clone() }));
+                settled.replan.push(link.entity);
+            }
+            // It came back from the recycle bin: its link is in force again.
+            (RecordState::Live, LinkState::Deleted) => {
+                settled.links.push(LinkChange::Put(Link { state: LinkState::Active, ..link.clone() }));
+                settled.replan.push(link.entity);
+            }
+            _ => {}
+        }
+    }
+    settled
+}
+
+/// A lead became a contact: the person's link moves to it in the same step, and the account resolves what was pending.
+fn converted(
+    mapping: &Mapping,
+    lead: &Link,
+    links: &[Link],
+    contact: &RecordId,
+    account: Option<&RecordId>,
+    successor: &impl Fn(&RecordRef, Kind) -> Option<Link>,
+    settled: &mut Settled,
+) {
+    let Some(object) = contact_object(mapping, lead) else { return };
+    let record = RecordRef { connection: lead.record.connection.clone(), object, id: contact.clone() };
+    settled
+        .links
+        .push(LinkChange::Put(Link { state: LinkState::ConvertedTo(contact.clone()), base: None, ..lead.clone() }));
+    succeed(lead, links, record, Evidence::Conversion(lead.record.id.clone()), successor, settled);
+    let pending = links.iter().find(|link| {
+        link.record == lead.record && link.facet == Kind::Organisation && link.state == LinkState::Pending
+    });
+    let Some(pending) = pending else { return };
+    settled.links.push(LinkChange::Remove(pending.record.clone(), pending.facet));
+    if let Some(account) = account
+        && let Some(object) = first_object(mapping, Kind::Organisation, &lead.record)
+    {
+        let record = RecordRef { connection: lead.record.connection.clone(), object, id: account.clone() };
+        if successor(&record, Kind::Organisation).is_none() {
+            settled.links.push(LinkChange::Put(Link {
+                record,
+                facet: Kind::Organisation,
+                entity: pending.entity,
+                state: LinkState::Active,
+                evidence: Evidence::Conversion(lead.record.id.clone()),
+                since: JournalSeq::default(),
+                base: None,
+            }));
+            settled.replan.push(pending.entity);
+        }
+    }
+}
+
+fn contact_object(mapping: &Mapping, lead: &Link) -> Option<syncline_model::ObjectName> {
+    let objects = mapping.kinds.get(&Kind::Person)?.objects.get(&lead.record.connection)?;
+    objects.iter().find(|object| **object != lead.record.object).cloned()
+}
+
+fn first_object(mapping: &Mapping, kind: Kind, beside: &RecordRef) -> Option<syncline_model::ObjectName> {
+    mapping.kinds.get(&kind)?.objects.get(&beside.connection)?.first().cloned()
+}
+
+fn merged(
+    loser: &Link,
+    links: &[Link],
+    survivor: &RecordId,
+    successor: &impl Fn(&RecordRef, Kind) -> Option<Link>,
+    settled: &mut Settled,
+) {
+    let record = RecordRef {
+        connection: loser.record.connection.clone(),
+        object: loser.record.object.clone(),
+        id: survivor.clone(),
+    };
+    settled
+        .links
+        .push(LinkChange::Put(Link { state: LinkState::MergedInto(survivor.clone()), base: None, ..loser.clone() }));
+    if loser.state == LinkState::Deleted {
+        // The delete was seen first, then that it was a merge.
+        succeed(&Link { state: LinkState::Active, ..loser.clone() }, links, record, Evidence::Merge(loser.record.id.clone()), successor, settled);
+    } else {
+        succeed(loser, links, record, Evidence::Merge(loser.record.id.clone()), successor, settled);
+    }
+}
+
+/// Hands a link over to the record that took its place.
+fn succeed(
+    before: &Link,
+    links: &[Link],
+    record: RecordRef,
+    evidence: Evidence,
+    successor: &impl Fn(&RecordRef, Kind) -> Option<Link>,
+    settled: &mut Settled,
+) {
+    settled.replan.push(before.entity);
+    match successor(&record, before.facet) {
+        Some(known) if known.entity == before.entity => {
+            if before.state == LinkState::Active && !known.state.is_active() {
+                settled.links.push(LinkChange::Put(Link { state: LinkState::Active, evidence, ..known }));
+            }
+        }
+        Some(known) => {
+            // Both were linked: the survivor keeps its own entity. If it has nothing on the other sides, it moves here;
+            // else the other sides hold two records for what is now one, which a person has to look at.
+            let mut records: Vec<RecordRef> = links
+                .iter()
+                .filter(|link| {
+                    link.facet == before.facet
+                        && link.state.is_active()
+                        && link.record.connection != before.record.connection
+                })
+                .map(|link| link.record.clone())
+                .collect();
+            if known.state.is_active() && known.base.is_none() && before.state.is_active() {
+                settled.links.push(LinkChange::Put(Link {
+                    entity: before.entity,
+                    state: LinkState::Active,
+                    evidence,
+                    base: None,
+                    ..known.clone()
+                }));
+                settled.replan.push(known.entity);
+                return;
+            }
+            if records.is_empty() {
+                settled.replan.push(known.entity);
+                return;
+            }
+            records.push(record);
+            records.sort();
+            settled.questions.push(Question::SameThing {
+                kind: before.facet,
+                key: format!("{} took the place of {}", known.record, before.record).into(),
+                records,
+            });
+            settled.replan.push(known.entity);
+        }
+        None => settled.links.push(LinkChange::Put(Link {
+            record,
+            facet: before.facet,
+            entity: before.entity,
+            state: if before.state == LinkState::Pending { LinkState::Pending } else { LinkState::Active },
+            evidence,
+            since: JournalSeq::default(),
+            base: None,
+        })),
+    }
+}
