@@ -41,7 +41,8 @@ impl Entropy {
     pub fn fill(&self, bytes: &mut [u8]) {
         let mut stream = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         for chunk in bytes.chunks_mut(32) {
-            let block = Sha256::new().chain_update(stream.seed).chain_update(stream.block.to_le_bytes()).finalize();
+            let block =
+                Sha256::new().chain_update(stream.seed).chain_update(stream.block.to_le_bytes()).finalize();
             stream.block += 1;
             chunk.copy_from_slice(&block[..chunk.len()]);
         }

@@ -103,7 +103,9 @@ pub enum Error {
         given: VendorName,
     },
     /// The credentials lead to another account than the one that was connected.
-    #[error("`{connection}` is connected to account {expected}, and the credentials lead to {found}; nothing was read or written")]
+    #[error(
+        "`{connection}` is connected to account {expected}, and the credentials lead to {found}; nothing was read or written"
+    )]
     OtherAccount {
         /// Which connection.
         connection: ConnectionName,
@@ -204,16 +206,24 @@ impl Error {
     pub fn fix(&self) -> Option<String> {
         Some(match self {
             Self::NoDirectory { dir } | Self::NotInitialised { dir } => {
-                format!("create a workspace there: syncline init --dir {} --with salesforce,hubspot", dir.display())
+                format!(
+                    "create a workspace there: syncline init --dir {} --with salesforce,hubspot",
+                    dir.display()
+                )
             }
-            Self::AlreadyInitialised { .. } => "choose another --dir, or edit the configuration that is there".to_owned(),
+            Self::AlreadyInitialised { .. } => {
+                "choose another --dir, or edit the configuration that is there".to_owned()
+            }
             Self::Config { .. } => "correct the lines named above; `syncline doctor` checks again".to_owned(),
             Self::KeyMissing { .. } => {
-                "restore it from your backup, or point SYNCLINE_KEY_FILE at it; without it, connect again".to_owned()
+                "restore it from your backup, or point SYNCLINE_KEY_FILE at it; without it, connect again"
+                    .to_owned()
             }
             Self::KeyMalformed { .. } => "restore the key that `init` wrote from your backup".to_owned(),
             Self::KeyWrong { connection } => {
-                format!("use the key the workspace was made with, or connect again: syncline connect {connection}")
+                format!(
+                    "use the key the workspace was made with, or connect again: syncline connect {connection}"
+                )
             }
             Self::Store(StoreError::Corrupt(_)) => "restore the database from your backup".to_owned(),
             Self::Store(StoreError::TooNew { .. } | StoreError::Engine(_) | StoreError::Fenced(_))
@@ -233,7 +243,9 @@ impl Error {
             }
             Self::Vendor { connection, error } => match error {
                 VendorError::Credentials(_) => format!("connect again: syncline connect {connection}"),
-                VendorError::Permission(_) => format!("`syncline doctor` lists the rights that {connection} needs"),
+                VendorError::Permission(_) => {
+                    format!("`syncline doctor` lists the rights that {connection} needs")
+                }
                 VendorError::Limit { .. } | VendorError::Unavailable(_) => {
                     "run the command again later; nothing is lost".to_owned()
                 }

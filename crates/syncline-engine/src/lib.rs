@@ -1,10 +1,25 @@
 //! The asynchronous shell: drives capture, plan, apply; keeps the workspace, its secrets and its connections. What to do
 //! is decided in `syncline-core`; here it is only done.
 
+pub mod capture;
 pub mod clock;
+pub mod connecting;
+pub mod connections;
+pub mod ctx;
+pub mod doctor;
 pub mod entropy;
 pub mod error;
+pub mod registry;
+pub mod reviews;
+pub mod schemas;
 pub mod secrets;
+pub mod setup;
 pub mod transport;
+pub mod workspace;
 
+#[cfg(test)]
+mod testing;
+
+pub use ctx::{Ctx, Outside};
 pub use error::Error;
+pub use workspace::Workspace;

@@ -52,7 +52,8 @@ impl Key {
     fn seal(&self, connection: &ConnectionName, plain: &[u8], entropy: &Entropy) -> Option<Vec<u8>> {
         let nonce: [u8; NONCE] = entropy.bytes();
         let aad = bound_to(connection);
-        let sealed = self.cipher().encrypt(XNonce::from_slice(&nonce), Payload { msg: plain, aad: &aad }).ok()?;
+        let sealed =
+            self.cipher().encrypt(XNonce::from_slice(&nonce), Payload { msg: plain, aad: &aad }).ok()?;
         Some([&[FORMAT][..], &nonce, &sealed].concat())
     }
 
@@ -109,7 +110,11 @@ fn slot(connection: &ConnectionName) -> String {
 ///
 /// # Errors
 /// [`Error::KeyWrong`] where the key does not open them; [`Error::Store`].
-pub async fn load(store: &dyn Store, key: &Key, connection: &ConnectionName) -> Result<Option<Secret>, Error> {
+pub async fn load(
+    store: &dyn Store,
+    key: &Key,
+    connection: &ConnectionName,
+) -> Result<Option<Secret>, Error> {
     let Some(sealed) = store.get(&slot(connection)).await? else { return Ok(None) };
     let wrong = || Error::KeyWrong { connection: connection.clone() };
     let plain = key.open(connection, &sealed).ok_or_else(wrong)?;
@@ -128,8 +133,9 @@ pub fn put(
     secret: &Secret,
 ) -> Result<(), Error> {
     let plain = serde_json::to_vec(secret).map_err(|error| Error::Internal(error.to_string()))?;
-    let sealed =
-        key.seal(connection, &plain, entropy).ok_or_else(|| Error::Internal("encryption failed".to_owned()))?;
+    let sealed = key
+        .seal(connection, &plain, entropy)
+        .ok_or_else(|| Error::Internal("encryption failed".to_owned()))?;
     batch.puts.push((slot(connection), Some(sealed)));
     Ok(())
 }

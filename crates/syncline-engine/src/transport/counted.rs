@@ -66,9 +66,10 @@ mod tests {
 
     impl Transport for Answers {
         fn send(&self, _: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
-            let answer = self.0.clone().map(|status| {
-                http::Response::builder().status(status).body(Bytes::new()).unwrap()
-            });
+            let answer = self
+                .0
+                .clone()
+                .map(|status| http::Response::builder().status(status).body(Bytes::new()).unwrap());
             Box::pin(ready(answer))
         }
     }

@@ -59,7 +59,11 @@ impl Transport for HttpClient {
             let line = shown(&request);
             let answer = self.exchange(request).await;
             match &answer {
-                Ok(answer) => tracing::debug!(call = line, status = answer.status().as_u16(), bytes = answer.body().len()),
+                Ok(answer) => tracing::debug!(
+                    call = line,
+                    status = answer.status().as_u16(),
+                    bytes = answer.body().len()
+                ),
                 Err(error) => tracing::debug!(call = line, %error),
             }
             answer
@@ -69,7 +73,9 @@ impl Transport for HttpClient {
 
 async fn bounded_body(mut answer: reqwest::Response) -> Result<Bytes, TransportError> {
     let mut body = BytesMut::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| TransportError::Unknown(spelled_out(&error)))? {
+    while let Some(chunk) =
+        answer.chunk().await.map_err(|error| TransportError::Unknown(spelled_out(&error)))?
+    {
         if body.len() + chunk.len() > ANSWER_LIMIT {
             return Err(TransportError::Unknown(format!("the answer is larger than {ANSWER_LIMIT} bytes")));
         }
@@ -170,7 +176,8 @@ mod tests {
     #[test]
     fn the_log_line_shows_neither_query_nor_tokens() {
         let token = "a".repeat(64);
-        let request = get(&format!("https://api.vendor.test/oauth/v1/access-tokens/{token}?email=ada@example.com"));
+        let request =
+            get(&format!("https://api.vendor.test/oauth/v1/access-tokens/{token}?email=ada@example.com"));
         assert_eq!(shown(&request), "GET api.vendor.test/oauth/v1/access-tokens/…");
     }
 

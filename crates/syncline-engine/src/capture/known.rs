@@ -1,0 +1,65 @@
+//! What the store knows of a connection's records, as an adapter may ask.
+
+use jiff::Timestamp;
+use std::sync::{Mutex, PoisonError};
+use syncline_kit::{BoxFuture, vendor::Known};
+use syncline_model::{ConnectionName, ObjectName, RecordId, Version};
+use syncline_store::{Store, StoreError};
+
+/// One connection's view of the store. An adapter's question has no room for a store's failure: the answer is then
+/// "nothing known", and the failure is kept so that the page read under it is thrown away.
+pub(super) struct StoreKnows<'a> {
+    store: &'a dyn Store,
+    connection: &'a ConnectionName,
+    failed: Mutex<Option<StoreError>>,
+}
+
+impl<'a> StoreKnows<'a> {
+    pub(super) fn new(store: &'a dyn Store, connection: &'a ConnectionName) -> Self {
+        Self { store, connection, failed: Mutex::new(None) }
+    }
+
+    /// The first failure since the start, if there was one.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
+    }
+
+    fn or_keep<T>(&self, answer: Result<T, StoreError>, nothing: T) -> T {
+        answer.unwrap_or_else(|error| {
+            self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            nothing
+        })
+    }
+}
+
+impl Known for StoreKnows<'_> {
+    fn versions<'a>(
+        &'a self,
+        object: &'a ObjectName,
+        ids: &'a [RecordId],
+    ) -> BoxFuture<'a, Vec<Option<Version>>> {
+        Box::pin(async move {
+            let answer = self.store.versions(self.connection, object, ids).await;
+            self.or_keep(answer, vec![None; ids.len()])
+        })
+    }
+
+    fn count_since<'a>(&'a self, object: &'a ObjectName, from: Timestamp) -> BoxFuture<'a, u64> {
+        Box::pin(async move {
+            let answer = self.store.count_since(self.connection, object, from).await;
+            self.or_keep(answer, 0)
+        })
+    }
+
+    fn ids<'a>(
+        &'a self,
+        object: &'a ObjectName,
+        after: Option<RecordId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Vec<RecordId>> {
+        Box::pin(async move {
+            let answer = self.store.ids(self.connection, object, after.as_ref(), limit).await;
+            self.or_keep(answer, Vec::new())
+        })
+    }
+}

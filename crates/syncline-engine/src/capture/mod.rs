@@ -1,0 +1,143 @@
+//! Capture: what the vendors show goes into the store, one page and its cursor in one transaction (HUB-11).
+
+mod known;
+mod page;
+
+use crate::{ctx::Ctx, error::Error, schemas};
+use known::StoreKnows;
+pub(crate) use page::{matching_keys, work};
+use std::collections::BTreeMap;
+use syncline_kit::vendor::Cursor;
+use syncline_model::{ConnectionName, ObjectSchema, RecordRef};
+use syncline_store::{Batch, Store};
+
+/// What a capture brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Captured {
+    /// Pages read.
+    pub pages: u64,
+    /// Observations in them.
+    pub rows: u64,
+    /// Records that are new or differ from what was stored.
+    pub changed: u64,
+    /// Whether a schema came along that differs from the stored one: the mapping has to be compiled again.
+    pub schemas_changed: bool,
+}
+
+/// Reads on from the connection's cursor until the vendor has no more.
+///
+/// # Errors
+/// [`Error::Vendor`]; [`Error::Store`]; [`Error::UnknownConnection`]. Pages before the failing one are kept.
+pub async fn cycle(ctx: &Ctx, connection: &ConnectionName) -> Result<Captured, Error> {
+    let live = ctx.connection(connection)?;
+    let want = ctx.want(connection)?;
+    let knows = StoreKnows::new(&*ctx.store, connection);
+    let mut cursor = load_cursor(&*ctx.store, connection).await?;
+    let mut captured = Captured::default();
+    loop {
+        let page = live
+            .vendor
+            .capture(want, &cursor, &knows)
+            .await
+            .map_err(|error| Error::vendor(connection, error))?;
+        knows.check()?;
+        let mut batch = ctx.batch();
+        let taken = page::take(&*ctx.store, ctx.mapping(), &page.observations, &mut batch).await?;
+        captured.schemas_changed |= keep_schemas(ctx, connection, &page.schemas, &mut batch).await?;
+        if page.cursor != cursor {
+            put_cursor(&mut batch, connection, &page.cursor)?;
+        }
+        commit(ctx, batch).await?;
+        captured.pages += 1;
+        captured.rows += taken.rows;
+        captured.changed += taken.changed;
+        cursor = page.cursor;
+        if !page.more {
+            return Ok(captured);
+        }
+    }
+}
+
+/// Reads these records as they are now: where a webhook pointed, or before a plan is applied. Records of objects that
+/// are not captured are passed over.
+///
+/// # Errors
+/// As for [`cycle`].
+pub async fn records(ctx: &Ctx, records: &[RecordRef]) -> Result<Captured, Error> {
+    let mut by_connection: BTreeMap<&ConnectionName, Vec<RecordRef>> = BTreeMap::new();
+    for record in records {
+        by_connection.entry(&record.connection).or_default().push(record.clone());
+    }
+    let mut captured = Captured::default();
+    for (connection, mut records) in by_connection {
+        let live = ctx.connection(connection)?;
+        let want = ctx.want(connection)?;
+        records.retain(|record| want.objects.iter().any(|object| object.object == record.object));
+        records.sort();
+        records.dedup();
+        if records.is_empty() {
+            continue;
+        }
+        let seen =
+            live.vendor.read(want, &records).await.map_err(|error| Error::vendor(connection, error))?;
+        let mut batch = ctx.batch();
+        let taken = page::take(&*ctx.store, ctx.mapping(), &seen, &mut batch).await?;
+        commit(ctx, batch).await?;
+        captured.pages += 1;
+        captured.rows += taken.rows;
+        captured.changed += taken.changed;
+    }
+    Ok(captured)
+}
+
+async fn keep_schemas(
+    ctx: &Ctx,
+    connection: &ConnectionName,
+    sent: &[ObjectSchema],
+    batch: &mut Batch,
+) -> Result<bool, Error> {
+    if sent.is_empty() {
+        return Ok(false);
+    }
+    let before = schemas::load(&*ctx.store, connection).await?;
+    let mut changed = false;
+    for schema in sent {
+        changed |= schemas::keep(connection, before.get(&schema.object), schema, batch);
+    }
+    Ok(changed)
+}
+
+/// Nothing to write is no transaction.
+async fn commit(ctx: &Ctx, batch: Batch) -> Result<(), Error> {
+    let Batch { puts, snapshots, .. } = &batch;
+    if puts.is_empty() && snapshots.is_empty() {
+        return Ok(());
+    }
+    ctx.store.commit(batch).await?;
+    Ok(())
+}
+
+fn slot(connection: &ConnectionName) -> String {
+    format!("cursor/{connection}")
+}
+
+async fn load_cursor(store: &dyn Store, connection: &ConnectionName) -> Result<Cursor, Error> {
+    let Some(bytes) = store.get(&slot(connection)).await? else { return Ok(Cursor::default()) };
+    serde_json::from_slice(&bytes).map_err(|error| {
+        syncline_store::StoreError::Corrupt(format!("cursor of {connection}: {error}")).into()
+    })
+}
+
+fn put_cursor(batch: &mut Batch, connection: &ConnectionName, cursor: &Cursor) -> Result<(), Error> {
+    let bytes = serde_json::to_vec(cursor).map_err(|error| Error::Internal(error.to_string()))?;
+    batch.puts.push((slot(connection), Some(bytes)));
+    Ok(())
+}
+
+/// Forgets how far a connection was read: the next cycle reads everything.
+pub(crate) fn forget_cursor(batch: &mut Batch, connection: &ConnectionName) {
+    batch.puts.push((slot(connection), None));
+}
+
+#[cfg(test)]
+mod tests;

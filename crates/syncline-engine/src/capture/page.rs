@@ -1,0 +1,174 @@
+//! One page of observations becomes one batch: snapshots, matching keys, bases, work, journal.
+
+use crate::error::Error;
+use std::collections::{BTreeMap, BTreeSet};
+use syncline_core::{
+    identify,
+    mapping::Mapping,
+    observe::{Seen, observe},
+};
+use syncline_model::{
+    Kind, Link, ObjectName, Observation, RecordId, RecordRef, RecordState, Snapshot, journal::Event,
+};
+use syncline_store::{Batch, DirtyKey, LinkWrite, MatchKey, Store, StoredRecord};
+
+/// Pseudo-field in the journal for a change of what has become of a record.
+const STATE: &str = "@state";
+
+/// What one page brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// Observations read.
+    pub(super) rows: u64,
+    /// Records that are new or differ from what was stored.
+    pub(super) changed: u64,
+}
+
+/// Adds a page's observations to `batch`. What is stored already and unchanged adds nothing (HUB-9).
+pub(super) async fn take(
+    store: &dyn Store,
+    mapping: &Mapping,
+    observations: &[Observation],
+    batch: &mut Batch,
+) -> Result<Taken, Error> {
+    let mut page = Page::load(store, observations).await?;
+    for seen in observations {
+        page.observe(seen);
+    }
+    let taken = Taken { rows: observations.len() as u64, changed: page.news.len() as u64 };
+    page.write(mapping, batch);
+    Ok(taken)
+}
+
+/// A page's records while its observations are taken in; a record may be shown more than once.
+struct Page {
+    records: BTreeMap<RecordRef, StoredRecord>,
+    /// Records whose snapshot must be written, with what is journalled of them.
+    touched: BTreeSet<RecordRef>,
+    news: BTreeMap<RecordRef, News>,
+    rebased: BTreeSet<RecordRef>,
+}
+
+/// What is new about one record.
+#[derive(Default)]
+struct News {
+    appeared: bool,
+    fields: BTreeSet<std::sync::Arc<str>>,
+}
+
+impl Page {
+    async fn load(store: &dyn Store, observations: &[Observation]) -> Result<Self, Error> {
+        let refs: BTreeSet<_> = observations.iter().map(|seen| seen.record.clone()).collect();
+        let refs: Vec<_> = refs.into_iter().collect();
+        let stored = store.records(&refs).await?;
+        Ok(Self {
+            records: refs.into_iter().zip(stored).collect(),
+            touched: BTreeSet::new(),
+            news: BTreeMap::new(),
+            rebased: BTreeSet::new(),
+        })
+    }
+
+    fn observe(&mut self, observation: &Observation) {
+        let Some(stored) = self.records.get_mut(&observation.record) else { return };
+        let before = stored.links.clone();
+        let seen = observe(stored.snapshot.as_ref(), &mut stored.links, observation);
+        let record = &observation.record;
+        if stored.links != before {
+            self.rebased.insert(record.clone());
+        }
+        if seen.is_news() {
+            let news = self.news.entry(record.clone()).or_default();
+            news.appeared |= seen.appeared;
+            news.fields.extend(seen.changed.iter().map(|field| field.as_str().into()));
+            if seen.state_changed {
+                news.fields.insert(STATE.into());
+            }
+        }
+        if seen.is_news() || seen.version_moved {
+            self.touched.insert(record.clone());
+        }
+        let Seen { snapshot, .. } = seen;
+        stored.snapshot = Some(snapshot);
+    }
+
+    fn write(self, mapping: &Mapping, batch: &mut Batch) {
+        let mut baselines: BTreeMap<(_, ObjectName), Baseline> = BTreeMap::new();
+        for (record, StoredRecord { snapshot, links }) in self.records {
+            let Some(snapshot) = snapshot.filter(|_| self.touched.contains(&record)) else { continue };
+            if let Some(news) = self.news.get(&record) {
+                batch.keys.extend(matching_keys(mapping, &snapshot));
+                batch.dirty.extend(work(mapping, &snapshot, &links, news.appeared));
+                batch.wake.push(format!("record:{record}"));
+                if news.appeared {
+                    let place = (record.connection.clone(), record.object.clone());
+                    baselines.entry(place).or_default().add(&record.id);
+                } else {
+                    let fields = news.fields.iter().cloned().collect();
+                    batch.journal.push(Event::Changed { record: record.clone(), fields });
+                }
+            }
+            if self.rebased.contains(&record) {
+                batch.links.extend(links.into_iter().map(LinkWrite::Put));
+            }
+            batch.snapshots.push(snapshot);
+        }
+        batch.journal.extend(baselines.into_iter().map(|((connection, object), baseline)| Event::Baseline {
+            connection,
+            object,
+            rows: baseline.rows,
+            range: (baseline.first, baseline.last),
+        }));
+    }
+}
+
+/// Records of one object that a page showed for the first time; they come in the order of their ids.
+#[derive(Default)]
+struct Baseline {
+    rows: u64,
+    first: std::sync::Arc<str>,
+    last: std::sync::Arc<str>,
+}
+
+impl Baseline {
+    fn add(&mut self, id: &RecordId) {
+        if self.rows == 0 {
+            self.first = id.as_str().into();
+        }
+        self.last = id.as_str().into();
+        self.rows += 1;
+    }
+}
+
+/// The keys that a record is matched by; a record that is not live carries none.
+pub(crate) fn matching_keys(mapping: &Mapping, snapshot: &Snapshot) -> Vec<(RecordRef, Kind, Vec<MatchKey>)> {
+    let keys = |kind| {
+        let keys = identify::keys(mapping, kind, snapshot).into_iter();
+        keys.map(|key| MatchKey { name: key.name, value: key.value }).collect()
+    };
+    kinds_of(mapping, &snapshot.record).map(|kind| (snapshot.record.clone(), kind, keys(kind))).collect()
+}
+
+/// What there is to do about a record: its entities are planned again, and what it is not linked as is identified. A
+/// tombstone of a record that was never seen is nothing to anybody.
+pub(crate) fn work(mapping: &Mapping, snapshot: &Snapshot, links: &[Link], appeared: bool) -> Vec<DirtyKey> {
+    let linked = links.iter().map(|link| DirtyKey::Entity(link.facet, link.entity));
+    if appeared && snapshot.state == RecordState::Deleted {
+        return linked.collect();
+    }
+    let unlinked = kinds_of(mapping, &snapshot.record)
+        .filter(|kind| links.iter().all(|link| link.facet != *kind))
+        .map(|kind| DirtyKey::Record(kind, snapshot.record.clone()));
+    linked.chain(unlinked).collect()
+}
+
+/// The kinds whose configuration lists the record's object.
+fn kinds_of(mapping: &Mapping, record: &RecordRef) -> impl Iterator<Item = Kind> {
+    mapping
+        .kinds
+        .values()
+        .filter(|kind| {
+            kind.objects.get(&record.connection).is_some_and(|objects| objects.contains(&record.object))
+        })
+        .map(|kind| kind.kind)
+}

@@ -1,0 +1,142 @@
+//! Connections: credentials become adapters, and an adapter must lead to the account that was connected (HUB-17).
+
+use crate::{
+    ctx::Outside,
+    error::Error,
+    registry::Build,
+    secrets::{self, Key, Secret},
+    transport::{CallCounter, Counted},
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::sync::{Arc, Mutex, PoisonError};
+use syncline_kit::vendor::Vendor;
+use syncline_model::{Account, ConnectionName};
+use syncline_store::{Batch, Store};
+
+/// How long an account check holds.
+pub const CHECKED_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+/// One connection, ready for calls.
+pub struct Connection {
+    /// Its name.
+    pub name: ConnectionName,
+    /// Its adapter.
+    pub vendor: Arc<dyn Vendor>,
+    /// How many requests it has sent.
+    pub calls: CallCounter,
+    secret: Mutex<Secret>,
+}
+
+impl Connection {
+    /// Builds the adapter; makes no call.
+    ///
+    /// # Errors
+    /// What the adapter says of the credentials; [`Error::UnknownVendor`].
+    pub fn build(
+        name: &ConnectionName,
+        secret: Secret,
+        outside: &Outside,
+        build: &Build,
+    ) -> Result<Self, Error> {
+        let counted = Arc::new(Counted::new(outside.transport.clone()));
+        let calls = counted.counter();
+        let vendor = build(name, &secret, counted, outside.clock.clone())?;
+        Ok(Self { name: name.clone(), vendor, calls, secret: Mutex::new(secret) })
+    }
+
+    /// Builds the adapter from stored credentials.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`] and those of [`Connection::build`].
+    pub async fn open(
+        name: &ConnectionName,
+        store: &dyn Store,
+        key: &Key,
+        outside: &Outside,
+        build: &Build,
+    ) -> Result<Self, Error> {
+        let secret = secrets::load(store, key, name).await?;
+        let secret = secret.ok_or_else(|| Error::NotConnected { connection: name.clone() })?;
+        Self::build(name, secret, outside, build)
+    }
+
+    /// Puts credentials that the adapter renewed into `batch`; says whether there were any.
+    ///
+    /// # Errors
+    /// Those of [`secrets::put`].
+    pub fn keep_credentials(&self, key: &Key, outside: &Outside, batch: &mut Batch) -> Result<bool, Error> {
+        let Some(credentials) = self.vendor.changed_credentials() else { return Ok(false) };
+        let mut secret = self.secret.lock().unwrap_or_else(PoisonError::into_inner);
+        secret.credentials = credentials;
+        secrets::put(batch, key, &outside.entropy, &self.name, &secret)?;
+        Ok(true)
+    }
+
+    /// Asks the vendor whose account this is, and refuses another one than `expected`.
+    ///
+    /// # Errors
+    /// [`Error::Vendor`]; [`Error::OtherAccount`].
+    pub async fn ask_account(&self, expected: Option<&str>) -> Result<Account, Error> {
+        let account = self.vendor.account().await.map_err(|error| Error::vendor(&self.name, error))?;
+        match expected {
+            Some(expected) if *expected != *account.id => Err(Error::OtherAccount {
+                connection: self.name.clone(),
+                expected: expected.to_owned(),
+                found: account.id.to_string(),
+            }),
+            Some(_) | None => Ok(account),
+        }
+    }
+
+    /// The account, from the store while the last check holds, else asked again.
+    ///
+    /// # Errors
+    /// Those of [`Connection::ask_account`]; [`Error::Store`].
+    pub async fn account(
+        &self,
+        store: &dyn Store,
+        configured: Option<&str>,
+        batch: &mut Batch,
+    ) -> Result<Account, Error> {
+        let stored = load_account(store, &self.name).await?;
+        let expected = configured.or(stored.as_ref().map(|checked| &*checked.account.id));
+        if let Some(checked) = &stored
+            && expected == Some(&*checked.account.id)
+            && batch.at.duration_since(checked.at) <= CHECKED_FOR
+        {
+            return Ok(checked.account.clone());
+        }
+        let account = self.ask_account(expected).await?;
+        put_account(batch, &self.name, &account);
+        Ok(account)
+    }
+}
+
+/// An account with the engine's time of its last check.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Checked {
+    /// What the vendor said.
+    pub account: Account,
+    /// When.
+    pub at: Timestamp,
+}
+
+fn slot(connection: &ConnectionName) -> String {
+    format!("account/{connection}")
+}
+
+/// What is known of a connection's account; `None` where it was never connected.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn load_account(store: &dyn Store, connection: &ConnectionName) -> Result<Option<Checked>, Error> {
+    let stored = store.get(&slot(connection)).await?;
+    Ok(stored.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+/// Keeps an account, checked at the batch's time.
+pub fn put_account(batch: &mut Batch, connection: &ConnectionName, account: &Account) {
+    let checked = Checked { account: account.clone(), at: batch.at };
+    batch.puts.push((slot(connection), serde_json::to_vec(&checked).ok()));
+}

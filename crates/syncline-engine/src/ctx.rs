@@ -1,0 +1,261 @@
+//! What a cycle works with: the workspace, the outside world, the connections and the mapping in force.
+
+mod remark;
+
+use crate::{
+    connections::Connection,
+    entropy::{Entropy, Ids},
+    error::Error,
+    registry::Build,
+    schemas,
+    transport::HttpClient,
+    workspace::Workspace,
+};
+use jiff::Timestamp;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use syncline_core::{
+    config::{CarrierConfig, Config, Problem},
+    mapping::{self, Accounts, CapturedObject, Compiled, Mapping, Schemas},
+};
+use syncline_kit::{
+    Clock, Transport,
+    vendor::{CaptureWant, ObjectWant},
+};
+use syncline_model::{ConnectionName, ObjectName, RunId};
+use syncline_store::{Batch, Fence, Store};
+
+/// The seams to the world, chosen once by the binary or the simulation.
+#[derive(Clone)]
+pub struct Outside {
+    /// Carries every vendor call.
+    pub transport: Arc<dyn Transport>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Where keys, nonces and ids come from.
+    pub entropy: Arc<Entropy>,
+}
+
+impl Outside {
+    /// The real world.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] where the machine has no randomness or no usable TLS.
+    pub fn real() -> Result<Self, Error> {
+        Ok(Self {
+            transport: Arc::new(HttpClient::new().map_err(Error::Internal)?),
+            clock: Arc::new(crate::clock::SystemClock),
+            entropy: Arc::new(Entropy::system().map_err(Error::Internal)?),
+        })
+    }
+}
+
+/// An open workspace whose connections are ready and whose mapping is compiled.
+pub struct Ctx {
+    /// The workspace.
+    pub workspace: Arc<Workspace>,
+    /// Its store.
+    pub store: Arc<dyn Store>,
+    /// The seams.
+    pub outside: Outside,
+    /// Where new ids come from.
+    pub ids: Ids,
+    /// By name: every connection of the configuration.
+    pub connections: BTreeMap<ConnectionName, Connection>,
+    /// What the connections' accounts and schemas say.
+    pub facts: Facts,
+    /// The claim under which this worker writes, if it holds one.
+    pub fence: Option<Fence>,
+    /// The run under way, if one is.
+    pub run: Option<RunId>,
+    compiled: Compiled,
+    wants: BTreeMap<ConnectionName, CaptureWant>,
+}
+
+impl Ctx {
+    /// Opens every configured connection, checks its account, reads its schemas where they are due, and compiles the
+    /// mapping.
+    ///
+    /// # Errors
+    /// [`Error::NotConnected`], the key's errors, and those of [`Ctx::freshen`].
+    pub async fn open(workspace: Arc<Workspace>, outside: Outside, build: &Build) -> Result<Self, Error> {
+        let key = workspace.key()?;
+        let mut connections = BTreeMap::new();
+        for name in workspace.config.connections.keys() {
+            let connection = Connection::open(name, &*workspace.store, key, &outside, build).await?;
+            connections.insert(name.clone(), connection);
+        }
+        let facts = Facts::gather(&workspace, &connections, &Batch::at(outside.clock.now())).await?;
+        let (compiled, wants) = facts.compile(&workspace.config)?;
+        let ctx = Self {
+            store: workspace.store.clone(),
+            ids: Ids::new(outside.entropy.clone()),
+            workspace,
+            outside,
+            connections,
+            facts,
+            fence: None,
+            run: None,
+            compiled,
+            wants,
+        };
+        remark::where_changed(&ctx).await?;
+        Ok(ctx)
+    }
+
+    /// Before each cycle: checks accounts whose last check lapsed, describes schemas that are due, compiles the mapping
+    /// again. Where the mapping is another one than before, everything linked is to be planned again.
+    ///
+    /// # Errors
+    /// [`Error::OtherAccount`]; [`Error::Vendor`]; [`Error::Config`]; [`Error::Store`].
+    pub async fn freshen(&mut self) -> Result<(), Error> {
+        self.facts = Facts::gather(&self.workspace, &self.connections, &self.batch()).await?;
+        (self.compiled, self.wants) = self.facts.compile(&self.workspace.config)?;
+        remark::where_changed(self).await
+    }
+
+    /// Stores credentials that adapters renewed; after each cycle, and when one failed. The account is checked again
+    /// before the next cycle.
+    ///
+    /// # Errors
+    /// [`Error::Store`] and the key's.
+    pub async fn keep_credentials(&self) -> Result<(), Error> {
+        let key = self.workspace.key()?;
+        let mut batch = Batch::at(self.now());
+        for connection in self.connections.values() {
+            connection.keep_credentials(key, &self.outside, &mut batch)?;
+        }
+        if !batch.puts.is_empty() {
+            self.store.commit(batch).await?;
+        }
+        Ok(())
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.outside.clock.now()
+    }
+
+    /// An empty batch: now, in this run, under this claim.
+    pub fn batch(&self) -> Batch {
+        Batch { run: self.run, fence: self.fence.clone(), ..Batch::at(self.now()) }
+    }
+
+    /// The mapping in force.
+    pub fn mapping(&self) -> &Mapping {
+        &self.compiled.mapping
+    }
+
+    /// What the live schemas take exception to: the fields concerned are held.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.compiled.warnings
+    }
+
+    /// What is captured of a connection.
+    ///
+    /// # Errors
+    /// [`Error::UnknownConnection`].
+    pub fn want(&self, connection: &ConnectionName) -> Result<&CaptureWant, Error> {
+        self.wants.get(connection).ok_or_else(|| Error::UnknownConnection { connection: connection.clone() })
+    }
+
+    /// A connection by name.
+    ///
+    /// # Errors
+    /// [`Error::UnknownConnection`].
+    pub fn connection(&self, name: &ConnectionName) -> Result<&Connection, Error> {
+        self.connections.get(name).ok_or_else(|| Error::UnknownConnection { connection: name.clone() })
+    }
+
+    /// Requests sent so far, by connection.
+    pub fn calls(&self) -> BTreeMap<ConnectionName, u64> {
+        self.connections.iter().map(|(name, connection)| (name.clone(), connection.calls.count())).collect()
+    }
+}
+
+/// What the vendors say of themselves.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Accounts.
+    pub accounts: Accounts,
+    /// Live schemas.
+    pub schemas: Schemas,
+}
+
+impl Facts {
+    /// From the store where it is fresh enough, else from the vendors. `blank` carries time, run and claim.
+    async fn gather(
+        workspace: &Workspace,
+        connections: &BTreeMap<ConnectionName, Connection>,
+        blank: &Batch,
+    ) -> Result<Self, Error> {
+        let mut facts = Self::default();
+        for (name, connection) in connections {
+            facts.add(workspace, name, connection, blank.clone()).await?;
+        }
+        Ok(facts)
+    }
+
+    /// One connection's account and schemas.
+    pub(crate) async fn add(
+        &mut self,
+        workspace: &Workspace,
+        name: &ConnectionName,
+        connection: &Connection,
+        mut batch: Batch,
+    ) -> Result<(), Error> {
+        let store = &*workspace.store;
+        let configured = workspace.config.connections.get(name).and_then(|entry| entry.account.as_deref());
+        let account = connection.account(store, configured, &mut batch).await?;
+        let objects = objects_of(&workspace.config, name);
+        let described = if schemas::is_due(store, name, &objects, batch.at).await? {
+            schemas::refresh(store, connection, &objects, &mut batch).await?
+        } else {
+            schemas::load(store, name).await?
+        };
+        if !batch.puts.is_empty() {
+            store.commit(batch).await?;
+        }
+        self.accounts.insert(name.clone(), account);
+        self.schemas.insert(name.clone(), described);
+        Ok(())
+    }
+
+    fn compile(&self, config: &Config) -> Result<(Compiled, BTreeMap<ConnectionName, CaptureWant>), Error> {
+        let compiled = mapping::compile(config, &self.schemas, &self.accounts).map_err(|problems| {
+            Error::Config { problems: problems.iter().map(ToString::to_string).collect() }
+        })?;
+        let wants = compiled.captured.iter().map(|(name, objects)| (name.clone(), want(objects))).collect();
+        Ok((compiled, wants))
+    }
+}
+
+fn want(objects: &BTreeMap<ObjectName, CapturedObject>) -> CaptureWant {
+    let object = |(object, captured): (&ObjectName, &CapturedObject)| ObjectWant {
+        object: object.clone(),
+        fields: captured.fields.iter().cloned().collect(),
+        edges: captured.edges.iter().cloned().collect(),
+    };
+    CaptureWant { objects: objects.iter().map(object).collect() }
+}
+
+/// The objects of a connection that the configuration speaks of.
+pub fn objects_of(config: &Config, connection: &ConnectionName) -> BTreeSet<ObjectName> {
+    let mut objects = BTreeSet::new();
+    for kind in config.kinds.values() {
+        for listed in [&kind.records, &kind.one_of] {
+            objects.extend(listed.get(connection).into_iter().flatten().cloned());
+        }
+        for binding in
+            kind.edges.iter().flat_map(|edge| &edge.bindings).filter(|it| it.connection == *connection)
+        {
+            match &binding.carrier {
+                CarrierConfig::Junction(object, _) => objects.insert(object.clone()),
+                CarrierConfig::Field(_) | CarrierConfig::Association(..) => false,
+            };
+        }
+    }
+    objects
+}

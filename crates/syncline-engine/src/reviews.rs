@@ -1,0 +1,217 @@
+//! Answers to reviews. What a person decided is for good: links with a person as evidence, or pairs kept apart.
+
+use crate::{entropy::Ids, error::Error};
+use jiff::Timestamp;
+use std::{collections::BTreeSet, sync::Arc};
+use syncline_model::{
+    EntityId, Evidence, JournalSeq, Kind, Link, LinkState, RecordRef,
+    journal::Event,
+    review::{Question, Review, ReviewState},
+};
+use syncline_store::{Batch, DirtyKey, LinkWrite, ReviewWrite, Store};
+
+/// Where it stands that two records are not the same; the same key for either order.
+pub fn apart_key(one: &RecordRef, other: &RecordRef) -> String {
+    let (first, second) = if one <= other { (one, other) } else { (other, one) };
+    format!("apart/{first}|{second}")
+}
+
+/// Who answers, and when.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The review's number.
+    pub id: u64,
+    /// Who answers.
+    pub who: Arc<str>,
+}
+
+/// Says that the records of a review are one thing: all of them, or those named. Where several of one system are named,
+/// the first is the one to be written, the others are its duplicates.
+///
+/// # Errors
+/// [`Error::Review`] where there is no such open review or it cannot be answered so; [`Error::Store`].
+pub async fn link(
+    store: &dyn Store,
+    ids: &Ids,
+    answer: &Answer,
+    named: &[RecordRef],
+    now: Timestamp,
+) -> Result<EntityId, Error> {
+    let review = open_review(store, answer.id).await?;
+    let refused = |why: String| Error::Review { id: answer.id, why };
+    let (kind, records) = match &review.question {
+        Question::SameThing { kind, records, .. } => (*kind, choose(records, named).map_err(refused)?),
+        Question::Duplicate { entity, candidates } => {
+            let entity = store.entities(&[*entity]).await?.pop();
+            let links = entity.map(|entity| entity.links).unwrap_or_default();
+            let kind = links.first().map(|link| link.facet);
+            let kind = kind
+                .ok_or_else(|| refused("what was to be created is not linked to anything any more".into()))?;
+            let own = links.into_iter().filter(|link| link.facet == kind && link.state.is_active());
+            let own: Vec<_> = own.map(|link| link.record).collect();
+            (kind, [own, choose(candidates, named).map_err(refused)?].concat())
+        }
+        Question::Deleted { .. } | Question::Conflict { .. } | Question::Parked { .. } => {
+            return Err(refused("it does not ask whether records are the same".to_owned()));
+        }
+    };
+    if named.is_empty() {
+        one_of_each_system(&records).map_err(refused)?;
+    }
+    let mut batch = Batch::at(now);
+    let entity = put_links(store, ids, kind, &records, answer, &mut batch).await?;
+    close(&review, ReviewState::Linked { who: answer.who.clone(), at: now }, &mut batch);
+    store.commit(batch).await?;
+    Ok(entity)
+}
+
+/// Says no for good: the records of the review are kept apart, or what it asks for is not done.
+///
+/// # Errors
+/// As for [`link`].
+pub async fn reject(store: &dyn Store, answer: &Answer, now: Timestamp) -> Result<(), Error> {
+    let review = open_review(store, answer.id).await?;
+    let mut batch = Batch::at(now);
+    match &review.question {
+        Question::SameThing { kind, records, .. } => {
+            let links = links_of(store, records, *kind).await?;
+            let known = |at: usize| links[at].as_ref().map(|link| link.entity);
+            for (at, one) in records.iter().enumerate() {
+                for (further, other) in records.iter().enumerate().skip(at + 1) {
+                    let linked = known(at).is_some() && known(at) == known(further);
+                    if !linked {
+                        batch.puts.push((apart_key(one, other), Some(Vec::new())));
+                    }
+                }
+            }
+            for (record, link) in records.iter().zip(&links) {
+                batch.dirty.push(match link {
+                    Some(link) => DirtyKey::Entity(*kind, link.entity),
+                    None => DirtyKey::Record(*kind, record.clone()),
+                });
+            }
+        }
+        Question::Duplicate { entity, candidates } => {
+            let links =
+                store.entities(&[*entity]).await?.pop().map(|entity| entity.links).unwrap_or_default();
+            for link in &links {
+                batch.puts.extend(
+                    candidates.iter().map(|candidate| (apart_key(&link.record, candidate), Some(Vec::new()))),
+                );
+                batch.dirty.push(DirtyKey::Entity(link.facet, link.entity));
+            }
+        }
+        Question::Deleted { entity, .. }
+        | Question::Conflict { entity, .. }
+        | Question::Parked { entity, .. } => {
+            let links =
+                store.entities(&[*entity]).await?.pop().map(|entity| entity.links).unwrap_or_default();
+            batch.dirty.extend(links.iter().map(|link| DirtyKey::Entity(link.facet, link.entity)));
+        }
+    }
+    close(&review, ReviewState::Rejected { who: answer.who.clone(), at: now }, &mut batch);
+    store.commit(batch).await?;
+    Ok(())
+}
+
+async fn open_review(store: &dyn Store, id: u64) -> Result<Review, Error> {
+    let review = store.review(id).await?;
+    let review =
+        review.ok_or_else(|| Error::Review { id, why: "there is no review of this number".to_owned() })?;
+    match review.state {
+        ReviewState::Open => Ok(review),
+        ReviewState::Linked { .. } | ReviewState::Rejected { .. } | ReviewState::Settled { .. } => {
+            Err(Error::Review { id, why: "it is answered already".to_owned() })
+        }
+    }
+}
+
+/// The records named, in the order named; all where none is.
+fn choose(records: &[RecordRef], named: &[RecordRef]) -> Result<Vec<RecordRef>, String> {
+    if let Some(foreign) = named.iter().find(|record| !records.contains(record)) {
+        return Err(format!("{foreign} is not one of its records"));
+    }
+    Ok(if named.is_empty() { records } else { named }.to_vec())
+}
+
+fn one_of_each_system(records: &[RecordRef]) -> Result<(), String> {
+    let mut systems = BTreeSet::new();
+    match records.iter().find(|record| !systems.insert(&record.connection)) {
+        Some(second) => Err(format!(
+            "it has more than one record of {}: name those that are the same, the one to be written first",
+            second.connection
+        )),
+        None => Ok(()),
+    }
+}
+
+async fn links_of(store: &dyn Store, records: &[RecordRef], kind: Kind) -> Result<Vec<Option<Link>>, Error> {
+    let stored = store.records(records).await?;
+    Ok(stored.into_iter().map(|it| it.links.into_iter().find(|link| link.facet == kind)).collect())
+}
+
+/// Puts all records under one entity: one that a record agreed on values under, else any that is known, else a new one.
+async fn put_links(
+    store: &dyn Store,
+    ids: &Ids,
+    kind: Kind,
+    records: &[RecordRef],
+    answer: &Answer,
+    batch: &mut Batch,
+) -> Result<EntityId, Error> {
+    if records.len() < 2 {
+        return Err(Error::Review { id: answer.id, why: "name at least two of its records".to_owned() });
+    }
+    let links = links_of(store, records, kind).await?;
+    let known = |agreed: bool| {
+        links.iter().flatten().find(|link| link.base.is_some() || !agreed).map(|link| link.entity)
+    };
+    let entity = known(true).or_else(|| known(false)).unwrap_or_else(|| ids.entity(batch.at));
+    let present = store.entities(&[entity]).await?.pop().map(|entity| entity.links).unwrap_or_default();
+    // One active record per system (invariant 5): whoever is there stays, what comes later is its duplicate.
+    let mut active: Vec<RecordRef> = present
+        .iter()
+        .filter(|link| link.facet == kind && link.state.is_active() && !records.contains(&link.record))
+        .map(|link| link.record.clone())
+        .collect();
+    let evidence = Evidence::Person { who: answer.who.clone() };
+    for (record, before) in records.iter().zip(&links) {
+        let state = match active.iter().find(|there| there.connection == record.connection) {
+            Some(there) => LinkState::DuplicateOf(there.id.clone()),
+            None => LinkState::Active,
+        };
+        if state.is_active() {
+            active.push(record.clone());
+        }
+        let stays = before.as_ref().filter(|link| link.entity == entity);
+        if let Some(left) = before.as_ref().filter(|link| link.entity != entity) {
+            batch.dirty.push(DirtyKey::Entity(kind, left.entity));
+            batch.wake.push(format!("entity:{}", left.entity));
+        }
+        batch.links.push(LinkWrite::Put(Link {
+            record: record.clone(),
+            facet: kind,
+            entity,
+            state: state.clone(),
+            evidence: evidence.clone(),
+            since: JournalSeq(0),
+            base: stays.and_then(|link| link.base.clone()),
+        }));
+        batch.journal.push(Event::Linked {
+            record: record.clone(),
+            facet: kind,
+            entity,
+            state,
+            evidence: evidence.clone(),
+        });
+        batch.wake.push(format!("record:{record}"));
+    }
+    batch.dirty.push(DirtyKey::Entity(kind, entity));
+    batch.wake.push(format!("entity:{entity}"));
+    Ok(entity)
+}
+
+fn close(review: &Review, state: ReviewState, batch: &mut Batch) {
+    batch.journal.push(Event::Review { review: review.id, state: state.clone() });
+    batch.reviews.push(ReviewWrite::Put(Review { state, ..review.clone() }));
+}

@@ -1,0 +1,130 @@
+//! The workspace: one directory, one company. `syncline.toml` (and `conf.d/*.toml`), `secret.key`, `state.db`.
+
+mod config_files;
+mod edit;
+mod key_file;
+mod new;
+
+pub use config_files::{CONFIG, ConfigFiles};
+pub use edit::set_account;
+pub use key_file::{KEY_FILE, KeyPlace};
+pub use new::init;
+
+use crate::{error::Error, secrets::Key};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use syncline_core::config::Config;
+use syncline_store::{Batch, Store, StoreError, sqlite::SqliteStore};
+use uuid::Uuid;
+
+/// The database of a workspace.
+pub const DATABASE: &str = "state.db";
+/// Where the workspace's id stands in the store.
+const ID: &str = "workspace/id";
+
+/// What the environment says about a workspace. Read once by the binary.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    /// `SYNCLINE_KEY`: the key itself.
+    pub key: Option<String>,
+    /// `SYNCLINE_KEY_FILE`: where the key is kept instead of in the workspace.
+    pub key_file: Option<PathBuf>,
+}
+
+impl Environment {
+    /// Of this process.
+    pub fn of_process() -> Self {
+        Self {
+            key: std::env::var("SYNCLINE_KEY").ok(),
+            key_file: std::env::var_os("SYNCLINE_KEY_FILE").map(PathBuf::from),
+        }
+    }
+}
+
+/// An open workspace.
+pub struct Workspace {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// Its id; plans carry it.
+    pub id: Uuid,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Digest of the configuration's files.
+    pub config_sha256: Arc<str>,
+    /// What is kept.
+    pub store: Arc<dyn Store>,
+    /// Where the key comes from.
+    pub key_place: KeyPlace,
+    key: Result<Key, Error>,
+}
+
+impl Workspace {
+    /// Opens the workspace in `dir`. A missing or malformed key is told when the key is asked for: history and reviews
+    /// can be read without it.
+    ///
+    /// # Errors
+    /// [`Error::NoDirectory`], [`Error::NotInitialised`], [`Error::Config`] with every problem of the configuration,
+    /// [`Error::Store`] for a database that cannot be opened, [`Error::File`].
+    pub async fn open(dir: &Path, environment: &Environment) -> Result<Self, Error> {
+        let files = ConfigFiles::read(dir)?;
+        let config = files.parse()?;
+        let database = dir.join(DATABASE);
+        if !database.exists() {
+            return Err(Error::File {
+                path: database,
+                doing: "found",
+                why: "restore it from your backup".to_owned(),
+            });
+        }
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&database)?);
+        let id = id_of(&*store).await?;
+        let key_place = KeyPlace::of(dir, environment);
+        let key = key_place.load();
+        let config_sha256 = files.sha256();
+        Ok(Self { dir: dir.to_owned(), id, config: Arc::new(config), config_sha256, store, key_place, key })
+    }
+
+    /// A workspace made of its parts; for the simulation and tests.
+    pub fn of_parts(id: Uuid, config: Config, store: Arc<dyn Store>, key: Key) -> Self {
+        Self {
+            dir: PathBuf::new(),
+            id,
+            config: Arc::new(config),
+            config_sha256: Arc::from(""),
+            store,
+            key_place: KeyPlace::Given,
+            key: Ok(key),
+        }
+    }
+
+    /// The key that opens the credentials.
+    ///
+    /// # Errors
+    /// [`Error::KeyMissing`], [`Error::KeyMalformed`], [`Error::File`].
+    pub fn key(&self) -> Result<&Key, Error> {
+        self.key.as_ref().map_err(Error::clone)
+    }
+}
+
+async fn id_of(store: &dyn Store) -> Result<Uuid, Error> {
+    let damaged =
+        || StoreError::Corrupt("it is not the database of a workspace: it carries no id".to_owned());
+    let bytes = store.get(ID).await?.ok_or_else(damaged)?;
+    let text = String::from_utf8(bytes).map_err(|_| damaged())?;
+    Ok(text.parse().map_err(|_| damaged())?)
+}
+
+fn put_id(batch: &mut Batch, id: Uuid) {
+    batch.puts.push((ID.to_owned(), Some(id.to_string().into_bytes())));
+}
+
+/// Reads a file of the workspace.
+fn read(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|error| file_error(path, "read", &error))
+}
+
+fn file_error(path: &Path, doing: &'static str, error: &std::io::Error) -> Error {
+    Error::File { path: path.to_owned(), doing, why: error.to_string() }
+}
