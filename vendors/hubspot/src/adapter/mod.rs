@@ -1,1 +1,202 @@
-//! The connector.
+//! The connector: a client of HubSpot's CRM API behind the engine's vendor contract.
+//!
+//! [`capture`] reads what is new, [`read`] reads by id, [`pack`] and [`write`] write, [`probe`] settles unknown outcomes
+//! by strong reads. Everything that HubSpot spells in its own way is turned into values and back in [`codec`] and
+//! [`edges`]. What the vendor promises and where it says so stands in this folder's README.
+
+mod account;
+mod capture;
+mod client;
+mod codec;
+mod credentials;
+mod edges;
+mod fault;
+mod pace;
+mod pack;
+mod probe;
+mod read;
+mod records;
+mod schema;
+mod setup;
+mod signature;
+mod webhooks;
+mod write;
+
+use client::Client;
+use jiff::Timestamp;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use syncline_kit::{
+    BoxFuture, Clock, HttpRequest, Transport,
+    vendor::{
+        CapturePage, CaptureWant, Cursor, Hint, Known, Probe, RowOutcome, SetupStep, Vendor, VendorError,
+        WebhookRefused, WriteCall, WriteRow,
+    },
+};
+use syncline_model::{
+    Account, ConnectionName, Currency, FieldName, ObjectName, ObjectSchema, Observation, RecordId, RecordRef,
+    VendorName,
+};
+
+/// The vendor's name in configuration.
+pub const VENDOR: &str = "hubspot";
+
+/// What can be set about a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Calls in any ten seconds, search and associations apart. Lowered by what the account's own headers say.
+    pub calls_per_ten_seconds: usize,
+    /// Searches a second; the account has five for all its apps together [docs crm/search].
+    pub searches_per_second: usize,
+    /// Association calls in any ten seconds [d25 crm__associations].
+    pub association_calls_per_ten_seconds: usize,
+    /// Properties whose changes are announced by webhook, by object.
+    pub webhook_properties: BTreeMap<ObjectName, Vec<FieldName>>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            calls_per_ten_seconds: 180,
+            searches_per_second: 5,
+            association_calls_per_ten_seconds: 140,
+            webhook_properties: webhooks::usual_properties(),
+        }
+    }
+}
+
+/// One connection to one portal.
+pub struct HubSpot {
+    connection: ConnectionName,
+    client: Client,
+    options: Options,
+    /// Definitions as last read, by object.
+    schemas: Mutex<BTreeMap<ObjectName, Arc<ObjectSchema>>>,
+    /// The portal's own currency, once it was asked for.
+    currency: Mutex<Option<Currency>>,
+    /// Labels of each sort of edge, once asked for.
+    labels: Mutex<BTreeMap<&'static str, Arc<Vec<edges::Label>>>>,
+    /// When records were last written from here, by the vendor's clock: the search index may still show what was before.
+    written: Mutex<BTreeMap<(ObjectName, RecordId), Timestamp>>,
+}
+
+impl HubSpot {
+    /// A connection; no call is made yet.
+    ///
+    /// `credentials`: `{"access_token"}` of a private app or service key, or `{"refresh_token", "client_id",
+    /// "client_secret"}` of an OAuth app; optionally `base_url`, `portal_id`, and `app_id` with `developer_key`, which
+    /// webhooks are registered with.
+    ///
+    /// # Errors
+    /// [`VendorError::Credentials`] where there is nothing to sign in with.
+    pub fn new(
+        connection: ConnectionName,
+        credentials: serde_json::Value,
+        options: Options,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, VendorError> {
+        let credentials = credentials::Credentials::new(credentials)?;
+        Ok(Self {
+            connection,
+            client: Client::new(credentials, &options, transport, clock),
+            options,
+            schemas: Mutex::default(),
+            currency: Mutex::default(),
+            labels: Mutex::default(),
+            written: Mutex::default(),
+        })
+    }
+
+    fn record(&self, object: impl Into<ObjectName>, id: impl Into<RecordId>) -> RecordRef {
+        RecordRef::new(self.connection.clone(), object, id)
+    }
+}
+
+/// Locks; what a panicking holder left behind is a cache like any other.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Vendor for HubSpot {
+    fn name(&self) -> VendorName {
+        VendorName::from(VENDOR)
+    }
+
+    fn connection(&self) -> &ConnectionName {
+        &self.connection
+    }
+
+    fn account(&self) -> BoxFuture<'_, Result<Account, VendorError>> {
+        Box::pin(self.read_account())
+    }
+
+    fn describe<'a>(
+        &'a self,
+        objects: &'a [ObjectName],
+    ) -> BoxFuture<'a, Result<Vec<ObjectSchema>, VendorError>> {
+        Box::pin(self.read_schemas(objects))
+    }
+
+    fn capture<'a>(
+        &'a self,
+        want: &'a CaptureWant,
+        cursor: &'a Cursor,
+        known: &'a dyn Known,
+    ) -> BoxFuture<'a, Result<CapturePage, VendorError>> {
+        Box::pin(capture::page(self, want, cursor, known))
+    }
+
+    fn read<'a>(
+        &'a self,
+        want: &'a CaptureWant,
+        records: &'a [RecordRef],
+    ) -> BoxFuture<'a, Result<Vec<Observation>, VendorError>> {
+        Box::pin(self.read_records(want, records))
+    }
+
+    fn pack(&self, rows: Vec<WriteRow>) -> Vec<WriteCall> {
+        pack::pack(rows)
+    }
+
+    fn write<'a>(&'a self, call: &'a WriteCall) -> BoxFuture<'a, Result<Vec<RowOutcome>, VendorError>> {
+        Box::pin(self.write_call(call))
+    }
+
+    fn probe<'a>(&'a self, rows: &'a [WriteRow]) -> BoxFuture<'a, Result<Vec<Probe>, VendorError>> {
+        Box::pin(self.probe_rows(rows))
+    }
+
+    fn setup_plan<'a>(
+        &'a self,
+        objects: &'a [ObjectName],
+    ) -> BoxFuture<'a, Result<Vec<SetupStep>, VendorError>> {
+        Box::pin(self.plan_setup(objects))
+    }
+
+    fn setup_apply<'a>(
+        &'a self,
+        steps: &'a [SetupStep],
+    ) -> BoxFuture<'a, Result<Vec<SetupStep>, VendorError>> {
+        Box::pin(self.apply_setup(steps))
+    }
+
+    fn register_webhooks<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Option<String>, VendorError>> {
+        Box::pin(self.subscribe(url))
+    }
+
+    fn hints(
+        &self,
+        request: &HttpRequest,
+        public_url: &str,
+        now: Timestamp,
+    ) -> Result<Vec<Hint>, WebhookRefused> {
+        self.take_webhook(request, public_url, now)
+    }
+
+    fn changed_credentials(&self) -> Option<serde_json::Value> {
+        self.client.changed_credentials()
+    }
+}

@@ -1,0 +1,47 @@
+//! To which portal the credentials lead.
+
+use super::{HubSpot, client::Call, lock, records::plain};
+use serde::Deserialize;
+use serde_json::Value;
+use std::sync::Arc;
+use syncline_kit::vendor::VendorError;
+use syncline_model::{Account, Currency};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Details {
+    portal_id: Value,
+    time_zone: Option<String>,
+    company_currency: Option<String>,
+}
+
+impl HubSpot {
+    /// `GET /account-info/v3/details` [amp post-auth/account-info].
+    pub(super) async fn read_account(&self) -> Result<Account, VendorError> {
+        let details: Details = self.client.fetch(Call::get("/account-info/v3/details")).await?;
+        let currency = details.company_currency.as_deref().and_then(Currency::new);
+        *lock(&self.currency) = currency;
+        let id = plain(details.portal_id)
+            .ok_or_else(|| VendorError::Protocol("the account details name no portal".to_owned()))?;
+        let user = self
+            .client
+            .credential("app_id")
+            .map_or_else(|| "private app".to_owned(), |app| format!("app {app}"));
+        Ok(Account {
+            id: Arc::from(id),
+            currency,
+            time_zone: Arc::from(details.time_zone.unwrap_or_else(|| "UTC".to_owned())),
+            user: Arc::from(user),
+            user_id: None,
+        })
+    }
+
+    /// The portal's own currency; asked for once.
+    pub(super) async fn portal_currency(&self) -> Result<Option<Currency>, VendorError> {
+        let cached = *lock(&self.currency);
+        match cached {
+            Some(currency) => Ok(Some(currency)),
+            None => Ok(self.read_account().await?.currency),
+        }
+    }
+}

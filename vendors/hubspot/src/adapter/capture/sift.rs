@@ -1,0 +1,123 @@
+//! Rows of a page to observations: what is known is left out, what the index shows too old is not believed.
+
+use super::Scene;
+use crate::adapter::{HubSpot, edges, records::Row};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use syncline_kit::vendor::VendorError;
+use syncline_model::{FieldName, Observation, Observed, RecordId, RecordState, Version};
+
+/// Which rows become observations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Those whose version is not the known one.
+    Changed,
+    /// All: what is read of a record may have changed, the record has not.
+    All,
+}
+
+impl Scene<'_> {
+    /// Sifts a page, and reads the edges of what remains.
+    pub(super) async fn sift(&self, rows: Vec<Row>, mode: Mode) -> Result<Vec<Observation>, VendorError> {
+        let rows = self.current(rows, mode).await?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let portal = self.hub.portal_currency().await?;
+        let mut missing = false;
+        let mut merges = self.merges(&rows).await;
+        let ids: Vec<RecordId> = rows.iter().map(|row| RecordId::from(row.id.as_str())).collect();
+        let mut related = self.related(&ids).await?;
+        let mut seen = Vec::with_capacity(rows.len());
+        for (row, id) in rows.iter().zip(ids) {
+            let mut fields = HubSpot::fields(self.want, &self.schema, row, portal, &mut missing);
+            fields.extend(related.remove(&id).unwrap_or_default());
+            seen.extend(merges.remove(&id).unwrap_or_default());
+            seen.push(self.hub.observation(&self.want.object, row, fields));
+        }
+        if missing {
+            self.forget_schema();
+        }
+        Ok(seen)
+    }
+
+    /// The rows to believe: not the known ones, and not those that the index shows older than they are known to be.
+    async fn current(&self, rows: Vec<Row>, mode: Mode) -> Result<Vec<Row>, VendorError> {
+        let object = &self.want.object;
+        let ids: Vec<RecordId> = rows.iter().map(|row| RecordId::from(row.id.as_str())).collect();
+        let versions = self.known.versions(object, &ids).await;
+        let mut kept = Vec::with_capacity(rows.len());
+        let mut outdated = Vec::new();
+        for ((row, id), version) in rows.into_iter().zip(ids).zip(versions) {
+            let known_at = version.as_ref().and_then(stamp).max(self.hub.written_at(object, &id));
+            if known_at.is_some_and(|known| row.updated_at.is_some_and(|shown| shown < known)) {
+                outdated.push(id);
+            } else if mode == Mode::All || version.is_none() || version != row.version() {
+                kept.push(row);
+            }
+        }
+        if mode == Mode::All {
+            kept.extend(self.hub.read_batch(object, &outdated, &self.properties).await?);
+        }
+        Ok(kept)
+    }
+
+    /// Known records that these rows say were merged into them, by survivor.
+    async fn merges(&self, rows: &[Row]) -> BTreeMap<RecordId, Vec<Observation>> {
+        let pairs: Vec<(RecordId, RecordId, Option<Timestamp>)> = rows
+            .iter()
+            .flat_map(|row| {
+                row.merged().into_iter().map(|old| (old, RecordId::from(row.id.as_str()), row.updated_at))
+            })
+            .collect();
+        let mut merges: BTreeMap<RecordId, Vec<Observation>> = BTreeMap::new();
+        if pairs.is_empty() {
+            return merges;
+        }
+        let old: Vec<RecordId> = pairs.iter().map(|(old, ..)| old.clone()).collect();
+        let versions = self.known.versions(&self.want.object, &old).await;
+        for ((old, survivor, at), version) in pairs.into_iter().zip(versions) {
+            if version.is_some() {
+                let state = RecordState::MergedInto(survivor.clone());
+                merges.entry(survivor).or_default().push(self.hub.tombstone(
+                    &self.want.object,
+                    old,
+                    at,
+                    state,
+                ));
+            }
+        }
+        merges
+    }
+
+    /// The wanted edges of these records, as fields.
+    pub(super) async fn related(
+        &self,
+        ids: &[RecordId],
+    ) -> Result<BTreeMap<RecordId, Vec<(FieldName, Observed)>>, VendorError> {
+        self.hub.read_wanted_edges(&self.want.edges, ids).await
+    }
+}
+
+impl HubSpot {
+    /// These sorts of edges of these records, as fields by record.
+    pub(in crate::adapter) async fn read_wanted_edges(
+        &self,
+        wanted: &[FieldName],
+        ids: &[RecordId],
+    ) -> Result<BTreeMap<RecordId, Vec<(FieldName, Observed)>>, VendorError> {
+        let mut related: BTreeMap<RecordId, Vec<(FieldName, Observed)>> = BTreeMap::new();
+        for field in wanted {
+            let Some(edge) = edges::named(field) else { continue };
+            for (id, refs) in self.read_edges(edge, ids).await? {
+                related.entry(id).or_default().push((field.clone(), edges::observed(&refs)));
+            }
+        }
+        Ok(related)
+    }
+}
+
+/// A version is the printed `updatedAt`.
+fn stamp(version: &Version) -> Option<Timestamp> {
+    version.0.parse().ok()
+}

@@ -1,0 +1,70 @@
+//! What moves no stamp and is looked up once a day: the recycle bin, and edges that changed alone.
+
+use super::{
+    PAGE, Scene,
+    cursor::{ObjectState, Task},
+};
+use crate::adapter::{
+    client::Call,
+    records::{BATCH, List, Row},
+};
+use syncline_kit::vendor::VendorError;
+use syncline_model::{FieldName, Observation, RecordId, RecordState};
+
+impl Scene<'_> {
+    /// One page of the recycle bin; it comes in order of ids, so all of it is read [gh airbyte#35017].
+    pub(super) async fn bin(
+        &self,
+        after: Option<String>,
+        since: i64,
+        started: i64,
+        state: &mut ObjectState,
+    ) -> Result<(Vec<Observation>, Option<Task>), VendorError> {
+        let object = &self.want.object;
+        let mut path =
+            format!("/crm/v3/objects/{object}?archived=true&limit={BATCH}&properties=hs_object_id");
+        if let Some(after) = &after {
+            path.push_str("&after=");
+            path.extend(form_urlencoded::byte_serialize(after.as_bytes()));
+        }
+        let list: List<Row> = self.hub.client.fetch(Call::get(path)).await?;
+        let next = list.next().map(str::to_owned).filter(|next| Some(next) != after.as_ref());
+        let fresh = list
+            .results
+            .into_iter()
+            .filter(|row| row.archived && row.archived_at.is_none_or(|at| at.as_millisecond() >= since));
+        let seen = fresh
+            .map(|row| self.hub.tombstone(object, row.id.as_str(), row.archived_at, RecordState::Deleted))
+            .collect();
+        if next.is_some() {
+            return Ok((seen, Some(Task::Bin { after: next, since, started })));
+        }
+        state.bin_at = started;
+        Ok((seen, None))
+    }
+
+    /// One page of an edge sweep: observations that speak of the edge alone.
+    pub(super) async fn sweep(
+        &self,
+        field: FieldName,
+        after: Option<RecordId>,
+        started: i64,
+        state: &mut ObjectState,
+    ) -> Result<(Vec<Observation>, Option<Task>), VendorError> {
+        let object = &self.want.object;
+        let ids = self.known.ids(object, after, PAGE).await;
+        let related = self.hub.read_wanted_edges(std::slice::from_ref(&field), &ids).await?;
+        let seen = related
+            .into_iter()
+            .map(|(id, fields)| Observation {
+                fields,
+                ..self.hub.tombstone(object, id, None, RecordState::Live)
+            })
+            .collect();
+        if let Some(last) = ids.last().filter(|_| ids.len() >= PAGE) {
+            return Ok((seen, Some(Task::Edges { field, after: Some(last.clone()), started })));
+        }
+        state.swept.insert(field, started);
+        Ok((seen, None))
+    }
+}

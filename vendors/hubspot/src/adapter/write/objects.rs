@@ -1,0 +1,245 @@
+//! Creates, upserts, updates and archives by batches of up to 100.
+
+use super::Attempt;
+use crate::adapter::{
+    HubSpot,
+    client::{Call, Effect, Failure},
+    codec,
+    fault::Fault,
+    pack::{Shape, key_value},
+    records::{Batch, DEAL_CURRENCY, DEALS, Row},
+};
+use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeMap;
+use syncline_kit::vendor::{RowOutcome, Write, WriteRow};
+use syncline_model::{
+    Currency, FieldName, ObjectName, ObjectSchema, Observation, Observed, RecordId, RecordRef, RecordState,
+    Value,
+};
+
+type Fields = [(FieldName, Option<Value>)];
+
+impl HubSpot {
+    /// `batch/create`, `batch/upsert` or `batch/update`. Every input carries a trace id, without which the call would be
+    /// all or nothing [amp batch/create]; the order of results is not trusted.
+    pub(super) async fn put_objects(
+        &self,
+        shape: &Shape,
+        object: &ObjectName,
+        key: Option<&FieldName>,
+        rows: &[&WriteRow],
+    ) -> Result<Attempt, Failure> {
+        let schema = self.schema(object).await.map_err(Failure::Nothing)?;
+        let has_money =
+            rows.iter().flat_map(|row| fields(row)).any(|(_, value)| matches!(value, Some(Value::Money(_))));
+        let portal = if has_money { self.portal_currency().await.map_err(Failure::Nothing)? } else { None };
+        let inputs: Vec<Json> = rows
+            .iter()
+            .enumerate()
+            .map(|(position, row)| {
+                let mut input = Map::new();
+                input.insert("objectWriteTraceId".to_owned(), Json::from(trace(position)));
+                let mut properties = properties(object, &schema, portal, fields(row));
+                if let Some(key) = key {
+                    let value = key_value(row, key);
+                    properties.insert(key.to_string(), Json::from(value.as_str()));
+                    input.insert("idProperty".to_owned(), Json::from(key.as_str()));
+                    input.insert("id".to_owned(), Json::from(value));
+                } else if let Write::Update { record, .. } = &row.write {
+                    input.insert("id".to_owned(), Json::from(record.id.as_str()));
+                }
+                input.insert("properties".to_owned(), Json::Object(properties));
+                Json::Object(input)
+            })
+            .collect();
+        let answer =
+            self.client.send(Call::post(shape.path(), &json!({ "inputs": inputs }), Effect::Write)).await?;
+        if !answer.is_success() {
+            return Ok(Attempt::Refused(answer.fault()));
+        }
+        let batch: Batch = answer.parse().map_err(|error| Failure::Unknown(error.to_string()))?;
+        Ok(Attempt::Rows(self.settle(object, &schema, portal, key, rows, batch)))
+    }
+
+    /// Each row's own outcome. What the answer does not speak of is unknown.
+    fn settle(
+        &self,
+        object: &ObjectName,
+        schema: &ObjectSchema,
+        portal: Option<Currency>,
+        key: Option<&FieldName>,
+        rows: &[&WriteRow],
+        batch: Batch,
+    ) -> Vec<RowOutcome> {
+        let faults = batch.faults();
+        let mut by_trace = BTreeMap::new();
+        let mut untraced = Vec::new();
+        for row in batch.results {
+            match row.object_write_trace_id.clone() {
+                Some(trace) => drop(by_trace.insert(trace, row)),
+                None => untraced.push(row),
+            }
+        }
+        let outcome = |(position, row): (usize, &&WriteRow)| {
+            let done =
+                by_trace.get(&trace(position)).or_else(|| untraced.iter().find(|done| is_of(row, key, done)));
+            if let Some(done) = done {
+                return self.confirmed(object, schema, portal, row, done);
+            }
+            match faults.iter().find(|fault| is_about(fault, position, row)) {
+                Some(fault) if is_passing(fault) => RowOutcome::Again { why: fault.message() },
+                Some(fault) => RowOutcome::Rejected(fault.rejection(&self.connection, object)),
+                None => RowOutcome::Unknown { why: "the answer does not speak of this row".to_owned() },
+            }
+        };
+        rows.iter().enumerate().map(outcome).collect()
+    }
+
+    fn confirmed(
+        &self,
+        object: &ObjectName,
+        schema: &ObjectSchema,
+        portal: Option<Currency>,
+        row: &WriteRow,
+        done: &Row,
+    ) -> RowOutcome {
+        let id = RecordId::from(done.id.as_str());
+        self.note_written(object, &id, done.updated_at);
+        let created = match &row.write {
+            Write::Create { .. } => done.new.unwrap_or(true),
+            Write::Update { .. } | Write::Archive { .. } | Write::Associate(_) | Write::Dissociate(_) => {
+                false
+            }
+        };
+        let record = self.record(object.clone(), id);
+        let observation = Some(Observation {
+            record: record.clone(),
+            // Not the answer's stamp: somebody else's change just before this write stands under it, too, and has not
+            // been read. The next capture reads the whole row and learns its version then.
+            version: None,
+            modified: done.updated_at,
+            state: RecordState::Live,
+            fields: answered(schema, portal, fields(row), done),
+        });
+        RowOutcome::Confirmed { record, created, observation }
+    }
+
+    /// `batch/archive`; archiving what is archived is no error.
+    pub(super) async fn archive(
+        &self,
+        shape: &Shape,
+        object: &ObjectName,
+        rows: &[&WriteRow],
+    ) -> Result<Attempt, Failure> {
+        let records: Vec<&RecordRef> = rows
+            .iter()
+            .filter_map(|row| match &row.write {
+                Write::Archive { record } => Some(record),
+                Write::Create { .. } | Write::Update { .. } | Write::Associate(_) | Write::Dissociate(_) => {
+                    None
+                }
+            })
+            .collect();
+        let inputs: Vec<Json> = records.iter().map(|record| json!({ "id": record.id })).collect();
+        let answer =
+            self.client.send(Call::post(shape.path(), &json!({ "inputs": inputs }), Effect::Write)).await?;
+        if !answer.is_success() {
+            return Ok(Attempt::Refused(answer.fault()));
+        }
+        let at = Some(self.client.vendor_now());
+        let confirmed = records.into_iter().map(|record| RowOutcome::Confirmed {
+            record: record.clone(),
+            created: false,
+            observation: Some(self.tombstone(object, record.id.clone(), at, RecordState::Deleted)),
+        });
+        Ok(Attempt::Rows(confirmed.collect()))
+    }
+}
+
+fn trace(position: usize) -> String {
+    format!("row-{position}")
+}
+
+/// The fields that a row writes.
+pub(in crate::adapter) fn fields(row: &WriteRow) -> &Fields {
+    match &row.write {
+        Write::Create { fields, .. } | Write::Update { fields, .. } => fields,
+        Write::Associate(_) | Write::Dissociate(_) | Write::Archive { .. } => &[],
+    }
+}
+
+/// Fields as the API spells them. An amount in a currency other than the portal's says so beside it.
+fn properties(
+    object: &ObjectName,
+    schema: &ObjectSchema,
+    portal: Option<Currency>,
+    fields: &Fields,
+) -> Map<String, Json> {
+    let mut map: Map<String, Json> = fields
+        .iter()
+        .map(|(field, value)| (field.to_string(), Json::from(codec::encode(value.as_ref()))))
+        .collect();
+    let foreign = fields.iter().find_map(|(_, value)| match value {
+        Some(Value::Money(money)) if Some(money.currency) != portal => Some(money.currency),
+        _ => None,
+    });
+    let can_say = object.as_str() == DEALS
+        && schema.fields.get(DEAL_CURRENCY).is_some_and(|field| field.updateable)
+        && !map.contains_key(DEAL_CURRENCY);
+    if let Some(currency) = foreign.filter(|_| can_say) {
+        map.insert(DEAL_CURRENCY.to_owned(), Json::from(currency.as_str()));
+    }
+    map
+}
+
+/// Of the fields that were written, those that the answer shows, as it shows them.
+pub(in crate::adapter) fn answered(
+    schema: &ObjectSchema,
+    portal: Option<Currency>,
+    fields: &Fields,
+    row: &Row,
+) -> Vec<(FieldName, Observed)> {
+    let seen = fields.iter().filter_map(|(field, written)| {
+        let text = row.properties.get(field.as_str())?.as_deref().unwrap_or_default();
+        let definition = schema.fields.get(field)?;
+        let meant = match written {
+            Some(Value::Money(money)) => Some(money.currency),
+            _ => None,
+        };
+        let currency = row.text(DEAL_CURRENCY).and_then(Currency::new).or(meant).or(portal);
+        Some((field.clone(), codec::decode(definition.field_type, text, currency)?))
+    });
+    seen.collect()
+}
+
+/// Whether a result without a trace id is this row's.
+fn is_of(row: &WriteRow, key: Option<&FieldName>, done: &Row) -> bool {
+    match (&row.write, key) {
+        (Write::Update { record, .. }, _) => done.id == record.id.as_str(),
+        (Write::Create { .. }, Some(key)) => {
+            done.text(key.as_str()).is_some_and(|value| value.eq_ignore_ascii_case(&key_value(row, key)))
+        }
+        (Write::Create { .. } | Write::Archive { .. } | Write::Associate(_) | Write::Dissociate(_), _) => {
+            false
+        }
+    }
+}
+
+/// Whether an error row is about this row: by trace id, or by the record's id.
+fn is_about(fault: &Fault, position: usize, row: &WriteRow) -> bool {
+    let traces = fault.context("objectWriteTraceId");
+    if !traces.is_empty() {
+        return traces.contains(&trace(position));
+    }
+    match &row.write {
+        Write::Update { record, .. } => {
+            ["ids", "id"].iter().any(|name| fault.context(name).iter().any(|id| id == record.id.as_str()))
+        }
+        Write::Create { .. } | Write::Archive { .. } | Write::Associate(_) | Write::Dissociate(_) => false,
+    }
+}
+
+/// A limit or a lock inside a 207 passes.
+fn is_passing(fault: &Fault) -> bool {
+    matches!(fault.category(), "RATE_LIMITS" | "RATE_LIMIT" | "LOCKED")
+}
