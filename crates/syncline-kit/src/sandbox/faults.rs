@@ -58,6 +58,8 @@ pub enum Access {
     Read,
     /// May change something.
     Write,
+    /// Outside of the data API (logging in); only a rule with method and path matches.
+    Neither,
 }
 
 /// The rules in force and how often each has matched.

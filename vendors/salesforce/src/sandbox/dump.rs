@@ -1,0 +1,78 @@
+//! `GET /__sandbox/dump`: every row as it is stored, those in the recycle bin included.
+
+use super::Salesforce;
+use super::ids::{Obj, Rec};
+use super::schema::Type;
+use super::soql::render::push_text;
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use std::fmt::Write as _;
+use syncline_kit::HttpResponse;
+use syncline_kit::sandbox::control;
+
+impl Salesforce {
+    /// One document, or one row with its `object` a line after a line with vendor and time.
+    pub(super) fn dump(&self, object: Option<&str>, lines: bool) -> HttpResponse {
+        let schema = &self.org.store.schema;
+        let objects: Vec<Obj> = match object {
+            None => (0..schema.objects.len() as Obj).collect(),
+            Some(name) => match schema.find(name) {
+                Some(obj) => vec![obj],
+                None => {
+                    let message = serde_json::json!({"error": format!("no object {name}")});
+                    return control::json(StatusCode::NOT_FOUND, &message);
+                }
+            },
+        };
+        let mut out = String::new();
+        let _ = write!(out, "{{\"vendor\":\"salesforce\",\"now\":\"{}\"", super::now_of(self.org.now));
+        out.push_str(if lines { "}\n" } else { ",\"objects\":{" });
+        for (i, obj) in objects.into_iter().enumerate() {
+            let name = schema.get(obj).name.clone();
+            if !lines {
+                out.push_str(if i == 0 { "" } else { "," });
+                push_text(&mut out, &name);
+                out.push_str(":[");
+            }
+            let mut first = true;
+            for seq in 1..=self.org.store.table(obj).last() {
+                if self.org.store.row(Rec::new(obj, seq)).is_none() {
+                    continue;
+                }
+                if !lines && !std::mem::take(&mut first) {
+                    out.push(',');
+                }
+                out.push('{');
+                if lines {
+                    let _ = write!(out, "\"object\":\"{name}\",");
+                }
+                self.dump_row(&mut out, Rec::new(obj, seq));
+                out.push_str(if lines { "}\n" } else { "}" });
+            }
+            if !lines {
+                out.push(']');
+            }
+        }
+        if !lines {
+            out.push_str("},\"associations\":[]}");
+        }
+        let mut response = http::Response::new(Bytes::from(out));
+        let kind = if lines { "application/x-ndjson" } else { "application/json;charset=UTF-8" };
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        response
+    }
+
+    fn dump_row(&self, out: &mut String, rec: Rec) {
+        let Some(row) = self.org.store.row(rec) else { return };
+        let object = self.org.store.schema.get(rec.object());
+        let mut first = true;
+        for field in object.fields.iter().filter(|f| !f.removed && f.ty != Type::Address) {
+            if !std::mem::take(&mut first) {
+                out.push(',');
+            }
+            push_text(out, &field.name);
+            out.push(':');
+            self.org.push_value(out, rec, row, rec.object(), field);
+        }
+    }
+}
