@@ -137,4 +137,5 @@ pub(crate) mod codes {
     pub(crate) const TIME_ZONE: Code = Code(1030);
     pub(crate) const NO_ACCOUNT: Code = Code(1031);
     pub(crate) const EDGE_SHAPE: Code = Code(1032);
+    pub(crate) const TWO_WRITERS: Code = Code(1033);
 }

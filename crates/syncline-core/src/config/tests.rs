@@ -58,3 +58,119 @@ fn odd_connection_names_and_two_portals_work() {
     );
     assert_eq!(read(&text).connections.len(), 3);
 }
+
+/// What is said of a text, one problem a line, without the fixes.
+fn said(files: &[(&str, &str)]) -> String {
+    let problems = parse(files).expect_err("it has mistakes");
+    let lines =
+        problems.iter().map(|problem| problem.to_string().split("\n  fix:").next().unwrap_or("").to_owned());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn all_problems_are_told_at_once_with_their_places() {
+    let text = r#"
+formt = 1
+model = "leads"
+[connection.salesforce]
+vendor = "salesforce"
+access_token = "x"
+[connection.hubspot]
+[budget]
+daily_share = 2
+[kind.people]
+[kind.person]
+records = { hubspot = ["contacts"], salesforc = ["Lead"] }
+match = ["emial", "email"]
+scope = { "hubspot -> hubspot" = "has(last_name) && last_name > 3", "hubspot" = "true" }
+on_leave = "archive"
+[kind.person.field.last_name]
+type = "text"
+hubspot = "lastname"
+rule = "two_way"
+drection = "in"
+map = "label"
+[kind.person.field.size]
+type = "decimal"
+hubspot = { field = "size", directon = "in" }
+rule = "always salesforce"
+default = "ten"
+salesforce = "Size__c"
+[kind.person.edge.company]
+rule = "off"
+hubspot = { association = "a", junction = "b" }
+[kind.person.edge.friend]
+rule = "off"
+"#;
+    expect_test::expect![[r#"
+        syncline.toml:1:1: error[SYN-1002]: the configuration does not say which format it has
+        syncline.toml:2:1: error[SYN-1003]: the configuration has no key `formt`
+        syncline.toml:3:9: error[SYN-1005]: `model` cannot be `leads`
+        syncline.toml:6:1: error[SYN-1007]: `access_token` looks like a secret, and secrets never stand in the configuration
+        syncline.toml:7:13: error[SYN-1006]: `[connection.hubspot]` has no `vendor`
+        syncline.toml:9:15: error[SYN-1005]: `daily_share` is a number here
+        syncline.toml:10:7: error[SYN-1008]: there is no kind `people`
+        syncline.toml:12:37: error[SYN-1008]: there is no connection `salesforc`
+        syncline.toml:13:10: error[SYN-1008]: `emial` is no matching key and no field of this kind
+        syncline.toml:13:19: error[SYN-1008]: the matching key `email` needs the field `email`, which this kind has not
+        syncline.toml:14:63: error[SYN-1010]: `==`, `!=` or `in` is missing here
+            has(last_name) && last_name > 3
+                                        ^
+        syncline.toml:14:69: error[SYN-1005]: `hubspot` names no direction
+        syncline.toml:15:12: error[SYN-1005]: `on_leave` cannot be `archive`
+        syncline.toml:16:20: error[SYN-1009]: `[kind.person.field.last_name]` has the rule `two_way` and no `tie`
+        syncline.toml:20:1: error[SYN-1003]: `[kind.person.field.last_name]` has no key `drection`
+        syncline.toml:21:7: error[SYN-1005]: `map` is for fields of the types option and options
+        syncline.toml:22:20: error[SYN-1009]: `[kind.person.field.size]` names salesforce as the winner and binds no field of salesforce
+        syncline.toml:24:29: error[SYN-1003]: `hubspot` has no key `directon`
+        syncline.toml:26:11: error[SYN-1011]: `default` does not have the type of the field
+        syncline.toml:27:1: error[SYN-1008]: this kind has no records on salesforce
+        syncline.toml:30:1: error[SYN-1032]: a relation has one carrier on hubspot
+        syncline.toml:31:19: error[SYN-1006]: `[kind.person.edge.friend]` has no `to`"#]]
+    .assert_eq(&said(&[("syncline.toml", text)]));
+}
+
+#[test]
+fn syntax_errors_name_their_line() {
+    let said = said(&[("syncline.toml", "format = 1\nmodel = \n")]);
+    assert!(said.starts_with("syncline.toml:2:9: error[SYN-1001]: this is not TOML: "), "{said}");
+    assert!(!said.contains("SYN-1002"), "{said}");
+    let twice = self::said(&[("a.toml", "format = 1\nformat = 1\nmodel = \"contacts_only\"")]);
+    assert!(twice.starts_with("a.toml:2:1: error[SYN-1001]"), "{twice}");
+}
+
+#[test]
+fn another_format_is_refused() {
+    let said = said(&[("syncline.toml", "format = 2\nmodel = \"contacts_only\"\n")]);
+    assert_eq!(
+        said,
+        "syncline.toml:1:10: error[SYN-1002]: this version reads only configurations of `format = 1`"
+    );
+}
+
+#[test]
+fn files_are_merged_by_table() {
+    let main = standard(ModelChoice::LeadsAndContacts);
+    let more = "[kind.person.field.fax]\ntype = \"phone\"\nhubspot = \"fax\"\nsalesforce = \"Fax\"\n";
+    let config = parse(&[("syncline.toml", &main), ("conf.d/fax.toml", more)]).unwrap();
+    assert_eq!(config.kinds[&syncline_model::Kind::Person].fields.last().unwrap().name.as_str(), "fax");
+    let said =
+        said(&[("syncline.toml", &main), ("conf.d/a.toml", "[kind.person.field.phone]\ntype = \"text\"\n")]);
+    assert!(said.starts_with(
+        "conf.d/a.toml:2:1: error[SYN-1004]: `type` is set twice; the first time at syncline.toml:"
+    ));
+}
+
+#[test]
+fn the_digest_moves_with_the_content_only() {
+    let text = standard(ModelChoice::LeadsAndContacts);
+    let digest = |text: &str| read(text).digest().to_owned();
+    let base = digest(&text);
+    let uncommented: String =
+        text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line} \n")).collect();
+    assert_eq!(digest(&uncommented), base);
+    assert_eq!(digest(&text.replace("poll = \"60s\"", "poll = \"5s\"")), base);
+    assert_ne!(digest(&text.replace("share = 0.02", "share = 0.03")), base);
+    assert_ne!(digest(&text.replace("wait = \"24h\"", "wait = \"25h\"")), base);
+    assert_ne!(digest(&text.replace("has(email)", "has(email) ")), base, "texts count as they are");
+}

@@ -47,6 +47,52 @@ pub(crate) struct Table {
     pub(crate) entries: Vec<Entry>,
 }
 
+impl Table {
+    /// Appends the content with sorted keys; the form can be taken apart again, so different contents look different.
+    pub(crate) fn canonical(&self, take: &dyn Fn(&str) -> bool, out: &mut String) {
+        let mut entries: Vec<&Entry> = self.entries.iter().filter(|entry| take(&entry.key)).collect();
+        entries.sort_by(|left, right| left.key.cmp(&right.key));
+        out.push('{');
+        for entry in entries {
+            sized(&entry.key, out);
+            entry.node.canonical(out);
+        }
+        out.push('}');
+    }
+}
+
+impl Node {
+    fn canonical(&self, out: &mut String) {
+        match &self.value {
+            Tree::Text(text) => {
+                out.push('t');
+                sized(text, out);
+            }
+            Tree::Number(text) => {
+                out.push('n');
+                sized(text, out);
+            }
+            Tree::Time(text) => {
+                out.push('d');
+                sized(text, out);
+            }
+            Tree::Bool(value) => out.push(if *value { '1' } else { '0' }),
+            Tree::Array(items) => {
+                out.push('[');
+                items.iter().for_each(|item| item.canonical(out));
+                out.push(']');
+            }
+            Tree::Table(table) => table.canonical(&|_| true, out),
+        }
+    }
+}
+
+fn sized(text: &str, out: &mut String) {
+    out.push_str(&text.len().to_string());
+    out.push(':');
+    out.push_str(text);
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) key: String,

@@ -29,6 +29,15 @@ pub struct Config {
     pub guard: Guard,
     /// By kind.
     pub kinds: BTreeMap<Kind, KindConfig>,
+    pub(crate) digest: String,
+}
+
+impl Config {
+    /// SHA-256 in hexadecimal over what decides about records: not over comments, layout, the order of keys and the
+    /// split into files, nor over `[server]` and `[serve]`. A plan is refused under another digest.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
 }
 
 /// One connection.
@@ -73,8 +82,6 @@ pub struct KindConfig {
     pub match_keys: Vec<(MatchKey, Place)>,
     /// Who takes part, by (from, to).
     pub scope: BTreeMap<(ConnectionName, ConnectionName), Predicate>,
-    /// The scope's texts as written, for the digest.
-    pub scope_text: BTreeMap<(ConnectionName, ConnectionName), String>,
     /// What becomes of records that leave the scope.
     pub on_leave: OnLeave,
     /// What becomes of the others when one record is deleted.

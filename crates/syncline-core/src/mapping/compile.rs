@@ -150,6 +150,7 @@ impl Compiler<'_> {
     ) -> KindModel {
         self.objects_are_there(kind, config);
         let attributes = self.attributes(config);
+        self.one_writer_each(config);
         let edges = self.edges(config);
         let create = self.create(kind, config, &edges);
         self.keys_are_there(kind, config, &create, connections);
@@ -201,8 +202,12 @@ fn scope(kind: Kind, config: &KindConfig) -> BTreeMap<(ConnectionName, Connectio
         bound.then(|| Predicate::Has(AttributeName::new(name)))
     };
     let join = |names: &[&str], join: fn(Vec<Predicate>) -> Predicate| {
-        let parts: Vec<Predicate> = names.iter().filter_map(|name| has(name)).collect();
-        if parts.is_empty() { Predicate::Constant(true) } else { join(parts) }
+        let mut parts: Vec<Predicate> = names.iter().filter_map(|name| has(name)).collect();
+        match (parts.pop(), parts.is_empty()) {
+            (None, _) => Predicate::Constant(true),
+            (Some(only), true) => only,
+            (Some(last), false) => join(parts.into_iter().chain([last]).collect()),
+        }
     };
     let minimum = match kind {
         Kind::User => Predicate::Constant(true),

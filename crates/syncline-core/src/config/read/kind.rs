@@ -61,7 +61,7 @@ pub(super) fn kind(
         }
     }
     let match_keys = match_keys(&mut table, &fields, problems);
-    let (scope, scope_text) = scope(&mut table, &fields, names, problems);
+    let scope = scope(&mut table, &fields, names, problems);
     let create = create(&mut table, &records, names, problems);
     let stage_map = stage_map(&mut table, names, problems);
     table.finish(keys::KIND.iter().copied(), problems);
@@ -70,7 +70,6 @@ pub(super) fn kind(
         one_of,
         match_keys,
         scope,
-        scope_text,
         on_leave,
         on_delete,
         create,
@@ -166,16 +165,14 @@ impl Types for Attributes<'_> {
     }
 }
 
-type ByPair<T> = BTreeMap<(ConnectionName, ConnectionName), T>;
-
 fn scope(
     table: &mut Reader<'_>,
     fields: &[FieldConfig],
     names: &Names,
     problems: &mut Problems,
-) -> (ByPair<Predicate>, ByPair<String>) {
-    let (mut scope, mut texts) = (BTreeMap::new(), BTreeMap::new());
-    let Some((pairs, _)) = table.sub("scope", problems) else { return (scope, texts) };
+) -> BTreeMap<(ConnectionName, ConnectionName), Predicate> {
+    let mut scope = BTreeMap::new();
+    let Some((pairs, _)) = table.sub("scope", problems) else { return scope };
     for entry in &pairs.entries {
         let Some((from, to)) = entry.key.split_once("->") else {
             problems.push(Problem::error(
@@ -203,11 +200,10 @@ fn scope(
             }
         };
         if let (Some(from), Some(to)) = (from, to) {
-            texts.insert((from.clone(), to.clone()), text.to_owned());
             scope.insert((from, to), predicate);
         }
     }
-    (scope, texts)
+    scope
 }
 
 fn create(

@@ -11,6 +11,7 @@ use crate::{
     mapping::{Breaker, Guard, ModelChoice},
 };
 use jiff::SignedDuration;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use syncline_model::{ConnectionName, ObjectName, VendorName};
 
@@ -60,7 +61,16 @@ pub(crate) fn config(root: &Table, at: &Place, problems: &mut Problems) -> Confi
         plan_max_age,
         guard,
         kinds,
+        digest: digest(root),
     }
+}
+
+/// See [`Config::digest`].
+fn digest(root: &Table) -> String {
+    let mut canonical = String::new();
+    let decides = |key: &str| key != "server" && key != "serve";
+    root.canonical(&decides, &mut canonical);
+    Sha256::digest(canonical).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn format(top: &mut Reader<'_>, problems: &mut Problems) {

@@ -7,7 +7,7 @@ use crate::{
         problem::{Severity, codes},
     },
     mapping::{
-        Attribute, AttributeType, Binding, Codec, CreateAllowed, CreateRule, Direction, Edge, FieldState,
+        Attribute, AttributeType, Binding, Codec, CreateAllowed, CreateRule, Direction, Edge, FieldState, Rule,
     },
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,6 +120,26 @@ impl Compiler<'_> {
             )];
         }
         Vec::new()
+    }
+
+    /// Two attributes that write the same field would undo each other at every run.
+    pub(super) fn one_writer_each(&mut self, config: &KindConfig) {
+        let mut writers = BTreeMap::new();
+        for field in config.fields.iter().filter(|field| field.rule != Rule::Off) {
+            for binding in field.bindings.iter().filter(|binding| binding.direction.writes()) {
+                let BindingConfig { connection, object, field: name, at, .. } = binding;
+                if let Some(first) = writers.insert((connection, object, name), &field.name) {
+                    self.errors.push(Problem::error(
+                        codes::TWO_WRITERS,
+                        at,
+                        format!("`{first}` and `{}` both write {connection}'s {object}.{name}", field.name),
+                        format!(
+                            "let one of them only read it: `{{ field = \"{name}\", direction = \"in\" }}`"
+                        ),
+                    ));
+                }
+            }
+        }
     }
 
     /// Warns of fields that the vendor requires on create and that nothing fills.

@@ -83,7 +83,7 @@ struct Side<'a> {
     pipeline: Option<&'a FieldSchema>,
     /// What it can hold, as this module sees it.
     offers: Vec<Offer>,
-    /// A text field takes every class by its name.
+    /// A text field, or one whose values are the attribute's, takes every class by its name.
     takes_all: bool,
 }
 
@@ -120,8 +120,11 @@ impl<'a> Side<'a> {
                 pairs.iter().map(|(side, label)| declared(side, label, options)).collect()
             }
         };
-        let takes_all = binding.map == MapMode::Label
-            && schema.is_some_and(|schema| schema.field_type == FieldType::Text);
+        let takes_all = match binding.map {
+            MapMode::Value => true,
+            MapMode::Label => schema.is_some_and(|schema| schema.field_type == FieldType::Text),
+            MapMode::Table(_) => false,
+        };
         Self { binding, schema, pipeline, offers, takes_all }
     }
 
@@ -254,7 +257,7 @@ impl Classes {
         field: &FieldConfig,
         warnings: &mut Vec<Problem>,
     ) -> Codec {
-        if side.binding.map == MapMode::Value || side.takes_all {
+        if side.takes_all {
             return Codec::Plain;
         }
         let (mut read, mut write) = (BTreeMap::new(), BTreeMap::new());
