@@ -9,6 +9,9 @@ use syncline_kit::vendor::{Cursor, VendorError};
 /// How far behind its checkpoint a sweep begins: stamps are given before commit, so rows may become visible late
 /// (decisions §1.3).
 pub(super) const OVERLAP: SignedDuration = SignedDuration::from_mins(15);
+/// How far beyond its start a sweep follows rows that change while it runs; the next sweep sees them anyway. Not at
+/// once, because the vendor's time is known to the second only and a burst may lie within that second.
+const CHASE: SignedDuration = SignedDuration::from_secs(60);
 /// Rows asked for at once; the vendor may give fewer.
 pub(super) const PAGE: usize = 2000;
 /// The vendor keeps deleted rows and its log of them for 15 days [doc: research §5].
@@ -122,7 +125,8 @@ impl Stream {
     ) -> bool {
         let Some(sweep) = &mut self.sweep else { return true };
         let until = *sweep.until.get_or_insert(at);
-        let beyond = last.as_ref().is_some_and(|(stamp, _)| *stamp > until);
+        let far = until.checked_add(CHASE).unwrap_or(until);
+        let beyond = last.as_ref().is_some_and(|(stamp, _)| *stamp > far);
         if let Some(last) = last {
             sweep.after = Some(last);
         }
@@ -174,10 +178,12 @@ mod tests {
     fn the_checkpoint_is_the_sweeps_start_and_never_a_rows_stamp() {
         let mut stream = Stream::default();
         stream.begin(names(&["Name"]), at("2026-01-01T00:00:00Z"));
-        let late = Some((at("2026-01-01T00:00:09Z"), "x".to_owned()));
+        let same = Some((at("2026-01-01T00:00:05Z"), "x".to_owned()));
+        assert!(!stream.advance(same, false, at("2026-01-01T00:00:05Z")));
+        let late = Some((at("2026-01-01T00:02:09Z"), "x".to_owned()));
         assert!(
-            stream.advance(late, false, at("2026-01-01T00:00:05Z")),
-            "a row beyond the start ends the sweep"
+            stream.advance(late, false, at("2026-01-01T00:02:10Z")),
+            "a row far beyond the start ends it"
         );
         assert_eq!(stream.checkpoint, Some(at("2026-01-01T00:00:05Z")));
         stream.begin(names(&["Name"]), at("2026-01-01T00:01:00Z"));

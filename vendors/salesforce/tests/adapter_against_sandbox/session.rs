@@ -1,0 +1,81 @@
+use crate::world::{World, now_or_never, want};
+use serde_json::json;
+use syncline_kit::vendor::{Vendor, VendorError};
+
+#[test]
+fn the_account_tells_org_user_and_zone() {
+    let world = World::new();
+    let account = now_or_never(world.vendor.account()).unwrap();
+    assert!(account.id.starts_with("00D") && account.id.len() == 18, "{account:?}");
+    assert!(account.user_id.unwrap().starts_with("005"));
+    assert!(account.user.contains('@'), "{}", account.user);
+    assert_eq!(&*account.time_zone, "Etc/UTC");
+}
+
+#[test]
+fn an_expired_token_is_renewed_once_and_the_new_one_is_handed_out() {
+    let mut world = World::new();
+    world.cycle(&want(&[("Account", &["Name"])]));
+    assert_eq!(world.vendor.changed_credentials(), None);
+    world.admin(json!({"do": "expire_sessions"}));
+    world.cycle(&want(&[("Account", &["Name"])]));
+    assert_eq!(world.sent("/oauth2/token").len(), 1);
+    let changed = world.vendor.changed_credentials().unwrap();
+    assert!(changed["access_token"].is_string());
+    assert_eq!(world.vendor.changed_credentials(), None, "handed out once");
+}
+
+#[test]
+fn a_rotated_refresh_token_is_handed_out_too() {
+    let mut world = World::new();
+    world.admin(json!({"do": "set_knob", "knob": "rotate_refresh_token", "value": true}));
+    world.admin(json!({"do": "expire_sessions"}));
+    world.cycle(&want(&[("Account", &["Name"])]));
+    let first = world.vendor.changed_credentials().unwrap()["refresh_token"].clone();
+    world.admin(json!({"do": "expire_sessions"}));
+    world.cycle(&want(&[("Account", &["Name"])]));
+    let second = world.vendor.changed_credentials().unwrap()["refresh_token"].clone();
+    assert_ne!(first, second);
+}
+
+#[test]
+fn a_session_that_is_always_refused_ends_in_an_error_and_not_in_a_loop() {
+    let mut world = World::new();
+    world.fault(json!([{"match": "read", "do": "token_expired"}]));
+    assert!(matches!(world.try_cycle(&want(&[("Account", &["Name"])])), Err(VendorError::Credentials(_))));
+    assert_eq!(world.sent("/oauth2/token").len(), 1);
+}
+
+#[test]
+fn the_share_of_the_daily_calls_is_kept() {
+    let mut world = World::new();
+    world.admin(json!({"do": "set_limit", "limit": "DailyApiRequests", "value": 20}));
+    let mut cycles = 0;
+    let error = loop {
+        match world.try_cycle(&want(&[("Account", &["Name"])])) {
+            Ok(_) => cycles += 1,
+            Err(error) => break error,
+        }
+        assert!(cycles < 30, "never stops");
+    };
+    assert!(matches!(error, VendorError::Limit { .. }), "{error}");
+    assert!((8..=10).contains(&world.meter("units")), "{}", world.meter("units"));
+    assert_eq!(world.violations(), json!([]));
+}
+
+#[test]
+fn an_org_that_forbids_its_api_is_a_missing_permission() {
+    let mut world = World::new();
+    world.admin(json!({"do": "api", "enabled": false}));
+    assert!(matches!(world.try_cycle(&want(&[("Account", &["Name"])])), Err(VendorError::Permission(_))));
+}
+
+#[test]
+fn the_setup_plan_says_what_is_in_place() {
+    let world = World::new();
+    world.admin(json!({"do": "remove_field", "object": "Lead", "field": "Syncline_Id__c"}));
+    let objects = ["Account".into(), "Lead".into()];
+    let steps = now_or_never(world.vendor.setup_plan(&objects)).unwrap();
+    assert_eq!(steps.iter().map(|step| step.done).collect::<Vec<_>>(), [true, false]);
+    assert!(steps[1].by_hand.iter().any(|(path, _)| path == "package.xml"));
+}
