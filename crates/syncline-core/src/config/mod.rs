@@ -7,12 +7,14 @@ mod predicate;
 pub(crate) mod problem;
 mod read;
 mod reader;
+mod schema;
 mod tree;
 mod types;
 
 pub use defaults::{VendorDefaults, default_text};
 pub use problem::{Place, Problem, Severity};
 pub(crate) use reader::did_you_mean;
+pub use schema::json_schema;
 pub use types::*;
 
 use std::sync::Arc;

@@ -28,8 +28,7 @@ pub(crate) fn config(root: &Table, at: &Place, problems: &mut Problems) -> Confi
     let mut names = Names { connections: connections.keys().cloned().collect(), tie: None };
     names.tie = top.text("tie", problems).and_then(|(text, at)| names.connection(text, at, problems));
     let plan_max_age = top.duration("plan_max_age", problems).unwrap_or(SignedDuration::from_hours(24));
-    let public_url =
-        section(&mut top, "server", keys::SERVER, problems, |table, problems| public_url(table, problems));
+    let public_url = section(&mut top, "server", keys::SERVER, problems, public_url);
     let poll =
         section(&mut top, "serve", keys::SERVE, problems, |table, problems| table.duration("poll", problems));
     let daily_share = section(&mut top, "budget", keys::BUDGET, problems, |table, problems| {

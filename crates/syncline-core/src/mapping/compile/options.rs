@@ -156,9 +156,9 @@ impl<'a> Side<'a> {
 
     fn companion(&self) -> Option<Companion> {
         let pipeline = self.pipeline?;
-        let value = |within: &Arc<str>| match pipeline.field_type {
-            FieldType::Option => Value::Option(within.clone()),
-            _ => Value::Text(within.clone()),
+        let is_option = pipeline.field_type == FieldType::Option;
+        let value = |within: &Arc<str>| {
+            if is_option { Value::Option(within.clone()) } else { Value::Text(within.clone()) }
         };
         let options = &self.schema?.options;
         let pair = |option: &OptionSchema| Some((option.value.clone(), value(option.within.as_ref()?)));

@@ -32,12 +32,9 @@ fn codes(compiled: &Compiled) -> Vec<u16> {
     compiled.warnings.iter().map(|warning| warning.code.0).collect()
 }
 
-fn maps(
-    mapping: &Mapping,
-    kind: Kind,
-    attribute: &str,
-    connection: &str,
-) -> (Vec<(String, String)>, Vec<(String, String)>) {
+type Pairs = Vec<(String, String)>;
+
+fn maps(mapping: &Mapping, kind: Kind, attribute: &str, connection: &str) -> (Pairs, Pairs) {
     let attributes = &mapping.kinds[&kind].attributes;
     let attribute = attributes.iter().find(|known| known.name.as_str() == attribute).unwrap();
     let binding =
@@ -51,7 +48,7 @@ fn maps(
     }
 }
 
-fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+fn pairs(pairs: &[(&str, &str)]) -> Pairs {
     pairs.iter().map(|(left, right)| ((*left).to_owned(), (*right).to_owned())).collect()
 }
 
