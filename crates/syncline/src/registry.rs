@@ -1,5 +1,7 @@
 //! The vendors that this binary holds: one line each.
 
+use hubspot::sandbox::HubSpot;
+use salesforce::sandbox::Salesforce;
 use syncline_kit::sandbox::{Limits, Sandbox};
 
 /// What the binary knows of a vendor.
@@ -11,7 +13,10 @@ pub(crate) struct Vendor {
 }
 
 /// By name.
-pub(crate) const VENDORS: &[Vendor] = &[];
+pub(crate) const VENDORS: &[Vendor] = &[
+    Vendor { name: "hubspot", sandbox: |limits, seed| Box::new(HubSpot::new(limits, seed)) },
+    Vendor { name: "salesforce", sandbox: |limits, seed| Box::new(Salesforce::new(limits, seed)) },
+];
 
 /// The vendor of that name.
 pub(crate) fn vendor(name: &str) -> Option<&'static Vendor> {
