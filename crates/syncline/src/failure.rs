@@ -17,6 +17,25 @@ pub(crate) enum Exit {
     Error = 1,
     /// The command line or the configuration is wrong; nothing was done.
     Usage = 2,
+    /// A person has to decide first.
+    Person = 3,
+    /// A vendor refuses the call or the credentials.
+    Refused = 4,
+    /// The credentials lead to another account than the one connected.
+    WrongAccount = 5,
+}
+
+impl Exit {
+    /// By its number.
+    pub(crate) fn of(number: u8) -> Self {
+        match number {
+            2 => Self::Usage,
+            3 => Self::Person,
+            4 => Self::Refused,
+            5 => Self::WrongAccount,
+            _ => Self::Error,
+        }
+    }
 }
 
 /// A failure as the user sees it.
@@ -63,6 +82,20 @@ impl Failure {
     pub(crate) fn report(&self) -> ExitCode {
         let _nowhere_left_to_complain = write!(std::io::stderr(), "{self}");
         ExitCode::from(self.exit as u8)
+    }
+}
+
+impl From<syncline_engine::Error> for Failure {
+    fn from(error: syncline_engine::Error) -> Self {
+        let exit = Exit::of(error.exit());
+        let message = error.to_string();
+        let (what, why) = message.split_once('\n').unwrap_or((&message, ""));
+        let failure = Self::new(exit, error.code(), what);
+        let failure = if why.is_empty() { failure } else { failure.because(why) };
+        match error.fix() {
+            Some(advice) => failure.fix(advice),
+            None => failure,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod commands;
 mod failure;
 mod registry;
+mod shell;
 
 use clap::Parser;
 use std::process::ExitCode;
