@@ -4,7 +4,7 @@
 
 use super::{credentials::Credentials, errors::ApiError, time};
 use bytes::Bytes;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use serde_json::Value as Json;
@@ -199,10 +199,13 @@ impl Client {
             let credentials = lock(&self.credentials);
             (credentials.base().to_owned(), credentials.access_token.clone().unwrap_or_default())
         };
+        let mut bearer = HeaderValue::try_from(format!("Bearer {token}"))
+            .map_err(|_| VendorError::Credentials("the access token is no header value".to_owned()))?;
+        bearer.set_sensitive(true);
         let mut builder = http::Request::builder()
             .method(call.method.clone())
             .uri(format!("{base}{}", call.path))
-            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::AUTHORIZATION, bearer)
             .header(header::ACCEPT, "application/json")
             .header("Sforce-Call-Options", super::CALL_OPTIONS);
         for (name, value) in &call.headers {

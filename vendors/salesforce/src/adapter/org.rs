@@ -99,13 +99,16 @@ impl Salesforce {
         more: Vec<Part>,
     ) -> Result<(Timestamp, Vec<ObjectSchema>, Vec<Reply>), VendorError> {
         let mut parts = vec![Part::query("SELECT Id,TimeZoneSidKey FROM Organization LIMIT 1")];
-        parts.push(Part::query("SELECT DefaultCurrencyIsoCode FROM Organization LIMIT 1"));
-        let riding = more.len();
+        let known = self.org_id().is_some();
+        if !known {
+            parts.push(Part::query("SELECT DefaultCurrencyIsoCode FROM Organization LIMIT 1"));
+        }
+        let (about, riding) = (parts.len(), more.len());
         parts.extend(more);
         parts.extend(objects.iter().map(|object| self.describe_part(object)));
         let (at, mut replies) = self.client.read_parts(parts).await?;
-        let describes = replies.split_off(2 + riding);
-        let riders = replies.split_off(2);
+        let describes = replies.split_off(about + riding);
+        let riders = replies.split_off(about);
         self.take_org(replies)?;
         let changed = self.take_describes(objects, describes)?;
         lock(&self.memory).checked = Some(self.client.now());
@@ -131,10 +134,11 @@ impl Salesforce {
         let currency =
             code.and_then(|(rows, _)| Currency::new(rows.first()?.get("DefaultCurrencyIsoCode")?.as_str()?));
         let mut memory = lock(&self.memory);
-        if let Some(known) = memory.org.as_ref().filter(|known| known.id != id) {
-            return Err(other_org(&known.id, &id));
+        match &memory.org {
+            Some(known) if known.id != id => return Err(other_org(&known.id, &id)),
+            Some(_) => {}
+            None => memory.org = Some(Org { id, time_zone: zone, currency }),
         }
-        memory.org = Some(Org { id, time_zone: zone, currency });
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
-use syncline_kit::vendor::{CaptureWant, VendorError};
+use syncline_kit::vendor::{CaptureWant, ObjectWant, VendorError};
 use syncline_model::{FieldName, ObjectName, Observation, RecordId, RecordRef, RecordState};
 
 /// Ids in one query; with their quotes they take about half of what an address may be long.
@@ -125,8 +125,9 @@ impl Salesforce {
         let mut absent: BTreeMap<ObjectName, Vec<RecordId>> = BTreeMap::new();
         for (object, ids) in todo {
             let Some(described) = self.described(&object) else { continue };
-            let Some(wanted) = want.objects.iter().find(|wanted| wanted.object == object) else { continue };
-            let reading = Reading::new(wanted, described);
+            let wanted = want.objects.iter().find(|wanted| wanted.object == object).cloned();
+            let bare = || ObjectWant { object: object.clone(), fields: Vec::new(), edges: Vec::new() };
+            let reading = Reading::new(&wanted.unwrap_or_else(bare), described);
             let mut read: BTreeSet<RecordId> = BTreeSet::new();
             let mut next: Vec<RecordId> = ids.into_iter().collect();
             for hop in 0..=MERGES {

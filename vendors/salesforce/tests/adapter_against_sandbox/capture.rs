@@ -295,3 +295,37 @@ fn another_org_behind_the_same_credentials_stops_capture() {
         matches!(world.try_cycle(&want(&[NAMES])), Err(VendorError::Refused { code, .. }) if code == "OTHER_ORG")
     );
 }
+
+#[test]
+fn a_hidden_field_of_people_does_not_make_them_be_read_in_full_each_minute() {
+    let mut world = World::new();
+    let wanted = want(&[("User", &["Email", "IsActive", "Name", "Title"])]);
+    world.admin(json!({"do": "hide_field", "object": "User", "field": "Title"}));
+    let seen = world.cycle(&wanted);
+    assert!(!seen.is_empty() && seen.iter().all(|user| *field(user, "Title") == Observed::NotPermitted));
+    for _ in 0..3 {
+        world.clock.advance(3600);
+        let seen = world.cycle(&wanted);
+        assert!(seen.is_empty(), "{seen:?}");
+    }
+}
+
+#[test]
+fn an_object_that_can_no_longer_be_seen_does_not_keep_the_cycle_from_ending() {
+    let mut world = World::new();
+    world.cursor = Cursor(json!({"streams": {"Nothing__c": {"sweep": {}}}}));
+    let wanted = want(&[NAMES, ("Nothing__c", &["Name"])]);
+    world.cycle(&wanted);
+    let account = world.create("Account", json!({"Name": "Acme"}));
+    world.clock.advance(5);
+    assert_eq!(of(&world.cycle(&wanted), &account).len(), 1);
+}
+
+#[test]
+fn an_object_that_does_not_exist_is_missing_from_the_schemas() {
+    let world = World::new();
+    let objects = ["Nothing__c".into(), "Account".into()];
+    let schemas = now_or_never(world.vendor.describe(&objects)).unwrap();
+    assert_eq!(schemas.len(), 1);
+    assert!(schemas[0].fields["Name"].required);
+}

@@ -79,3 +79,58 @@ fn the_setup_plan_says_what_is_in_place() {
     assert_eq!(steps.iter().map(|step| step.done).collect::<Vec<_>>(), [true, false]);
     assert!(steps[1].by_hand.iter().any(|(path, _)| path == "package.xml"));
 }
+
+/// Some of the sandbox's credentials.
+fn only(world: &World, names: &[&str]) -> serde_json::Value {
+    let all = world.credentials();
+    names
+        .iter()
+        .map(|name| ((*name).to_owned(), all[*name].clone()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+#[test]
+fn a_client_with_its_secret_gets_a_token() {
+    let mut world = World::new();
+    world.restart_with(only(&world, &["client_id", "client_secret", "login_url"]));
+    world.cycle(&want(&[("Account", &["Name"])]));
+    assert!(world.sent("/oauth2/token")[0].contains("grant_type=client_credentials"));
+    assert!(world.vendor.changed_credentials().unwrap()["access_token"].is_string());
+}
+
+#[test]
+fn an_assertion_signed_with_the_private_key_gets_a_token() {
+    use aws_lc_rs::{
+        encoding::AsDer,
+        rsa::{KeyPair, KeySize},
+        signature::KeyPair as _,
+    };
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let pem = |kind: &str, der: &[u8]| {
+        format!("-----BEGIN {kind}-----\n{}\n-----END {kind}-----\n", STANDARD.encode(der))
+    };
+    let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
+    let der: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der().unwrap();
+    let mut world = World::new();
+    world.admin(json!({"do": "jwt_key", "public_key": pem("RSA PUBLIC KEY", pair.public_key().as_ref())}));
+    let mut credentials = only(&world, &["client_id", "username", "login_url"]);
+    credentials["private_key"] = pem("PRIVATE KEY", der.as_ref()).into();
+    world.restart_with(credentials.clone());
+    world.cycle(&want(&[("Account", &["Name"])]));
+    let other = KeyPair::generate(KeySize::Rsa2048).unwrap();
+    let der: aws_lc_rs::encoding::Pkcs8V1Der<'_> = other.as_der().unwrap();
+    credentials["private_key"] = pem("PRIVATE KEY", der.as_ref()).into();
+    world.restart_with(credentials);
+    assert!(matches!(world.try_cycle(&want(&[("Account", &["Name"])])), Err(VendorError::Credentials(_))));
+}
+
+#[test]
+fn a_bare_access_token_works_until_it_expires() {
+    let mut world = World::new();
+    world.restart_with(only(&world, &["access_token", "instance_url"]));
+    world.cycle(&want(&[("Account", &["Name"])]));
+    world.admin(json!({"do": "expire_sessions"}));
+    assert!(matches!(world.try_cycle(&want(&[("Account", &["Name"])])), Err(VendorError::Credentials(_))));
+    assert!(world.sent("/oauth2/token").is_empty());
+}

@@ -150,7 +150,14 @@ impl World {
 
     /// The same org for a process that starts anew.
     pub fn restart(&mut self) {
-        let credentials = self.wire.sandbox.lock().unwrap().credentials();
+        self.restart_with(self.credentials());
+    }
+
+    pub fn credentials(&self) -> Json {
+        self.wire.sandbox.lock().unwrap().credentials()
+    }
+
+    pub fn restart_with(&mut self, credentials: Json) {
         self.vendor = adapter::Salesforce::new(
             "sf".into(),
             credentials,

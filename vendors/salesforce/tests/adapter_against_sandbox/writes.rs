@@ -336,3 +336,27 @@ fn a_used_up_daily_limit_refuses_the_whole_call_and_nothing_is_written() {
     let error = now_or_never(world.vendor.write(&calls[0])).unwrap_err();
     assert!(matches!(error, syncline_kit::vendor::VendorError::Limit { .. }), "{error}");
 }
+
+#[test]
+fn a_missing_key_field_is_told_in_one_call() {
+    let world = World::new();
+    world.admin(json!({"do": "remove_field", "object": "Account", "field": KEY}));
+    let before = world.meter("units");
+    let outcomes = world.write((0..50).map(|n| new_account(n, "A")).collect());
+    assert_eq!(world.meter("units") - before, 1);
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, RowOutcome::Rejected(_))), "{outcomes:?}");
+}
+
+#[test]
+fn a_hidden_field_refuses_the_rows_that_write_it_and_no_others() {
+    let world = World::new();
+    let first = world.create("Account", json!({"Name": "A"}));
+    let second = world.create("Account", json!({"Name": "B"}));
+    world.admin(json!({"do": "hide_field", "object": "Account", "field": "Phone"}));
+    let outcomes = world.write(vec![
+        update(1, "Account", &first, &[("Phone", text("1"))]),
+        update(2, "Account", &second, &[("Site", text("1"))]),
+    ]);
+    assert_eq!(class(&outcomes[0]), bad(&["Phone"]));
+    assert_eq!(confirmed(&outcomes[1]).0, second);
+}

@@ -79,18 +79,20 @@ impl Salesforce {
         if let Some(people) = people {
             // Before the schema is known, all wanted fields are asked for; a refusal leaves people to the next call.
             let stream = place.streams.entry(USER.to_owned()).or_default();
-            let fields: Vec<&str> = match self.described(&people.object) {
-                Some(described) => {
-                    people.fields.iter().map(|f| f.as_str()).filter(|f| described.has(f)).collect()
-                }
-                None => people.fields.iter().map(|f| f.as_str()).collect(),
-            };
-            let names = fields.iter().map(ToString::to_string).collect();
-            stream.begin((names, BTreeSet::new()), self.client.server_time());
-            let columns: BTreeSet<&str> = ["Id", "SystemModstamp"].into_iter().chain(fields).collect();
-            let columns: Vec<&str> = columns.into_iter().collect();
+            let reading = self.described(&people.object).map(|described| Reading::new(people, described));
+            let wanted = || people.fields.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+            let names = reading.as_ref().map_or_else(|| (wanted(), BTreeSet::new()), Reading::names);
+            stream.begin(names, self.client.server_time());
             let rest = stream.sweep.as_ref().map(place::Sweep::page).unwrap_or_default();
-            riders.push(Part::query_all(&format!("SELECT {} FROM {USER}{rest}", columns.join(","))));
+            let selects = reading.map_or_else(
+                || {
+                    let fixed = ["Id".to_owned(), "SystemModstamp".to_owned()];
+                    let columns: BTreeSet<String> = fixed.into_iter().chain(wanted()).collect();
+                    vec![format!("SELECT {} FROM {USER}", columns.into_iter().collect::<Vec<_>>().join(","))]
+                },
+                |reading| reading.selects(rest.len()),
+            );
+            riders.extend(selects.into_iter().map(|select| Part::query_all(&format!("{select}{rest}"))));
         }
         let (at, changed, replies) = self.check(objects, riders).await?;
         page.schemas.extend(changed);
@@ -105,11 +107,14 @@ impl Salesforce {
             place.streams.remove(USER);
             return Ok(true);
         };
-        let Some(reply) = replies.into_iter().next().filter(Reply::ok) else { return Ok(false) };
+        if !replies.iter().all(Reply::ok) {
+            return Ok(false);
+        }
         let reading = Reading::new(people, described);
         let stream = place.streams.entry(USER.to_owned()).or_default();
         stream.begin(reading.names(), at);
-        let rows = take_page(stream, vec![reply.rows()?], at);
+        let pages = replies.into_iter().map(Reply::rows).collect::<Result<_, _>>()?;
+        let rows = take_page(stream, pages, at);
         let currency = self.currency();
         page.observations
             .extend(rows.iter().filter_map(|row| reading.observe(&self.connection, row, currency)));
@@ -128,6 +133,12 @@ impl Salesforce {
     ) -> Result<(), VendorError> {
         let readings = self.readings(want);
         let mut next = place.clone();
+        for (_, stream) in
+            next.streams.iter_mut().filter(|(name, _)| !readings.contains_key(*name) && *name != ROLE_FIELD)
+        {
+            // An object that can no longer be seen must not keep the cycle from ending.
+            (stream.sweep, stream.compare) = (None, None);
+        }
         let mut parts = Vec::new();
         let mut asked: Vec<(String, usize)> = Vec::new();
         if readings.values().any(Reading::roles) {

@@ -7,7 +7,7 @@ mod probe;
 mod slot;
 
 use super::{Salesforce, client::Lost, composite::Part};
-use outcome::Verdict;
+use outcome::{Blame, Judged, Verdict};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use slot::{Slot, Sort};
@@ -19,6 +19,8 @@ use syncline_model::{FieldName, ObjectName, Value};
 
 /// How often rows that another transaction holds are sent again within one write.
 const LOCK_TRIES: u32 = 3;
+/// How often collections are halved within one write; what is unreadable then is refused.
+const MOST_SPLITS: u32 = 24;
 
 /// What is being found out about a call's rows.
 struct Progress<'a> {
@@ -29,6 +31,7 @@ struct Progress<'a> {
     queue: VecDeque<Slot>,
     locked: Vec<usize>,
     lock_tries: u32,
+    splits: u32,
 }
 
 impl Salesforce {
@@ -45,6 +48,7 @@ impl Salesforce {
             queue: VecDeque::new(),
             locked: Vec::new(),
             lock_tries: 0,
+            splits: 0,
         };
         for (position, row) in call.rows.iter().enumerate() {
             progress.outcomes[position] = self.refuse_locally(row);
@@ -237,13 +241,26 @@ impl Salesforce {
 }
 
 impl Progress<'_> {
-    fn take(&mut self, slot: Slot, verdict: outcome::Judged) {
-        if let (outcome::Judged::Refused(_), true) = (&verdict, slot.rows.len() > 1) {
-            // One row can make a whole collection unreadable; halves find it and let the others pass.
-            let (first, second) = slot.rows.split_at(slot.rows.len() / 2);
-            self.queue.push_back(Slot { sort: slot.sort.clone(), rows: first.to_vec() });
-            self.queue.push_back(Slot { sort: slot.sort.clone(), rows: second.to_vec() });
-            return;
+    fn take(&mut self, mut slot: Slot, verdict: Judged) {
+        if let Judged::Refused(_, blame) = &verdict {
+            let (blamed, innocent): (Vec<usize>, Vec<usize>) = match blame {
+                Blame::Fields(fields) => {
+                    slot.rows.iter().partition(|position| slot::writes(&self.rows[**position], fields))
+                }
+                Blame::OneRow | Blame::All => (slot.rows.clone(), Vec::new()),
+            };
+            if *blame == Blame::OneRow && slot.rows.len() > 1 && self.splits < MOST_SPLITS {
+                // One row can make a whole collection unreadable; halves find it and let the others pass.
+                self.splits += 1;
+                let (first, second) = slot.rows.split_at(slot.rows.len() / 2);
+                self.queue.push_back(Slot { sort: slot.sort.clone(), rows: first.to_vec() });
+                self.queue.push_back(Slot { sort: slot.sort.clone(), rows: second.to_vec() });
+                return;
+            }
+            if !innocent.is_empty() && !blamed.is_empty() {
+                self.queue.push_back(Slot { sort: slot.sort.clone(), rows: innocent });
+                slot.rows = blamed;
+            }
         }
         for (position, verdict) in slot.rows.iter().zip(verdict.into_rows(slot.rows.len())) {
             match verdict {

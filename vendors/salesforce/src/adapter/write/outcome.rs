@@ -3,8 +3,8 @@
 use super::super::{composite::Reply, errors::ApiError, ids, schema::Described, value};
 use super::slot::{self, Slot, Sort};
 use serde_json::Value as Json;
-use syncline_kit::vendor::{Probe, Rejection, RejectionClass, RowOutcome, Write, WriteRow};
-use syncline_model::{ConnectionName, Observation, Observed, RecordRef, RecordState, Ref, Value};
+use syncline_kit::vendor::{EdgeWrite, Probe, Rejection, RejectionClass, RowOutcome, Write, WriteRow};
+use syncline_model::{ConnectionName, FieldName, Observation, Observed, RecordRef, RecordState, Ref, Value};
 
 /// What is known of one row after one try.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,17 @@ pub(super) enum Verdict {
     Settled(Box<RowOutcome>),
     /// Another transaction holds its record.
     Locked,
+}
+
+/// Which rows are the reason of a refusal as a whole.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// Some row that is not told.
+    OneRow,
+    /// Those that write these fields.
+    Fields(Vec<FieldName>),
+    /// None in particular.
+    All,
 }
 
 fn settled(outcome: RowOutcome) -> Verdict {
@@ -25,14 +36,14 @@ pub(super) enum Judged {
     /// Row by row.
     Rows(Vec<Verdict>),
     /// The subrequest was refused as a whole; each row has this to show for it.
-    Refused(Verdict),
+    Refused(Verdict, Blame),
 }
 
 impl Judged {
     pub(super) fn into_rows(self, count: usize) -> Vec<Verdict> {
         match self {
             Self::Rows(rows) => rows,
-            Self::Refused(verdict) => vec![verdict; count],
+            Self::Refused(verdict, _) => vec![verdict; count],
         }
     }
 }
@@ -52,7 +63,12 @@ pub(super) fn judge(connection: &ConnectionName, rows: &[WriteRow], slot: &Slot,
             Some(row) => refusal(connection, row, &error, false),
             None => settled(RowOutcome::Again { why: error.message }),
         };
-        return Judged::Refused(verdict);
+        let blame = match error.code.as_str() {
+            "JSON_PARSER_ERROR" | "MALFORMED_ID" => Blame::OneRow,
+            _ if !error.fields.is_empty() => Blame::Fields(error.fields),
+            _ => Blame::All,
+        };
+        return Judged::Refused(verdict, blame);
     }
     let entries = reply.body.as_array().map(Vec::as_slice).unwrap_or_default();
     let judged = (0..slot.rows.len()).map(|index| match (row_at(index), entries.get(index)) {
@@ -135,8 +151,10 @@ pub(super) fn compare(described: &Described, row: &WriteRow, now: &Observation) 
     let field =
         |name: &str| now.fields.iter().find(|(field, _)| field.as_str() == name).map(|(_, seen)| seen);
     let live = matches!(now.state, RecordState::Live | RecordState::Converted { .. });
-    let role = |edge: &syncline_kit::vendor::EdgeWrite| match field(edge.field.as_str()) {
-        Some(Observed::Value(Value::Refs(refs))) => Some(refs.iter().any(|to| is_role(to, edge))),
+    let role = |edge: &EdgeWrite, primary: bool| match field(edge.field.as_str()) {
+        Some(Observed::Value(Value::Refs(refs))) => {
+            Some(refs.iter().any(|to| is_role(to, edge) && (to.primary || !primary)))
+        }
         Some(Observed::Empty) => Some(false),
         _ => None,
     };
@@ -146,8 +164,8 @@ pub(super) fn compare(described: &Described, row: &WriteRow, now: &Observation) 
             field(name.as_str())
                 .is_some_and(|seen| value::holds(described, name.as_str(), seen, wanted.as_ref()))
         })),
-        Write::Associate(edge) if slot::is_role(edge) && live => role(edge),
-        Write::Dissociate(edge) if slot::is_role(edge) && live => role(edge).map(|there| !there),
+        Write::Associate(edge) if slot::is_role(edge) && live => role(edge, edge.primary),
+        Write::Dissociate(edge) if slot::is_role(edge) && live => role(edge, false).map(|there| !there),
         Write::Associate(edge) | Write::Dissociate(edge) if live && !slot::is_role(edge) => {
             let wanted = matches!(&row.write, Write::Associate(_))
                 .then(|| Value::Refs(vec![Ref::to(edge.to.object.clone(), edge.to.id.clone())]));
@@ -166,7 +184,7 @@ pub(super) fn compare(described: &Described, row: &WriteRow, now: &Observation) 
     }
 }
 
-fn is_role(to: &Ref, edge: &syncline_kit::vendor::EdgeWrite) -> bool {
+fn is_role(to: &Ref, edge: &EdgeWrite) -> bool {
     match (&edge.row, &to.row) {
         (Some(wanted), Some(row)) if matches_id(wanted.as_str(), row.as_str()) => {}
         (Some(_), _) => return false,

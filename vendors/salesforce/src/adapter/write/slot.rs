@@ -170,6 +170,17 @@ pub(super) fn deleted_id(row: &WriteRow) -> String {
     }
 }
 
+/// Whether a row writes one of these fields.
+pub(super) fn writes(row: &WriteRow, fields: &[FieldName]) -> bool {
+    match &row.write {
+        Write::Create { fields: written, .. } | Write::Update { fields: written, .. } => {
+            written.iter().any(|(field, _)| fields.contains(field))
+        }
+        Write::Associate(edge) | Write::Dissociate(edge) => fields.contains(&edge.field),
+        Write::Archive { .. } => false,
+    }
+}
+
 /// The fields that rows write, to be read back.
 pub(super) fn want_of<'a>(object: &ObjectName, rows: impl Iterator<Item = &'a WriteRow>) -> ObjectWant {
     let mut fields = BTreeSet::new();
