@@ -61,7 +61,8 @@ impl Connection {
         Self::build(name, secret, outside, build)
     }
 
-    /// Puts credentials that the adapter renewed into `batch`; says whether there were any.
+    /// Puts credentials that the adapter renewed into `batch`, and lets the next cycle check the account; says whether
+    /// there were any.
     ///
     /// # Errors
     /// Those of [`secrets::put`].
@@ -70,6 +71,7 @@ impl Connection {
         let mut secret = self.secret.lock().unwrap_or_else(PoisonError::into_inner);
         secret.credentials = credentials;
         secrets::put(batch, key, &outside.entropy, &self.name, &secret)?;
+        batch.puts.push((due_slot(&self.name), Some(Vec::new())));
         Ok(true)
     }
 
@@ -101,7 +103,9 @@ impl Connection {
     ) -> Result<Account, Error> {
         let stored = load_account(store, &self.name).await?;
         let expected = configured.or(stored.as_ref().map(|checked| &*checked.account.id));
+        let due = store.get(&due_slot(&self.name)).await?.is_some();
         if let Some(checked) = &stored
+            && !due
             && expected == Some(&*checked.account.id)
             && batch.at.duration_since(checked.at) <= CHECKED_FOR
         {
@@ -126,6 +130,11 @@ fn slot(connection: &ConnectionName) -> String {
     format!("account/{connection}")
 }
 
+/// Set while the credentials are others than those of the last check.
+fn due_slot(connection: &ConnectionName) -> String {
+    format!("account_check_due/{connection}")
+}
+
 /// What is known of a connection's account; `None` where it was never connected.
 ///
 /// # Errors
@@ -139,4 +148,5 @@ pub async fn load_account(store: &dyn Store, connection: &ConnectionName) -> Res
 pub fn put_account(batch: &mut Batch, connection: &ConnectionName, account: &Account) {
     let checked = Checked { account: account.clone(), at: batch.at };
     batch.puts.push((slot(connection), serde_json::to_vec(&checked).ok()));
+    batch.puts.push((due_slot(connection), None));
 }

@@ -1,6 +1,8 @@
 //! What a cycle works with: the workspace, the outside world, the connections and the mapping in force.
 
 mod remark;
+#[cfg(test)]
+mod tests;
 
 use crate::{
     connections::Connection,
@@ -235,8 +237,8 @@ impl Facts {
 fn want(objects: &BTreeMap<ObjectName, CapturedObject>) -> CaptureWant {
     let object = |(object, captured): (&ObjectName, &CapturedObject)| ObjectWant {
         object: object.clone(),
-        fields: captured.fields.iter().cloned().collect(),
-        edges: captured.edges.iter().cloned().collect(),
+        fields: captured.fields.clone(),
+        edges: captured.edges.clone(),
     };
     CaptureWant { objects: objects.iter().map(object).collect() }
 }

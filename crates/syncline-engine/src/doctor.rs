@@ -77,17 +77,14 @@ impl Report {
         if self.exit == 0 {
             self.exit = error.exit();
         }
-        let whole = error.to_string();
         // Problems of a configuration come with code, place and fix of their own.
-        let lines: Vec<&str> = match error {
-            Error::Config { problems } => problems.iter().map(String::as_str).collect(),
-            _ => vec![&whole],
-        };
+        let lines =
+            if let Error::Config { problems } = error { problems.clone() } else { vec![error.to_string()] };
         for what in lines {
             let check = Check {
                 level: Level::Error,
                 about: about.to_owned(),
-                what: what.to_owned(),
+                what,
                 fix: error.fix(),
                 code: code.clone(),
             };

@@ -215,3 +215,6 @@ fn close(review: &Review, state: ReviewState, batch: &mut Batch) {
     batch.journal.push(Event::Review { review: review.id, state: state.clone() });
     batch.reviews.push(ReviewWrite::Put(Review { state, ..review.clone() }));
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::{BTreeMap, VecDeque},
     future::ready,
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -183,10 +184,11 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn new() -> Self {
-        Self::with(CONFIG).await
+        Self::in_dir(Path::new("")).await
     }
 
-    pub(crate) async fn with(text: &str) -> Self {
+    /// For commands that edit the configuration.
+    pub(crate) async fn in_dir(dir: &Path) -> Self {
         let shown = |account: &str, object: &str, fields: [&str; 2]| {
             let shown = Shown::default();
             *shown.account.lock().unwrap() = Some(account.to_owned());
@@ -204,7 +206,8 @@ impl Bench {
             secrets::put(&mut batch, &key, &entropy, &name.into(), &secret).unwrap();
         }
         store.commit(batch).await.unwrap();
-        let workspace = Workspace::of_parts(Uuid::from_u128(7), read(text), store, key);
+        let mut workspace = Workspace::of_parts(Uuid::from_u128(7), read(CONFIG), store, key);
+        workspace.dir = dir.to_owned();
         Self {
             left: shown("L1", "contacts", ["email", "lastname"]),
             right: shown("R1", "Contact", ["Email", "LastName"]),

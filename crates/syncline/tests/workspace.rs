@@ -1,5 +1,7 @@
 //! The commands that make and look after a workspace, as a user calls them.
 
+#![allow(clippy::unwrap_used, reason = "a test may end where it fails")]
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt,

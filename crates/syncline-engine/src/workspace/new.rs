@@ -30,10 +30,13 @@ pub async fn init(
         }
     }
     std::fs::create_dir_all(dir).map_err(|error| file_error(dir, "created", &error))?;
-    match KeyPlace::of(dir, environment) {
-        KeyPlace::File(path) if !path.exists() => key_file::create(&path, &Key::random(entropy))?,
-        given => drop(given.load()?),
+    let place = KeyPlace::of(dir, environment);
+    if let KeyPlace::File(path) = &place
+        && !path.exists()
+    {
+        key_file::create(path, &Key::random(entropy))?;
     }
+    place.load()?;
     let store = SqliteStore::open(&dir.join(DATABASE))?;
     let id = Ids::new(entropy.clone()).next(now);
     let mut batch = Batch::at(now);

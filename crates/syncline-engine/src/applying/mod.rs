@@ -1,0 +1,300 @@
+//! Applying: operations become rows, rows become calls, and what the vendor answers becomes the new base. The intent of
+//! each call is durable before its first byte leaves; an unknown outcome is settled by a strong read or parked, never
+//! repeated blindly (design §5).
+
+mod learn;
+mod recover;
+mod rows;
+
+pub use recover::recover;
+
+use crate::{ctx::Ctx, error::Error, planning::Pass};
+use std::collections::BTreeMap;
+use syncline_kit::vendor::{RowOutcome, VendorError, WriteCall, WriteRow};
+use syncline_model::{
+    Action, ConnectionName, EntityId, Operation, OperationId, RecordRef,
+    journal::{CallId, Event, IntendedRow, RowResult},
+};
+use syncline_store::{Dirty, OpenCall};
+
+/// Operations gathered before they are packed: enough to fill every vendor's largest call several times.
+const GATHER: usize = 4_000;
+
+/// What a run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Tally {
+    /// Records created.
+    pub created: u64,
+    /// Records updated.
+    pub updated: u64,
+    /// Relations made or taken away.
+    pub associated: u64,
+    /// Records archived.
+    pub archived: u64,
+    /// Rows that a vendor refused.
+    pub rejected: u64,
+    /// Rows whose outcome stays unknown.
+    pub unknown: u64,
+    /// Rows that were not sent or are to be sent again.
+    pub postponed: u64,
+}
+
+impl Tally {
+    /// Rows that changed something at a vendor.
+    pub fn writes(&self) -> u64 {
+        self.created + self.updated + self.associated + self.archived
+    }
+
+    /// Adds another tally.
+    pub fn add(&mut self, other: &Self) {
+        self.created += other.created;
+        self.updated += other.updated;
+        self.associated += other.associated;
+        self.archived += other.archived;
+        self.rejected += other.rejected;
+        self.unknown += other.unknown;
+        self.postponed += other.postponed;
+    }
+}
+
+/// What is stored of an open call, so that a successor can settle it.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub(crate) struct OpenPayload {
+    pub(crate) call: WriteCall,
+    pub(crate) operations: Vec<Operation>,
+}
+
+/// Applies operations as they are handed over.
+pub struct Applier<'a> {
+    ctx: &'a Ctx,
+    /// Creates and updates of the present level.
+    fields: Vec<Operation>,
+    /// Relations of the present level: both ends must be there first.
+    relations: Vec<Operation>,
+    dirty: BTreeMap<EntityId, Dirty>,
+    created: BTreeMap<(EntityId, ConnectionName), RecordRef>,
+    /// What was done so far.
+    pub tally: Tally,
+    /// Connections that were written.
+    pub written: std::collections::BTreeSet<ConnectionName>,
+}
+
+impl<'a> Applier<'a> {
+    /// Nothing to do yet.
+    pub fn new(ctx: &'a Ctx) -> Self {
+        Self {
+            ctx,
+            fields: Vec::new(),
+            relations: Vec::new(),
+            dirty: BTreeMap::new(),
+            created: BTreeMap::new(),
+            tally: Tally::default(),
+            written: std::collections::BTreeSet::new(),
+        }
+    }
+
+    /// Takes operations of one entity; sends what has gathered. `dirty` is the work that ends when all is confirmed.
+    ///
+    /// # Errors
+    /// As for [`Applier::finish_level`].
+    pub async fn take(
+        &mut self,
+        pass: &mut Pass<'_>,
+        operations: Vec<Operation>,
+        dirty: Option<Dirty>,
+    ) -> Result<(), Error> {
+        if let (Some(first), Some(dirty)) = (operations.first(), dirty) {
+            self.dirty.insert(first.entity, dirty);
+        }
+        for operation in operations {
+            match &operation.action {
+                Action::Create { .. } | Action::Update { .. } | Action::Archive { .. } => self.fields.push(operation),
+                Action::Associate(_) | Action::Dissociate(_) => self.relations.push(operation),
+            }
+        }
+        if self.fields.len() >= GATHER {
+            self.send_fields(pass).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends everything: first records, then the relations between them.
+    ///
+    /// # Errors
+    /// [`Error::Vendor`] where a vendor cannot be written any further now; [`Error::Store`]. What was confirmed is kept.
+    pub async fn finish_level(&mut self, pass: &mut Pass<'_>) -> Result<(), Error> {
+        self.send_fields(pass).await?;
+        let relations = std::mem::take(&mut self.relations);
+        self.send(pass, relations).await?;
+        self.dirty.clear();
+        Ok(())
+    }
+
+    async fn send_fields(&mut self, pass: &mut Pass<'_>) -> Result<(), Error> {
+        let fields = std::mem::take(&mut self.fields);
+        self.send(pass, fields).await
+    }
+
+    async fn send(&mut self, pass: &mut Pass<'_>, operations: Vec<Operation>) -> Result<(), Error> {
+        let mut by_connection: BTreeMap<ConnectionName, Vec<Operation>> = BTreeMap::new();
+        for operation in operations {
+            by_connection.entry(operation.connection.clone()).or_default().push(operation);
+        }
+        for (connection, operations) in by_connection {
+            let live = self.ctx.connection(&connection)?;
+            let rows = self.rows(&operations).await?;
+            self.tally.postponed += (operations.len() - rows.len()) as u64;
+            let by_id: BTreeMap<OperationId, Operation> =
+                operations.into_iter().map(|operation| (operation.id, operation)).collect();
+            for call in live.vendor.pack(rows) {
+                let operations: Vec<Operation> =
+                    call.rows.iter().filter_map(|row| by_id.get(&row.operation).cloned()).collect();
+                self.call(pass, &connection, call, operations).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One call: intent, send, answer, learn.
+    async fn call(
+        &mut self,
+        pass: &mut Pass<'_>,
+        connection: &ConnectionName,
+        call: WriteCall,
+        operations: Vec<Operation>,
+    ) -> Result<(), Error> {
+        let id = self.intend(connection, &call, &operations).await?;
+        let vendor = self.ctx.connection(connection)?.vendor.clone();
+        self.written.insert(connection.clone());
+        let outcomes = match vendor.write(&call).await {
+            Ok(outcomes) => self.settle_unknown(connection, &call, outcomes).await,
+            Err(error) => {
+                let refused = refused_call(&error);
+                let outcomes = call
+                    .rows
+                    .iter()
+                    .map(|_| refused.clone().unwrap_or(RowOutcome::Again { why: error.to_string() }))
+                    .collect();
+                self.learn(pass, connection, id, &call, &operations, outcomes).await?;
+                return match refused {
+                    Some(_) => Ok(()),
+                    None => Err(Error::vendor(connection, error)),
+                };
+            }
+        };
+        self.learn(pass, connection, id, &call, &operations, outcomes).await
+    }
+
+    async fn intend(
+        &self,
+        connection: &ConnectionName,
+        call: &WriteCall,
+        operations: &[Operation],
+    ) -> Result<CallId, Error> {
+        let mut batch = self.ctx.batch();
+        let id = CallId(self.ctx.ids.next(batch.at));
+        let payload = OpenPayload { call: call.clone(), operations: operations.to_vec() };
+        batch.calls_opened.push(OpenCall {
+            call: id,
+            run: self.ctx.run,
+            connection: connection.clone(),
+            at: batch.at,
+            payload: serde_json::to_vec(&payload).map_err(|error| Error::Internal(error.to_string()))?,
+        });
+        batch.journal.push(Event::CallIntended {
+            call: id,
+            connection: connection.clone(),
+            endpoint: call.endpoint.as_str().into(),
+            rows: operations.iter().map(intended).collect(),
+        });
+        self.ctx.store.commit(batch).await?;
+        Ok(id)
+    }
+
+    /// Rows that nobody knows of are settled by reading (HUB-11).
+    async fn settle_unknown(
+        &self,
+        connection: &ConnectionName,
+        call: &WriteCall,
+        mut outcomes: Vec<RowOutcome>,
+    ) -> Vec<RowOutcome> {
+        // A call that answers fewer rows than it was sent says nothing about the rest.
+        outcomes.resize(call.rows.len(), RowOutcome::Unknown { why: "no answer for this row".to_owned() });
+        let unknown: Vec<usize> = outcomes
+            .iter()
+            .enumerate()
+            .filter(|(_, outcome)| matches!(outcome, RowOutcome::Unknown { .. }))
+            .map(|(position, _)| position)
+            .collect();
+        if unknown.is_empty() {
+            return outcomes;
+        }
+        let rows: Vec<WriteRow> = unknown.iter().map(|position| call.rows[*position].clone()).collect();
+        let Ok(live) = self.ctx.connection(connection) else { return outcomes };
+        match live.vendor.probe(&rows).await {
+            Ok(probes) => {
+                for (position, probe) in unknown.into_iter().zip(probes) {
+                    if let Some(settled) = recover::settled(&call.rows[position], probe) {
+                        outcomes[position] = settled;
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%connection, %error, "unknown rows could not be read back"),
+        }
+        outcomes
+    }
+}
+
+/// A call that the vendor refused as a whole is a refusal of each of its rows; anything else may pass.
+fn refused_call(error: &VendorError) -> Option<RowOutcome> {
+    use syncline_kit::vendor::{Rejection, RejectionClass};
+    match error {
+        VendorError::Refused { code, message } => Some(RowOutcome::Rejected(Rejection {
+            class: RejectionClass::Other,
+            code: code.clone(),
+            message: message.clone(),
+        })),
+        VendorError::Permission(message) => Some(RowOutcome::Rejected(Rejection {
+            class: RejectionClass::Permission,
+            code: "PERMISSION".to_owned(),
+            message: message.clone(),
+        })),
+        VendorError::Credentials(_)
+        | VendorError::Limit { .. }
+        | VendorError::Unavailable(_)
+        | VendorError::Protocol(_) => None,
+    }
+}
+
+fn intended(operation: &Operation) -> IntendedRow {
+    let (record, object) = match &operation.action {
+        Action::Create { object, .. } => (None, Some(object.clone())),
+        Action::Update { record, .. } | Action::Archive { record, .. } => (Some(record.clone()), None),
+        Action::Associate(association) | Action::Dissociate(association) => match &association.from {
+            syncline_model::Endpoint::Record(record) => (Some(record.clone()), None),
+            syncline_model::Endpoint::Entity(_) => (None, None),
+        },
+    };
+    IntendedRow {
+        operation: operation.id,
+        entity: operation.entity,
+        word: operation.action.word().into(),
+        record,
+        object,
+        fields: operation.action.fields().iter().map(|change| change.field.as_str().into()).collect(),
+    }
+}
+
+fn result_of(outcome: &RowOutcome) -> RowResult {
+    match outcome {
+        RowOutcome::Confirmed { record, created, .. } => {
+            RowResult::Confirmed { record: record.clone(), created: *created }
+        }
+        RowOutcome::Rejected(rejection) => RowResult::Rejected {
+            code: rejection.code.as_str().into(),
+            message: rejection.message.as_str().into(),
+        },
+        RowOutcome::Again { why } => RowResult::NotSent { why: why.as_str().into() },
+        RowOutcome::Unknown { why } => RowResult::Unknown { why: why.as_str().into() },
+    }
+}

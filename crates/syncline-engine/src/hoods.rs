@@ -1,0 +1,355 @@
+//! Neighbourhoods: the store's rows around an entity, as the planner wants them (A4). Loaded a page at a time; never the
+//! world.
+
+use crate::{ctx::Ctx, error::Error, identifying::pending_key};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use syncline_core::{
+    identify,
+    mapping::{CreateAllowed, KeySource, Mapping, MatchRule},
+    plan::{ClockOffset, Context, Neighbourhood, Refusal, Target, side_digest, side_fields},
+};
+use syncline_model::{
+    ConnectionName, EntityId, FieldName, Kind, Link, LinkState, Observed, RecordRef, Snapshot, Value,
+};
+use syncline_store::{MatchKey, StoredEntity};
+
+/// What one planning pass keeps while it streams.
+pub(crate) struct Surroundings {
+    earlier: BTreeMap<u32, BTreeMap<FieldName, u32>>,
+    clocks: BTreeMap<ConnectionName, ClockOffset>,
+    refusals: BTreeMap<EntityId, Vec<Refusal>>,
+    parked: BTreeMap<EntityId, BTreeMap<ConnectionName, Arc<str>>>,
+    /// Creates planned so far in this pass.
+    pub(crate) planned: BTreeSet<(EntityId, ConnectionName)>,
+    /// Records in force of entities looked up lately.
+    records_of: BTreeMap<EntityId, BTreeMap<ConnectionName, RecordRef>>,
+}
+
+/// Entities whose records are kept at hand; more than this and the memory of them is dropped.
+const AT_HAND: usize = 50_000;
+/// How far clocks of vendors may be off whose clock was measured, beside what the measuring says: stamps have a
+/// resolution of one second at the coarsest (Salesforce).
+const RESOLUTION: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
+
+pub(crate) fn refused_key(entity: EntityId) -> String {
+    format!("refused/{entity}")
+}
+
+pub(crate) fn parked_key(entity: EntityId, connection: &ConnectionName) -> String {
+    format!("parked/{entity}/{connection}")
+}
+
+pub(crate) fn mapping_key(digest: u32) -> String {
+    format!("mapping-side/{digest:08x}")
+}
+
+impl Surroundings {
+    /// Reads what holds for the whole pass, and notes the mapping in force so that later ones can tell what changed.
+    pub(crate) async fn load(ctx: &Ctx) -> Result<Self, Error> {
+        let mut earlier = BTreeMap::new();
+        for (key, bytes) in ctx.store.list("mapping-side/").await? {
+            let digest = key.strip_prefix("mapping-side/").and_then(|hex| u32::from_str_radix(hex, 16).ok());
+            if let (Some(digest), Ok(fields)) = (digest, serde_json::from_slice(&bytes)) {
+                earlier.insert(digest, fields);
+            }
+        }
+        note_sides(ctx, &mut earlier).await?;
+        let mut clocks = BTreeMap::new();
+        for (name, connection) in &ctx.connections {
+            if let Some(offset) = connection.vendor.clock_offset() {
+                let uncertainty = offset.uncertainty.saturating_add(RESOLUTION);
+                clocks.insert(name.clone(), ClockOffset { ahead: offset.ahead, uncertainty });
+            }
+        }
+        let mut refusals = BTreeMap::new();
+        for (key, bytes) in ctx.store.list("refused/").await? {
+            let entity = key.strip_prefix("refused/").and_then(|id| id.parse().ok()).map(EntityId);
+            if let (Some(entity), Ok(list)) = (entity, serde_json::from_slice(&bytes)) {
+                refusals.insert(entity, list);
+            }
+        }
+        let mut parked: BTreeMap<EntityId, BTreeMap<ConnectionName, Arc<str>>> = BTreeMap::new();
+        for (key, what) in ctx.store.list("parked/").await? {
+            let parts = key.strip_prefix("parked/").and_then(|rest| rest.split_once('/'));
+            if let Some((entity, connection)) = parts
+                && let Ok(entity) = entity.parse()
+            {
+                let what = String::from_utf8_lossy(&what).into();
+                parked.entry(EntityId(entity)).or_default().insert(connection.into(), what);
+            }
+        }
+        Ok(Self { earlier, clocks, refusals, parked, planned: BTreeSet::new(), records_of: BTreeMap::new() })
+    }
+
+    /// The planner's context.
+    pub(crate) fn context<'a>(&'a self, ctx: &'a Ctx) -> Context<'a> {
+        Context { mapping: ctx.mapping(), earlier: &self.earlier, clocks: &self.clocks, now: ctx.now() }
+    }
+
+    /// Remembers a refusal for the rest of the pass; the caller stores it.
+    pub(crate) fn refuse(&mut self, entity: EntityId, refusal: Refusal) -> &[Refusal] {
+        let list = self.refusals.entry(entity).or_default();
+        list.retain(|known| known.connection != refusal.connection || known.field != refusal.field);
+        list.push(refusal);
+        list
+    }
+
+    pub(crate) fn park(&mut self, entity: EntityId, connection: &ConnectionName, what: &str) {
+        self.parked.entry(entity).or_default().insert(connection.clone(), what.into());
+    }
+
+    /// Records in force changed: what is at hand of these entities is looked up again.
+    pub(crate) fn forget(&mut self, entities: impl IntoIterator<Item = EntityId>) {
+        for entity in entities {
+            self.records_of.remove(&entity);
+        }
+    }
+
+    /// Neighbourhoods of entities of one kind, in the order asked for.
+    pub(crate) async fn of(
+        &mut self,
+        ctx: &Ctx,
+        kind: Kind,
+        entities: &[EntityId],
+    ) -> Result<Vec<Neighbourhood>, Error> {
+        let stored = ctx.store.entities(entities).await?;
+        let edges = edge_fields(ctx.mapping(), kind);
+        let mut refs: BTreeSet<(Kind, RecordRef)> = BTreeSet::new();
+        for entity in &stored {
+            collect_refs(entity, kind, &edges, &mut refs);
+        }
+        let targets = resolve(ctx, &refs).await?;
+        let by_domain = organisations_by_domain(ctx, kind, &stored).await?;
+        let parents = targets.values().filter_map(|target| target.entity).chain(by_domain.values().copied());
+        self.look_up(ctx, parents.collect()).await?;
+        let mut hoods = Vec::with_capacity(stored.len());
+        for entity in stored {
+            hoods.push(self.assemble(ctx, kind, entity, &edges, &targets, &by_domain).await?);
+        }
+        Ok(hoods)
+    }
+
+    async fn assemble(
+        &self,
+        ctx: &Ctx,
+        kind: Kind,
+        stored: StoredEntity,
+        edges: &BTreeMap<(ConnectionName, FieldName), Kind>,
+        targets: &BTreeMap<RecordRef, Target>,
+        by_domain: &BTreeMap<EntityId, EntityId>,
+    ) -> Result<Neighbourhood, Error> {
+        let mut refs = BTreeSet::new();
+        collect_refs(&stored, kind, edges, &mut refs);
+        let own: BTreeMap<RecordRef, Target> = refs
+            .into_iter()
+            .map(|(_, record)| {
+                let target = targets.get(&record).cloned().unwrap_or(Target { entity: None });
+                (record, target)
+            })
+            .collect();
+        let organisation_by_domain = by_domain.get(&stored.entity).copied();
+        let parents: BTreeSet<EntityId> =
+            own.values().filter_map(|target| target.entity).chain(organisation_by_domain).collect();
+        let pending =
+            stored.links.iter().any(|link| link.facet == kind && link.state == LinkState::Pending);
+        let review = match pending {
+            true => ctx.store.get(&pending_key(stored.entity)).await?,
+            false => None,
+        };
+        Ok(Neighbourhood {
+            entity: stored.entity,
+            kind,
+            planned: parents
+                .iter()
+                .flat_map(|parent| {
+                    ctx.connections.keys().map(|connection| (*parent, connection.clone()))
+                })
+                .filter(|pair| self.planned.contains(pair))
+                .collect(),
+            records_of: parents
+                .into_iter()
+                .filter_map(|parent| self.records_of.get(&parent).map(|records| (parent, records.clone())))
+                .collect(),
+            targets: own,
+            organisation_by_domain,
+            review: review.and_then(|bytes| std::str::from_utf8(&bytes).ok()?.parse().ok()),
+            refusals: self.refusals.get(&stored.entity).cloned().unwrap_or_default(),
+            parked: self.parked.get(&stored.entity).cloned().unwrap_or_default(),
+            waiting_since: None,
+            links: stored.links,
+            snapshots: stored.snapshots,
+        })
+    }
+
+    async fn look_up(&mut self, ctx: &Ctx, parents: BTreeSet<EntityId>) -> Result<(), Error> {
+        if self.records_of.len() > AT_HAND {
+            self.records_of.clear();
+        }
+        let missing: Vec<EntityId> =
+            parents.into_iter().filter(|entity| !self.records_of.contains_key(entity)).collect();
+        for entity in ctx.store.entities(&missing).await? {
+            self.records_of.insert(entity.entity, in_force(&entity.links, &entity.snapshots));
+        }
+        Ok(())
+    }
+}
+
+/// Records of an entity that are in force, one a connection.
+pub(crate) fn in_force(links: &[Link], snapshots: &[Option<Snapshot>]) -> BTreeMap<ConnectionName, RecordRef> {
+    let mut records = BTreeMap::new();
+    for (link, snapshot) in links.iter().zip(snapshots) {
+        // The organisation facet of a lead names no record that could be pointed to.
+        let own = snapshot.as_ref().is_none_or(Snapshot::is_live);
+        if link.state.is_active() && own {
+            records.entry(link.record.connection.clone()).or_insert_with(|| link.record.clone());
+        }
+    }
+    records
+}
+
+/// Stores field → digest of every side, so that a base agreed under this mapping can be judged under a later one.
+async fn note_sides(ctx: &Ctx, known: &mut BTreeMap<u32, BTreeMap<FieldName, u32>>) -> Result<(), Error> {
+    let mut batch = ctx.batch();
+    for kind in ctx.mapping().kinds.values() {
+        for (connection, objects) in &kind.objects {
+            for object in objects {
+                let side = RecordRef::new(connection.clone(), object.clone(), "");
+                let digest = side_digest(ctx.mapping(), kind.kind, &side);
+                if known.contains_key(&digest) {
+                    continue;
+                }
+                let fields = side_fields(ctx.mapping(), kind.kind, &side);
+                let bytes = serde_json::to_vec(&fields).map_err(|error| Error::Internal(error.to_string()))?;
+                batch.puts.push((mapping_key(digest), Some(bytes)));
+                known.insert(digest, fields);
+            }
+        }
+    }
+    if !batch.puts.is_empty() {
+        ctx.store.commit(batch).await?;
+    }
+    Ok(())
+}
+
+fn edge_fields(mapping: &Mapping, kind: Kind) -> BTreeMap<(ConnectionName, FieldName), Kind> {
+    let mut fields = BTreeMap::new();
+    for edge in mapping.kinds.get(&kind).into_iter().flat_map(|model| &model.edges) {
+        for binding in &edge.bindings {
+            fields.insert((binding.connection.clone(), binding.field.clone()), edge.to);
+        }
+    }
+    fields
+}
+
+/// Every record that the entity's edges point to, now or at their base.
+fn collect_refs(
+    entity: &StoredEntity,
+    kind: Kind,
+    edges: &BTreeMap<(ConnectionName, FieldName), Kind>,
+    refs: &mut BTreeSet<(Kind, RecordRef)>,
+) {
+    for (link, snapshot) in entity.links.iter().zip(&entity.snapshots) {
+        let Some(snapshot) = snapshot else { continue };
+        if link.facet != kind {
+            continue;
+        }
+        let connection = &link.record.connection;
+        let shown = snapshot.fields.iter().map(|(field, value)| (field, Some(value)));
+        let agreed = link
+            .base
+            .iter()
+            .flat_map(|base| &base.entries)
+            .map(|(field, entry)| (field, entry.agreed.as_ref()));
+        for (field, value) in shown.chain(agreed) {
+            let Some(Observed::Value(Value::Refs(list))) = value else { continue };
+            let Some(to) = edges.get(&(connection.clone(), field.clone())) else { continue };
+            refs.extend(list.iter().map(|reference| {
+                let record = RecordRef {
+                    connection: connection.clone(),
+                    object: reference.object.clone(),
+                    id: reference.id.clone(),
+                };
+                (*to, record)
+            }));
+        }
+    }
+}
+
+/// Whose the records are. A record that was merged or converted leads to the entity of what took its place.
+async fn resolve(ctx: &Ctx, refs: &BTreeSet<(Kind, RecordRef)>) -> Result<BTreeMap<RecordRef, Target>, Error> {
+    let records: Vec<RecordRef> = refs.iter().map(|(_, record)| record.clone()).collect();
+    let stored = ctx.store.records(&records).await?;
+    let mut targets = BTreeMap::new();
+    for ((kind, record), stored) in refs.iter().zip(stored) {
+        let link = stored.links.iter().find(|link| link.facet == *kind && link.state != LinkState::Excluded);
+        targets.insert(record.clone(), Target { entity: link.map(|link| link.entity) });
+    }
+    Ok(targets)
+}
+
+/// For people whose side is missing somewhere: the one organisation there whose domain their address has (CRM-3).
+async fn organisations_by_domain(
+    ctx: &Ctx,
+    kind: Kind,
+    entities: &[StoredEntity],
+) -> Result<BTreeMap<EntityId, EntityId>, Error> {
+    let mut found = BTreeMap::new();
+    let mapping = ctx.mapping();
+    let Some(model) = mapping.kinds.get(&kind) else { return Ok(found) };
+    let Some((connection, _)) = model
+        .create
+        .iter()
+        .find(|(_, rule)| matches!(rule.allowed, CreateAllowed::LeadOrContact { .. }))
+    else {
+        return Ok(found);
+    };
+    let Some(key) = domain_key(mapping) else { return Ok(found) };
+    let mut domains: BTreeMap<EntityId, String> = BTreeMap::new();
+    for entity in entities {
+        if entity.links.iter().any(|link| link.facet == kind && link.record.connection == *connection) {
+            continue;
+        }
+        let email = entity.snapshots.iter().flatten().find_map(|snapshot| {
+            identify::keys(mapping, kind, snapshot).into_iter().find(|key| key.value.contains('@'))
+        });
+        if let Some(domain) = email.and_then(|email| identify::domain(&email.value)) {
+            domains.insert(entity.entity, domain);
+        }
+    }
+    let wanted: BTreeSet<&String> = domains.values().collect();
+    let keys: Vec<MatchKey> = wanted
+        .iter()
+        .map(|domain| MatchKey { name: key.clone(), value: domain.as_str().into() })
+        .collect();
+    let carriers = ctx.store.by_keys(Kind::Organisation, &keys).await?;
+    let mut owners: BTreeMap<&str, EntityId> = BTreeMap::new();
+    for (key, records) in keys.iter().zip(carriers) {
+        let here: Vec<RecordRef> =
+            records.into_iter().filter(|record| record.connection == *connection).collect();
+        if let [account] = here.as_slice() {
+            let stored = ctx.store.records(std::slice::from_ref(account)).await?;
+            let link = stored.iter().flat_map(|record| &record.links).find(|link| {
+                link.facet == Kind::Organisation && link.state.is_active()
+            });
+            if let Some(link) = link {
+                owners.insert(&key.value, link.entity);
+            }
+        }
+    }
+    for (entity, domain) in &domains {
+        if let Some(owner) = owners.get(domain.as_str()) {
+            found.insert(*entity, *owner);
+        }
+    }
+    Ok(found)
+}
+
+fn domain_key(mapping: &Mapping) -> Option<Arc<str>> {
+    mapping.kinds.get(&Kind::Organisation)?.match_keys.iter().find_map(|rule| match rule {
+        MatchRule::Attribute { key, from: KeySource::Domain(_) } => Some(key.clone()),
+        MatchRule::Attribute { .. } | MatchRule::Planted | MatchRule::NativeConnector { .. } => None,
+    })
+}

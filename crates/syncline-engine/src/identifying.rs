@@ -1,0 +1,301 @@
+//! Identifies records without a link: the keys and the decision are the core's; here the carriers of the keys are
+//! fetched and the answer becomes links. Links are our own knowledge: nothing is written to a vendor.
+
+use crate::{ctx::Ctx, error::Error};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use syncline_core::{
+    identify::{Candidate, Identity, RecordKey, identify, keys},
+    mapping::KindModel,
+};
+use syncline_model::{
+    EntityId, Evidence, JournalSeq, Kind, Link, LinkState, RecordRef,
+    journal::Event,
+    review::{Question, Review, ReviewState},
+};
+use syncline_store::{Batch, Dirty, DirtyKey, LinkWrite, MatchKey, ReviewWrite, StoredRecord};
+
+/// Records identified in one transaction.
+const PAGE: usize = 1_000;
+
+/// What identification brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Identified {
+    /// Records that got a link.
+    pub linked: u64,
+    /// Questions opened or found open.
+    pub questions: u64,
+}
+
+/// The state that names the review an entity waits for.
+pub(crate) fn pending_key(entity: EntityId) -> String {
+    format!("pending/{entity}")
+}
+
+/// Identifies every record that is waiting for it.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn run(ctx: &Ctx) -> Result<Identified, Error> {
+    let apart: BTreeSet<String> =
+        ctx.store.list("apart/").await?.into_iter().map(|(key, _)| key).collect();
+    let mut total = Identified::default();
+    loop {
+        // Always from the start: what is identified leaves the list.
+        let work = ctx.store.dirty(None, PAGE).await?;
+        let mut page = Page::new(ctx, &apart);
+        for dirty in &work {
+            if let DirtyKey::Record(kind, record) = &dirty.key {
+                page.wanted.push((*kind, record.clone(), dirty.clone()));
+            }
+        }
+        if page.wanted.is_empty() {
+            return Ok(total);
+        }
+        let done = page.identify().await?;
+        total.linked += done.linked;
+        total.questions += done.questions;
+    }
+}
+
+struct Page<'a> {
+    ctx: &'a Ctx,
+    apart: &'a BTreeSet<String>,
+    wanted: Vec<(Kind, RecordRef, Dirty)>,
+    records: BTreeMap<RecordRef, StoredRecord>,
+    carriers: BTreeMap<(Kind, RecordKey), Vec<RecordRef>>,
+    /// Links made on this page.
+    made: BTreeMap<(RecordRef, Kind), Link>,
+    members: BTreeMap<EntityId, Vec<RecordRef>>,
+    batch: Batch,
+    /// Entities that wait for a question that is not numbered yet.
+    asking: Vec<(EntityId, Question)>,
+    done: Identified,
+}
+
+impl<'a> Page<'a> {
+    fn new(ctx: &'a Ctx, apart: &'a BTreeSet<String>) -> Self {
+        Self {
+            ctx,
+            apart,
+            wanted: Vec::new(),
+            records: BTreeMap::new(),
+            carriers: BTreeMap::new(),
+            made: BTreeMap::new(),
+            members: BTreeMap::new(),
+            batch: ctx.batch(),
+            asking: Vec::new(),
+            done: Identified::default(),
+        }
+    }
+
+    async fn identify(mut self) -> Result<Identified, Error> {
+        self.load().await?;
+        for (kind, record, dirty) in std::mem::take(&mut self.wanted) {
+            self.one(kind, &record);
+            self.batch.done.push(dirty);
+        }
+        self.commit().await?;
+        Ok(self.done)
+    }
+
+    /// The records, those that share a key with them, those that share a key with these, and whose they are.
+    async fn load(&mut self) -> Result<(), Error> {
+        let mut by_kind: BTreeMap<Kind, Vec<RecordRef>> = BTreeMap::new();
+        for (kind, record, _) in &self.wanted {
+            by_kind.entry(*kind).or_default().push(record.clone());
+        }
+        for (kind, records) in by_kind {
+            let mut frontier = records;
+            for _hop in 0..2 {
+                self.load_records(&frontier).await?;
+                frontier = self.load_carriers(kind, &frontier).await?;
+            }
+            self.load_records(&frontier).await?;
+        }
+        let entities: BTreeSet<EntityId> =
+            self.records.values().flat_map(|record| record.links.iter().map(|link| link.entity)).collect();
+        let entities: Vec<EntityId> = entities.into_iter().collect();
+        for entity in self.ctx.store.entities(&entities).await? {
+            let active = entity.links.iter().filter(|link| link.state.is_active());
+            self.members.insert(entity.entity, active.map(|link| link.record.clone()).collect());
+        }
+        Ok(())
+    }
+
+    async fn load_records(&mut self, records: &[RecordRef]) -> Result<(), Error> {
+        let missing: Vec<RecordRef> =
+            records.iter().filter(|record| !self.records.contains_key(*record)).cloned().collect();
+        let stored = self.ctx.store.records(&missing).await?;
+        self.records.extend(missing.into_iter().zip(stored));
+        Ok(())
+    }
+
+    async fn load_carriers(&mut self, kind: Kind, records: &[RecordRef]) -> Result<Vec<RecordRef>, Error> {
+        let mut missing: BTreeSet<RecordKey> = BTreeSet::new();
+        for record in records {
+            missing.extend(
+                self.keys_of(kind, record).into_iter().filter(|key| !self.carriers.contains_key(&(kind, key.clone()))),
+            );
+        }
+        let missing: Vec<RecordKey> = missing.into_iter().collect();
+        let asked: Vec<MatchKey> =
+            missing.iter().map(|key| MatchKey { name: key.name.clone(), value: key.value.clone() }).collect();
+        let found = self.ctx.store.by_keys(kind, &asked).await?;
+        let next = found.iter().flatten().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        for (key, carriers) in missing.into_iter().zip(found) {
+            self.carriers.insert((kind, key), carriers);
+        }
+        Ok(next)
+    }
+
+    fn keys_of(&self, kind: Kind, record: &RecordRef) -> Vec<RecordKey> {
+        self.records
+            .get(record)
+            .and_then(|stored| stored.snapshot.as_ref())
+            .map(|snapshot| keys(self.ctx.mapping(), kind, snapshot))
+            .unwrap_or_default()
+    }
+
+    fn link_of(&self, kind: Kind, record: &RecordRef) -> Option<Link> {
+        self.made.get(&(record.clone(), kind)).cloned().or_else(|| {
+            self.records.get(record)?.links.iter().find(|link| link.facet == kind).cloned()
+        })
+    }
+
+    fn candidate(&self, kind: Kind, record: &RecordRef) -> Candidate {
+        let link = self.link_of(kind, record);
+        let partners = link
+            .as_ref()
+            .and_then(|link| self.members.get(&link.entity))
+            .map(|members| members.iter().filter(|member| *member != record).cloned().collect())
+            .unwrap_or_default();
+        Candidate { record: record.clone(), keys: self.keys_of(kind, record), link, partners }
+    }
+
+    fn one(&mut self, kind: Kind, record: &RecordRef) {
+        let Some(model) = self.ctx.mapping().kinds.get(&kind) else { return };
+        if let Some(link) = self.link_of(kind, record) {
+            self.batch.dirty.push(DirtyKey::Entity(kind, link.entity));
+            return;
+        }
+        let live = self.records.get(record).and_then(|stored| stored.snapshot.as_ref()).is_some_and(|it| it.is_live());
+        if !live {
+            return;
+        }
+        let me = self.candidate(kind, record);
+        let carriers = self.carriers_around(kind, &me);
+        let apart = |one: &RecordRef, other: &RecordRef| self.apart.contains(&crate::reviews::apart_key(one, other));
+        let identity = identify(model, &me, &carriers, apart);
+        self.accept(model, record, identity);
+    }
+
+    /// Everyone with one of its keys, and everyone with one of theirs.
+    fn carriers_around(&self, kind: Kind, me: &Candidate) -> Vec<Candidate> {
+        let carrying = |candidate: &Candidate| -> BTreeSet<RecordRef> {
+            candidate
+                .keys
+                .iter()
+                .filter_map(|key| self.carriers.get(&(kind, key.clone())))
+                .flatten()
+                .filter(|record| **record != me.record)
+                .cloned()
+                .collect()
+        };
+        let near = carrying(me);
+        let mut all = near.clone();
+        for record in &near {
+            all.extend(carrying(&self.candidate(kind, record)));
+        }
+        all.iter().map(|record| self.candidate(kind, record)).collect()
+    }
+
+    fn accept(&mut self, model: &KindModel, record: &RecordRef, identity: Identity) {
+        let kind = model.kind;
+        match identity {
+            Identity::New => {
+                let entity = self.ctx.ids.entity(self.batch.at);
+                self.put(record, kind, entity, LinkState::Active, Evidence::First);
+            }
+            Identity::Joins { entity, evidence } => self.put(record, kind, entity, LinkState::Active, evidence),
+            Identity::Pairs { with, evidence } => {
+                let entity = self.ctx.ids.entity(self.batch.at);
+                for other in with.iter().chain([record]) {
+                    self.put(other, kind, entity, LinkState::Active, evidence.clone());
+                }
+            }
+            Identity::Beaten { by } => match self.link_of(kind, &by) {
+                Some(link) => {
+                    let state = LinkState::DuplicateOf(by.id.clone());
+                    self.put(record, kind, link.entity, state, Evidence::First);
+                }
+                // The winner's own turn comes; until then this record is asked again.
+                None => {
+                    let by_kind = self.candidate(kind, &by);
+                    let carriers = self.carriers_around(kind, &by_kind);
+                    let apart =
+                        |one: &RecordRef, other: &RecordRef| self.apart.contains(&crate::reviews::apart_key(one, other));
+                    let winner = identify(model, &by_kind, &carriers, apart);
+                    self.accept(model, &by, winner);
+                    if let Some(link) = self.link_of(kind, &by) {
+                        self.put(record, kind, link.entity, LinkState::DuplicateOf(by.id), Evidence::First);
+                    }
+                }
+            },
+            Identity::Ambiguous { key, records } => {
+                let entity = self.ctx.ids.entity(self.batch.at);
+                self.put(record, kind, entity, LinkState::Pending, Evidence::First);
+                self.asking.push((entity, Question::SameThing { kind, key, records }));
+            }
+        }
+    }
+
+    fn put(&mut self, record: &RecordRef, facet: Kind, entity: EntityId, state: LinkState, evidence: Evidence) {
+        let link = Link {
+            record: record.clone(),
+            facet,
+            entity,
+            state: state.clone(),
+            evidence: evidence.clone(),
+            since: JournalSeq::default(),
+            base: None,
+        };
+        if state.is_active() {
+            self.members.entry(entity).or_default().push(record.clone());
+        }
+        self.made.insert((record.clone(), facet), link.clone());
+        self.batch.links.push(LinkWrite::Put(link));
+        self.batch.dirty.push(DirtyKey::Entity(facet, entity));
+        self.batch.wake.push(format!("record:{record}"));
+        self.batch.wake.push(format!("entity:{entity}"));
+        self.batch.journal.push(Event::Linked { record: record.clone(), facet, entity, state, evidence });
+        self.done.linked += 1;
+    }
+
+    /// Questions first, so that what waits for them can name them; asking again is harmless.
+    async fn commit(&mut self) -> Result<(), Error> {
+        let asking = std::mem::take(&mut self.asking);
+        if !asking.is_empty() {
+            let mut questions = self.ctx.batch();
+            let opened_at = self.batch.at;
+            for (_, question) in &asking {
+                let review = Review { id: 0, question: question.clone(), opened_at, state: ReviewState::Open };
+                questions.reviews.push(ReviewWrite::Open(review));
+            }
+            let numbers = self.ctx.store.commit(questions).await?.reviews;
+            for ((entity, _), review) in asking.into_iter().zip(numbers) {
+                self.batch.puts.push((pending_key(entity), Some(review.to_string().into_bytes())));
+                self.done.questions += 1;
+            }
+        }
+        self.ctx.store.commit(std::mem::take(&mut self.batch)).await?;
+        Ok(())
+    }
+}
+
+/// Who said so, for evidence made by the program itself.
+pub(crate) fn nobody() -> Arc<str> {
+    Arc::from("syncline")
+}

@@ -1,0 +1,229 @@
+//! One planning pass over the work there is: pages of entities, parents before children. Identity events are settled
+//! first; what the sides agree on already is stored; what has to be written is handed on.
+
+use crate::{ctx::Ctx, error::Error, hoods::Surroundings};
+use std::collections::BTreeMap;
+use syncline_core::plan::{EntityPlan, LinkChange, Neighbourhood, looked_at, plan_entity, settle};
+use syncline_model::{
+    EntityId, Kind, Link, Operation, OperationId, RecordRef,
+    journal::Event,
+    plan::{Finding, Held},
+    review::{Review, ReviewState},
+};
+use syncline_store::{Batch, Dirty, DirtyKey, HeldWrite, LinkWrite, ReviewWrite};
+
+/// Entities planned at a time.
+const PAGE: usize = 1_000;
+
+/// Whether what the sides agree on, what is held and what is found is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// It is: bases move, and entities with nothing to write are done.
+    Stored,
+    /// It is not: the pass leaves no trace but settled links.
+    Nothing,
+}
+
+/// One entity with its plan.
+pub struct Planned {
+    /// The work it came from.
+    pub dirty: Dirty,
+    /// What the plan was made from.
+    pub hood: Neighbourhood,
+    /// The plan.
+    pub plan: EntityPlan,
+}
+
+/// A pass under way.
+pub struct Pass<'a> {
+    ctx: &'a Ctx,
+    pub(crate) surroundings: Surroundings,
+    keep: Keep,
+    after: Option<DirtyKey>,
+    next_operation: u64,
+}
+
+impl<'a> Pass<'a> {
+    /// Starts a pass.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn start(ctx: &'a Ctx, keep: Keep) -> Result<Self, Error> {
+        let surroundings = Surroundings::load(ctx).await?;
+        Ok(Self { ctx, surroundings, keep, after: None, next_operation: 0 })
+    }
+
+    /// The next page, all of one kind; `None` at the end.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn next_page(&mut self) -> Result<Option<(Kind, Vec<Planned>)>, Error> {
+        let page = loop {
+            let page = self.ctx.store.dirty(self.after.as_ref(), PAGE).await?;
+            let Some(last) = page.last() else { return Ok(None) };
+            let entities: Vec<(Kind, EntityId, Dirty)> = page
+                .iter()
+                .filter_map(|dirty| match &dirty.key {
+                    DirtyKey::Entity(kind, entity) => Some((*kind, *entity, dirty.clone())),
+                    DirtyKey::Record(..) => None,
+                })
+                .collect();
+            match entities.first().map(|(kind, ..)| *kind) {
+                Some(kind) => {
+                    let same: Vec<_> = entities.into_iter().take_while(|(other, ..)| *other == kind).collect();
+                    self.after = same.last().map(|(_, _, dirty)| dirty.key.clone());
+                    break (kind, same);
+                }
+                None => self.after = Some(last.key.clone()),
+            }
+        };
+        let (kind, entities) = page;
+        let planned = self.plan(kind, entities).await?;
+        Ok(Some((kind, planned)))
+    }
+
+    async fn plan(&mut self, kind: Kind, entities: Vec<(Kind, EntityId, Dirty)>) -> Result<Vec<Planned>, Error> {
+        let ids: Vec<EntityId> = entities.iter().map(|(_, entity, _)| *entity).collect();
+        let mut hoods = self.surroundings.of(self.ctx, kind, &ids).await?;
+        if self.settle(kind, &hoods).await? {
+            self.surroundings.forget(ids.iter().copied());
+            hoods = self.surroundings.of(self.ctx, kind, &ids).await?;
+        }
+        let mut batch = self.ctx.batch();
+        let mut planned = Vec::with_capacity(hoods.len());
+        for ((_, _, dirty), mut hood) in entities.into_iter().zip(hoods) {
+            let plan = self.plan_one(&mut hood).await?;
+            for draft in &plan.operations {
+                if draft.action.word() == "create" {
+                    self.surroundings.planned.insert((hood.entity, draft.connection.clone()));
+                }
+            }
+            if self.keep == Keep::Stored {
+                let opened_at = batch.at;
+                keep(&mut batch, &hood, &plan, opened_at);
+                if plan.operations.is_empty() {
+                    batch.done.push(dirty.clone());
+                }
+            }
+            planned.push(Planned { dirty, hood, plan });
+        }
+        if self.keep == Keep::Stored {
+            self.ctx.store.commit(batch).await?;
+        }
+        Ok(planned)
+    }
+
+    /// Plans one entity; where it waits for a parent, since the time it began to wait.
+    async fn plan_one(&self, hood: &mut Neighbourhood) -> Result<EntityPlan, Error> {
+        let context = self.surroundings.context(self.ctx);
+        let plan = plan_entity(&context, hood);
+        if plan.held.iter().all(|(held, _)| held.until.is_none()) {
+            return Ok(plan);
+        }
+        let stored = self.ctx.store.held(Some(hood.entity), None, 1).await?;
+        let since = stored.iter().flat_map(|it| &it.held).filter_map(|held| self.began(held)).min();
+        if since.is_none() {
+            return Ok(plan);
+        }
+        hood.waiting_since = since;
+        Ok(plan_entity(&context, hood))
+    }
+
+    /// When a held item began to wait: its limit less the declared time.
+    fn began(&self, held: &Held) -> Option<jiff::Timestamp> {
+        let model = self.ctx.mapping().kinds.get(&held.kind)?;
+        let attribute = held.attribute.as_ref()?;
+        let edge = model.edges.iter().find(|edge| edge.name.as_str() == attribute.as_str())?;
+        held.until?.checked_sub(edge.wait?).ok()
+    }
+
+    /// Settles identity events of a page; says whether links moved.
+    async fn settle(&self, kind: Kind, hoods: &[Neighbourhood]) -> Result<bool, Error> {
+        let mapping = self.ctx.mapping();
+        let looked: Vec<RecordRef> =
+            hoods.iter().flat_map(|hood| &hood.snapshots).flatten().flat_map(|it| looked_at(mapping, it)).collect();
+        let mut links: BTreeMap<RecordRef, Vec<Link>> = BTreeMap::new();
+        for (record, stored) in looked.iter().zip(self.ctx.store.records(&looked).await?) {
+            links.insert(record.clone(), stored.links);
+        }
+        let link_of = |record: &RecordRef, facet: Kind| {
+            links.get(record).and_then(|links| links.iter().find(|link| link.facet == facet).cloned())
+        };
+        let mut batch = self.ctx.batch();
+        for hood in hoods {
+            let settled = settle(mapping, kind, &hood.links, &hood.snapshots, link_of);
+            for change in settled.links {
+                put_change(&mut batch, change);
+            }
+            for question in settled.questions {
+                let review = Review { id: 0, question, opened_at: batch.at, state: ReviewState::Open };
+                batch.reviews.push(ReviewWrite::Open(review));
+            }
+            for entity in settled.replan {
+                batch.wake.push(format!("entity:{entity}"));
+                if entity != hood.entity {
+                    batch.dirty.push(DirtyKey::Entity(kind, entity));
+                }
+            }
+        }
+        if batch.links.is_empty() && batch.reviews.is_empty() {
+            return Ok(false);
+        }
+        self.ctx.store.commit(batch).await?;
+        Ok(true)
+    }
+
+    /// Gives drafts their numbers.
+    pub fn operations(&mut self, planned: &Planned) -> Vec<Operation> {
+        planned
+            .plan
+            .operations
+            .iter()
+            .map(|draft| {
+                let id = OperationId(self.next_operation);
+                self.next_operation += 1;
+                Operation {
+                    id,
+                    entity: planned.hood.entity,
+                    kind: planned.hood.kind,
+                    connection: draft.connection.clone(),
+                    action: draft.action.clone(),
+                    preconditions: draft.preconditions.clone(),
+                    bundle: None,
+                }
+            })
+            .collect()
+    }
+}
+
+fn put_change(batch: &mut Batch, change: LinkChange) {
+    match change {
+        LinkChange::Put(link) => {
+            batch.wake.push(format!("record:{}", link.record));
+            batch.journal.push(Event::Linked {
+                record: link.record.clone(),
+                facet: link.facet,
+                entity: link.entity,
+                state: link.state.clone(),
+                evidence: link.evidence.clone(),
+            });
+            batch.links.push(LinkWrite::Put(link));
+        }
+        LinkChange::Remove(record, facet) => batch.links.push(LinkWrite::Remove(record, facet)),
+    }
+}
+
+/// What a plan says without any vendor call: bases, what waits, what there is to know, what to ask.
+pub(crate) fn keep(batch: &mut Batch, hood: &Neighbourhood, plan: &EntityPlan, opened_at: jiff::Timestamp) {
+    for (record, base) in &plan.bases {
+        if let Some(link) = hood.links.iter().find(|link| link.record == *record && link.facet == hood.kind) {
+            batch.links.push(LinkWrite::Put(Link { base: Some(base.clone()), ..link.clone() }));
+        }
+    }
+    let findings: Vec<Finding> = plan.findings.clone();
+    batch.held.push(HeldWrite { entity: hood.entity, kind: hood.kind, held: plan.held.clone(), findings });
+    for question in &plan.questions {
+        let review = Review { id: 0, question: question.clone(), opened_at, state: ReviewState::Open };
+        batch.reviews.push(ReviewWrite::Open(review));
+    }
+}

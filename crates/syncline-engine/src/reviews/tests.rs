@@ -1,0 +1,153 @@
+//! Answers over a real store.
+
+use super::*;
+use crate::entropy::Entropy;
+use syncline_model::Base;
+use syncline_store::{JournalFilter, OpenOnly, sqlite::SqliteStore};
+use uuid::Uuid;
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).unwrap()
+}
+
+fn record(text: &str) -> RecordRef {
+    text.parse().unwrap()
+}
+
+fn entity(number: u128) -> EntityId {
+    EntityId(Uuid::from_u128(number))
+}
+
+fn linked(text: &str, number: u128, base: Option<Base>) -> Link {
+    Link {
+        record: record(text),
+        facet: Kind::Person,
+        entity: entity(number),
+        state: LinkState::Active,
+        evidence: Evidence::First,
+        since: JournalSeq(0),
+        base,
+    }
+}
+
+async fn store_with(links: Vec<Link>, question: Question) -> SqliteStore {
+    let store = SqliteStore::in_memory().unwrap();
+    let mut batch = Batch::at(now());
+    batch.links.extend(links.into_iter().map(LinkWrite::Put));
+    batch.reviews.push(ReviewWrite::Open(Review {
+        id: 0,
+        question,
+        opened_at: now(),
+        state: ReviewState::Open,
+    }));
+    assert_eq!(store.commit(batch).await.unwrap().reviews, [1]);
+    store
+}
+
+fn same(records: &[&str]) -> Question {
+    let records = records.iter().map(|text| record(text)).collect();
+    Question::SameThing { kind: Kind::Person, key: "email=a@example.com".into(), records }
+}
+
+fn answer() -> Answer {
+    Answer { id: 1, who: "ada".into() }
+}
+
+async fn say_same(store: &SqliteStore, named: &[&str]) -> Result<EntityId, Error> {
+    let named: Vec<_> = named.iter().map(|text| record(text)).collect();
+    link(store, &Ids::new(Entropy::seeded(1).into()), &answer(), &named, now()).await
+}
+
+async fn link_now(store: &SqliteStore, text: &str) -> Option<Link> {
+    store.records(&[record(text)]).await.unwrap().remove(0).links.pop()
+}
+
+async fn dirty(store: &SqliteStore) -> Vec<DirtyKey> {
+    store.dirty(None, 100).await.unwrap().into_iter().map(|dirty| dirty.key).collect()
+}
+
+#[tokio::test]
+async fn what_a_person_calls_the_same_is_one_entity_and_the_review_is_closed() {
+    let store = store_with(vec![], same(&["hs/contacts/1", "sf/Contact/2"])).await;
+    let entity = say_same(&store, &[]).await.unwrap();
+    for text in ["hs/contacts/1", "sf/Contact/2"] {
+        let link = link_now(&store, text).await.unwrap();
+        assert_eq!((link.entity, link.state), (entity, LinkState::Active));
+        assert_eq!(link.evidence, Evidence::Person { who: "ada".into() });
+    }
+    assert_eq!(dirty(&store).await, [DirtyKey::Entity(Kind::Person, entity)]);
+    assert_eq!(store.reviews(OpenOnly::Yes, 0, 10).await.unwrap(), []);
+    let journal = store.journal(&JournalFilter::default(), JournalSeq(0), 10).await.unwrap();
+    assert!(journal.iter().any(|entry| matches!(entry.event, Event::Review { review: 1, .. })));
+    assert!(matches!(say_same(&store, &[]).await, Err(Error::Review { id: 1, .. })), "answered already");
+}
+
+#[tokio::test]
+async fn the_entity_that_agreed_on_values_survives_and_the_left_one_is_planned_again() {
+    let links = vec![linked("hs/contacts/1", 10, None), linked("sf/Contact/2", 20, Some(Base::default()))];
+    let store = store_with(links, same(&["hs/contacts/1", "sf/Contact/2"])).await;
+    assert_eq!(say_same(&store, &[]).await.unwrap(), entity(20));
+    let (moved, stayed) = (link_now(&store, "hs/contacts/1").await, link_now(&store, "sf/Contact/2").await);
+    assert_eq!(moved.unwrap().base, None);
+    assert!(stayed.unwrap().base.is_some());
+    assert_eq!(dirty(&store).await, [10, 20].map(|number| DirtyKey::Entity(Kind::Person, entity(number))));
+}
+
+#[tokio::test]
+async fn several_of_one_system_have_to_be_named_and_only_the_first_is_active() {
+    let store = store_with(vec![], same(&["hs/contacts/1", "sf/Contact/2", "sf/Lead/3"])).await;
+    let refused = say_same(&store, &[]).await.unwrap_err();
+    assert!(refused.to_string().contains("more than one record of sf"), "{refused}");
+    assert!(say_same(&store, &["sf/Lead/9", "hs/contacts/1"]).await.is_err());
+    assert!(say_same(&store, &["sf/Lead/3"]).await.is_err());
+    say_same(&store, &["sf/Lead/3", "hs/contacts/1", "sf/Contact/2"]).await.unwrap();
+    assert_eq!(link_now(&store, "sf/Lead/3").await.unwrap().state, LinkState::Active);
+    assert_eq!(link_now(&store, "sf/Contact/2").await.unwrap().state, LinkState::DuplicateOf("3".into()));
+}
+
+#[tokio::test]
+async fn a_record_that_is_linked_already_is_not_pushed_out() {
+    let links = vec![
+        linked("hs/contacts/9", 10, Some(Base::default())),
+        linked("sf/Contact/2", 10, Some(Base::default())),
+    ];
+    let store = store_with(links, same(&["hs/contacts/1", "sf/Contact/2"])).await;
+    say_same(&store, &[]).await.unwrap();
+    assert_eq!(link_now(&store, "hs/contacts/9").await.unwrap().state, LinkState::Active);
+    assert_eq!(link_now(&store, "hs/contacts/1").await.unwrap().state, LinkState::DuplicateOf("9".into()));
+}
+
+#[tokio::test]
+async fn a_no_is_for_good_for_each_pair_that_is_not_linked() {
+    let links = vec![linked("hs/contacts/1", 10, None), linked("sf/Contact/2", 10, None)];
+    let store = store_with(links, same(&["hs/contacts/1", "sf/Contact/2", "sf/Lead/3"])).await;
+    reject(&store, &answer(), now()).await.unwrap();
+    let apart = store.list("apart/").await.unwrap();
+    let apart: Vec<_> = apart.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(apart, ["apart/hs/contacts/1|sf/Lead/3", "apart/sf/Contact/2|sf/Lead/3"]);
+    assert_eq!(apart_key(&record("sf/Lead/3"), &record("hs/contacts/1")), apart[0]);
+    let work = dirty(&store).await;
+    assert!(work.contains(&DirtyKey::Record(Kind::Person, record("sf/Lead/3"))), "{work:?}");
+    assert!(matches!(store.review(1).await.unwrap().unwrap().state, ReviewState::Rejected { .. }));
+}
+
+#[tokio::test]
+async fn a_blocked_create_is_linked_with_the_record_that_blocked_it() {
+    let question = Question::Duplicate {
+        entity: entity(10),
+        candidates: vec![record("sf/Contact/2"), record("sf/Lead/3")],
+    };
+    let store = store_with(vec![linked("hs/contacts/1", 10, None)], question).await;
+    assert!(say_same(&store, &[]).await.is_err(), "two candidates: one has to be named");
+    assert_eq!(say_same(&store, &["sf/Contact/2"]).await.unwrap(), entity(10));
+    assert_eq!(link_now(&store, "sf/Contact/2").await.unwrap().state, LinkState::Active);
+}
+
+#[tokio::test]
+async fn a_question_about_something_else_cannot_be_answered_with_a_link() {
+    let question = Question::Parked { entity: entity(10), what: "a create".into() };
+    let store = store_with(vec![linked("hs/contacts/1", 10, None)], question).await;
+    assert!(say_same(&store, &[]).await.is_err());
+    reject(&store, &answer(), now()).await.unwrap();
+    assert_eq!(dirty(&store).await, [DirtyKey::Entity(Kind::Person, entity(10))]);
+}
