@@ -113,6 +113,7 @@ rule = "off"
         syncline.toml:12:37: error[SYN-1008]: there is no connection `salesforc`
         syncline.toml:13:10: error[SYN-1008]: `emial` is no matching key and no field of this kind
         syncline.toml:13:19: error[SYN-1008]: the matching key `email` needs the field `email`, which this kind has not
+        syncline.toml:14:11: error[SYN-1005]: `hubspot -> hubspot` leads back to where it comes from
         syncline.toml:14:63: error[SYN-1010]: `==`, `!=` or `in` is missing here
             has(last_name) && last_name > 3
                                         ^
@@ -170,6 +171,9 @@ fn the_digest_moves_with_the_content_only() {
         text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line} \n")).collect();
     assert_eq!(digest(&uncommented), base);
     assert_eq!(digest(&text.replace("poll = \"60s\"", "poll = \"5s\"")), base);
+    let swapped = text.replace("count = 500, share = 0.2", "share = 0.2, count = 500");
+    assert_ne!(swapped, text);
+    assert_eq!(digest(&swapped), base);
     assert_ne!(digest(&text.replace("share = 0.02", "share = 0.03")), base);
     assert_ne!(digest(&text.replace("wait = \"24h\"", "wait = \"25h\"")), base);
     assert_ne!(digest(&text.replace("has(email)", "has(email) ")), base, "texts count as they are");

@@ -185,6 +185,14 @@ fn scope(
         };
         let from = names.connection(from.trim(), &entry.at, problems);
         let to = names.connection(to.trim(), &entry.at, problems);
+        if from.is_some() && from == to {
+            problems.push(Problem::error(
+                codes::BAD_VALUE,
+                &entry.at,
+                format!("`{}` leads back to where it comes from", entry.key),
+                "write two different connections",
+            ));
+        }
         let Some(text) = reader::text(&entry.node, &entry.key, problems) else { continue };
         let predicate = match predicate::parse(text, &Attributes(fields)) {
             Ok(predicate) => predicate,

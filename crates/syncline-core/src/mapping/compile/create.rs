@@ -17,6 +17,7 @@ impl Compiler<'_> {
     ) -> BTreeMap<ConnectionName, CreateRule> {
         let mut rules = BTreeMap::new();
         for (connection, objects) in &config.records {
+            self.one_of_is_said(kind, config, connection, objects);
             let (choice, at) = match config.create.get(connection) {
                 Some((choice, at)) => (choice.clone(), at),
                 None => (self.by_model(kind, config, connection, objects), &config.at),
@@ -25,6 +26,30 @@ impl Compiler<'_> {
             rules.insert(connection.clone(), CreateRule { allowed });
         }
         rules
+    }
+
+    /// Without `one_of` the model could not tell leads from contacts, and would let accounts be born anywhere.
+    fn one_of_is_said(
+        &mut self,
+        kind: Kind,
+        config: &KindConfig,
+        connection: &ConnectionName,
+        objects: &[ObjectName],
+    ) {
+        if kind == Kind::Person && objects.len() > 1 && !config.one_of.contains_key(connection) {
+            let objects: Vec<String> = objects.iter().map(|object| format!("\"{object}\"")).collect();
+            self.errors.push(Problem::error(
+                codes::MISSING_KEY,
+                &config.at,
+                format!(
+                    "a person has several objects on {connection}, and `one_of` does not say how they relate"
+                ),
+                format!(
+                    "add `one_of = {{ {connection} = [{}] }}`, the one before conversion first",
+                    objects.join(", ")
+                ),
+            ));
+        }
     }
 
     fn by_model(

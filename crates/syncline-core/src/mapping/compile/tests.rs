@@ -188,6 +188,23 @@ fn stages_bring_their_pipeline_and_equal_labels_go_to_the_first_one() {
 }
 
 #[test]
+fn the_default_pipeline_wins_wherever_it_stands() {
+    let mut schemas = schemas();
+    let deals = schemas.get_mut("hubspot").unwrap().get_mut("deals").unwrap();
+    let mut other = deals.fields["dealstage"].options[1].clone();
+    (other.value, other.within) = ("91".into(), Some("77".into()));
+    deals.fields.get_mut("dealstage").unwrap().options.insert(0, other);
+    let (_, write) = maps(&compiled(&leads(), &schemas).mapping, Kind::Deal, "stage", "hubspot");
+    assert!(write.contains(&("Closed Won".into(), "closedwon".into())), "{write:?}");
+}
+
+#[test]
+fn leads_and_contacts_are_told_apart() {
+    let text = leads().replace("one_of = { salesforce = [\"Lead\", \"Contact\"] }\n", "");
+    assert!(errors(&text)[0].contains("`one_of` does not say"), "{:?}", errors(&text));
+}
+
+#[test]
 fn declared_stage_pairs_come_before_labels_and_may_be_many_to_one() {
     let mut schemas = schemas();
     option(&mut schemas, "hubspot", "deals", "dealstage", "92", "Renewed", Some("77"));
