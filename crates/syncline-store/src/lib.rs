@@ -6,6 +6,8 @@
 
 pub mod batch;
 mod codec;
+mod names;
+pub mod postgres;
 mod rows;
 mod sql;
 pub mod sqlite;

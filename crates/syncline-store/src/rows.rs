@@ -1,8 +1,40 @@
 //! What both databases derive from a batch in the same way.
 
-use crate::{HeldWrite, MatchKey, StoreError, codec};
+use crate::{Batch, DirtyKey, HeldWrite, LinkWrite, MatchKey, StoreError, codec};
 use std::collections::BTreeSet;
-use syncline_model::plan::{Finding, Held};
+use syncline_model::{
+    RecordRef,
+    plan::{Finding, Held},
+};
+
+/// Refuses a batch with a name that cannot be stored.
+pub(crate) fn check_names(batch: &Batch) -> Result<(), StoreError> {
+    let work =
+        batch.dirty.iter().chain(batch.done.iter().map(|done| &done.key)).filter_map(|key| match key {
+            DirtyKey::Record(_, record) => Some(record),
+            DirtyKey::Entity(..) => None,
+        });
+    for record in records_named(batch).chain(work) {
+        codec::check_name(record.connection.as_str())?;
+        codec::check_name(record.object.as_str())?;
+    }
+    for key in batch.keys.iter().flat_map(|(_, _, keys)| keys) {
+        codec::check_name(&key.name)?;
+    }
+    batch.calls_opened.iter().try_for_each(|call| codec::check_name(call.connection.as_str()))
+}
+
+/// Records whose streams need numbers.
+pub(crate) fn records_named(batch: &Batch) -> impl Iterator<Item = &RecordRef> {
+    let snapshots = batch.snapshots.iter().map(|snapshot| &snapshot.record);
+    let keys = batch.keys.iter().map(|(record, _, _)| record);
+    let links = batch.links.iter().map(|link| match link {
+        LinkWrite::Put(link) => &link.record,
+        LinkWrite::Remove(record, _) => record,
+    });
+    let journal = batch.journal.iter().flat_map(|event| codec::named(event).records);
+    snapshots.chain(keys).chain(links).chain(journal)
+}
 
 /// The end of the range of keys that begin with `prefix`; `None`: there is none above it.
 pub(crate) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
@@ -37,7 +69,7 @@ pub(crate) struct HeldRow {
     /// Items and findings.
     pub(crate) data: Vec<u8>,
     /// What releases them.
-    pub(crate) wake: BTreeSet<Vec<u8>>,
+    pub(crate) wake: BTreeSet<[u8; 16]>,
 }
 
 /// The row of `write`; `None` where nothing is left to keep.
@@ -51,8 +83,14 @@ pub(crate) fn held_row(write: &HeldWrite) -> Result<Option<HeldRow>, StoreError>
         items: held.len() as i64,
         findings: write.findings.len() as i64,
         data: codec::encode_json(&(held, &write.findings))?,
-        wake: write.held.iter().flat_map(|(_, keys)| keys).map(|key| key.as_bytes().to_vec()).collect(),
+        wake: write.held.iter().flat_map(|(_, keys)| keys).map(|key| wake_digest(key)).collect(),
     }))
+}
+
+/// What stands for a waking key in its index: short, whatever the key. Were two ever equal, an entity would be planned once
+/// too often.
+pub(crate) fn wake_digest(key: &str) -> [u8; 16] {
+    codec::digest(key.as_bytes())
 }
 
 /// The items and findings of a stored row.

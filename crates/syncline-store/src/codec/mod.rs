@@ -49,10 +49,15 @@ pub(crate) fn time_of(micros: i64) -> Result<Timestamp, StoreError> {
 
 /// A stable 64-bit hash for indexes; equality is always checked on the value itself.
 pub(crate) fn hash64(value: &[u8]) -> i64 {
-    let digest = Sha256::digest(value);
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&digest[..8]);
-    i64::from_be_bytes(bytes)
+    let [a, b, c, d, e, f, g, h, ..] = digest(value);
+    i64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// The first half of a SHA-256.
+pub(crate) fn digest(value: &[u8]) -> [u8; 16] {
+    let mut half = [0; 16];
+    half.copy_from_slice(&Sha256::digest(value)[..16]);
+    half
 }
 
 /// Text of a column that holds vendor text as bytes.

@@ -6,8 +6,6 @@ mod journal;
 mod migrate;
 mod read;
 mod statements;
-#[cfg(test)]
-mod tests;
 mod work;
 mod write;
 
@@ -78,6 +76,23 @@ impl SqliteStore {
             writer: Mutex::new(writer),
             readers: Mutex::default(),
             names: Interner::default(),
+        })
+    }
+
+    /// Prepares every statement and looks the file's pages through, which takes a second or two a gigabyte.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] says what is wrong.
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.read(|connection| {
+            for (name, text) in statements::ALL {
+                if let Err(error) = connection.prepare(text) {
+                    let why = format!("the statement {name} cannot be prepared: {error}");
+                    return Err(StoreError::Corrupt(why).into());
+                }
+            }
+            let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            if found == "ok" { Ok(()) } else { Err(StoreError::Corrupt(found).into()) }
         })
     }
 

@@ -45,13 +45,13 @@ pub(super) fn records(
 fn snapshot(
     connection: &Connection,
     names: &Interner,
-    stream: i64,
+    stream: i32,
     record: &RecordRef,
 ) -> Result<Option<Snapshot>, Failure> {
     let mut statement = connection.prepare_cached(sql::SNAPSHOT)?;
     let mut rows = statement.query(params![stream, record.id.as_str().as_bytes()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    let shape = names.shape(connection, row.get(3)?)?;
+    let shape = names.fields(connection, row.get(3)?)?;
     let (state, fields) =
         codec::decode_snapshot(row.get(2)?, &shape, row.get_ref(4)?.as_blob().map_err(odd)?)?;
     Ok(Some(Snapshot {
@@ -72,7 +72,7 @@ pub(super) fn odd(error: rusqlite::types::FromSqlError) -> Failure {
     Failure::Store(crate::StoreError::Corrupt(error.to_string()))
 }
 
-fn links_of(connection: &Connection, stream: i64, record: &RecordRef) -> Result<Vec<Link>, Failure> {
+fn links_of(connection: &Connection, stream: i32, record: &RecordRef) -> Result<Vec<Link>, Failure> {
     let mut statement = connection.prepare_cached(sql::LINKS_OF_RECORD)?;
     let mut rows = statement.query(params![stream, record.id.as_str().as_bytes()])?;
     let mut links = Vec::new();
@@ -119,7 +119,7 @@ fn one_entity(connection: &Connection, names: &Interner, entity: EntityId) -> Re
         let mut statement = connection.prepare_cached(sql::LINKS_OF_ENTITY)?;
         let mut rows = statement.query([entity.0.as_bytes()])?;
         while let Some(row) = rows.next()? {
-            let stream: i64 = row.get(0)?;
+            let stream: i32 = row.get(0)?;
             let record = names.record(connection, stream, row.get(1)?)?;
             found.push((stream, link(row, record, row.get(2)?, entity, 3)?));
         }

@@ -39,6 +39,10 @@ fn dirty_records(
     after: Option<&RecordRef>,
     limit: usize,
 ) -> Result<Vec<Dirty>, Failure> {
+    if let Some(after) = after {
+        codec::check_name(after.connection.as_str())?;
+        codec::check_name(after.object.as_str())?;
+    }
     let (name, object, id) = after
         .map_or(("", "", ""), |after| (after.connection.as_str(), after.object.as_str(), after.id.as_str()));
     let mut statement = connection.prepare_cached(sql::DIRTY_RECORDS)?;

@@ -14,7 +14,7 @@ pub(super) fn commit(
     transaction: &Connection,
     names: &Interner,
     batch: &Batch,
-    shapes: &[i64],
+    shapes: &[i32],
 ) -> Result<Committed, Failure> {
     let writer = Writer { transaction, names };
     writer.check_fence(batch)?;
@@ -74,7 +74,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn snapshots(&self, batch: &Batch, shapes: &[i64]) -> Result<(), Failure> {
+    fn snapshots(&self, batch: &Batch, shapes: &[i32]) -> Result<(), Failure> {
         let mut put = self.transaction.prepare_cached(sql::PUT_SNAPSHOT)?;
         for (snapshot, shape) in batch.snapshots.iter().zip(shapes) {
             put.execute(params![
@@ -94,7 +94,7 @@ impl Writer<'_> {
     fn keys(&self, record: &RecordRef, kind: Kind, keys: &[crate::MatchKey]) -> Result<(), Failure> {
         let stream = self.names.known_stream(self.transaction, record)?;
         let (id, kind) = (record.id.as_str().as_bytes(), codec::kind_code(kind));
-        let mut wanted: Vec<(i64, &[u8])> = Vec::with_capacity(keys.len());
+        let mut wanted: Vec<(i32, &[u8])> = Vec::with_capacity(keys.len());
         for key in rows::sorted_keys(keys) {
             let name = self
                 .names
@@ -102,7 +102,7 @@ impl Writer<'_> {
                 .ok_or_else(|| StoreError::Engine("a key's name was not prepared".to_owned()))?;
             wanted.push((name, key.value.as_bytes()));
         }
-        let present: Vec<(i64, Vec<u8>)> = self
+        let present: Vec<(i32, Vec<u8>)> = self
             .transaction
             .prepare_cached(sql::KEYS_OF_RECORD)?
             .query_map(params![stream, id, kind], |row| Ok((row.get(0)?, row.get(1)?)))?
@@ -200,8 +200,10 @@ impl Writer<'_> {
         let generation = codec::signed(head.generation + 1)?;
         let mut rows = 0;
         for key in &batch.wake {
-            rows +=
-                self.transaction.prepare_cached(sql::WAKE)?.execute(params![key.as_bytes(), generation])?;
+            rows += self
+                .transaction
+                .prepare_cached(sql::WAKE)?
+                .execute(params![rows::wake_digest(key), generation])?;
         }
         if let Some(due) = batch.wake_due {
             let due = codec::micros(due);
@@ -273,7 +275,6 @@ impl Writer<'_> {
 
     fn calls(&self, batch: &Batch) -> Result<(), Failure> {
         for call in &batch.calls_opened {
-            codec::check_name(call.connection.as_str())?;
             self.transaction.prepare_cached(sql::OPEN_CALL)?.execute(params![
                 call.call.0.as_bytes(),
                 call.run.as_ref().map(|run| run.0.as_bytes()),

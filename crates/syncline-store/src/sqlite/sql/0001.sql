@@ -95,6 +95,7 @@ CREATE TABLE held (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX held_until ON held (until) WHERE until IS NOT NULL;
 
+-- The first half of the SHA-256 of each key that releases something of the entity.
 CREATE TABLE held_wake (
   key    BLOB NOT NULL,
   entity BLOB NOT NULL,

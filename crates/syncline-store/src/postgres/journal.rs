@@ -1,0 +1,60 @@
+//! Reading the journal.
+
+use super::{Failure, intern, statements as sql, work::uuid};
+use crate::{JournalFilter, codec, names::Names, rows};
+use deadpool_postgres::Transaction;
+use syncline_model::{JournalSeq, RunId, journal::JournalEntry};
+use tokio_postgres::Row;
+
+/// The last position, checked against the journal's last entry.
+pub(super) async fn head(client: &Transaction<'_>) -> Result<JournalSeq, Failure> {
+    let statement = client.prepare_cached(sql::HEAD).await?;
+    let row = client.query_one(&statement, &[]).await?;
+    let head = rows::Head::checked(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?)?;
+    Ok(JournalSeq(head.seq))
+}
+
+pub(super) async fn journal(
+    client: &Transaction<'_>,
+    names: &Names,
+    filter: &JournalFilter,
+    after: JournalSeq,
+    limit: usize,
+) -> Result<Vec<JournalEntry>, Failure> {
+    let Ok(start) = i64::try_from(after.0) else { return Ok(Vec::new()) };
+    let limit = rows::limit(limit);
+    let run = filter.run.map(|run| run.0.as_bytes().to_vec());
+    match (&filter.record, run) {
+        (Some(record), run) => {
+            let stream = intern::stream(client, names, &record.connection, &record.object).await?;
+            let Some(stream) = stream else { return Ok(Vec::new()) };
+            let statement = client.prepare_cached(sql::JOURNAL_OF_RECORD).await?;
+            let id = record.id.as_str().as_bytes();
+            entries(&client.query(&statement, &[&stream, &id, &start, &run, &limit]).await?)
+        }
+        (None, Some(run)) => {
+            let statement = client.prepare_cached(sql::JOURNAL_OF_RUN).await?;
+            entries(&client.query(&statement, &[&run, &start, &limit]).await?)
+        }
+        (None, None) => {
+            let statement = client.prepare_cached(sql::JOURNAL).await?;
+            let found = entries(&client.query(&statement, &[&start, &limit]).await?)?;
+            rows::without_gaps(after.0, &found)?;
+            Ok(found)
+        }
+    }
+}
+
+fn entries(rows: &[Row]) -> Result<Vec<JournalEntry>, Failure> {
+    rows.iter()
+        .map(|row| {
+            let run = row.try_get::<_, Option<&[u8]>>(2)?.map(uuid).transpose()?;
+            Ok(JournalEntry {
+                seq: JournalSeq(codec::unsigned(row.try_get(0)?)?),
+                at: codec::time_of(row.try_get(1)?)?,
+                run: run.map(RunId),
+                event: codec::decode_json(row.try_get(3)?, "journal entry")?,
+            })
+        })
+        .collect()
+}

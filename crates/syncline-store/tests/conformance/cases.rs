@@ -1,0 +1,505 @@
+//! The cases that have a story; what has none is left to the random sequences.
+
+use crate::{Handles, tools::*};
+use std::sync::Arc;
+use syncline_model::{
+    JournalSeq, Kind, LinkState, Observed, RecordState, Value,
+    journal::{Event, IntendedRow, RowResult},
+    review::ReviewState,
+};
+use syncline_store::{
+    Batch, Dirty, DirtyKey, Fence, JournalFilter, LinkWrite, OpenOnly, ReviewWrite, Store, StoreError,
+};
+
+/// Calls a macro with the name of every case.
+macro_rules! each_case {
+    ($with:ident) => {
+        $with! {
+            lanes_are_held_by_one_and_fence_the_former,
+            of_two_claimers_one_wins,
+            commits_at_once_leave_no_gap,
+            a_batch_that_fails_writes_nothing,
+            a_commit_that_is_not_awaited_does_nothing,
+            odd_and_long_texts_come_back_as_they_were,
+            ids_are_in_byte_order,
+            names_with_a_null_are_refused,
+            links_learn_where_the_journal_stood,
+            keys_of_records_that_are_gone_find_nothing,
+            equal_questions_are_asked_once,
+            work_that_was_added_again_is_not_done,
+            a_cause_and_a_hold_in_one_batch_meet,
+            holds_wake_by_key_and_by_time,
+            the_journal_of_a_record_has_its_calls_whole,
+            numbers_beyond_the_columns_are_answered,
+            an_empty_store_answers_everything,
+        }
+    };
+}
+pub(crate) use each_case;
+
+pub async fn lanes_are_held_by_one_and_fence_the_former(handles: &Handles) {
+    let (one, two) = (&handles.one, &handles.two);
+    let first = one.claim_lane("apply", "a", at(0), at(10)).await.unwrap().unwrap();
+    assert_eq!(first, Fence { lane: "apply".into(), epoch: 1 });
+    assert_eq!(two.claim_lane("apply", "b", at(9), at(20)).await, Ok(None));
+    assert_eq!(one.claim_lane("apply", "a", at(9), at(20)).await, Ok(Some(first.clone())), "renewing");
+    assert_eq!(two.claim_lane("apply", "b", at(19), at(30)).await, Ok(None), "it was renewed");
+    assert_eq!(
+        one.claim_lane("apply", "a", at(25), at(30)).await,
+        Ok(Some(first.clone())),
+        "nobody came between"
+    );
+    let second = two.claim_lane("apply", "b", at(30), at(40)).await.unwrap().unwrap();
+    assert_eq!(second.epoch, 2);
+    assert_eq!(one.claim_lane("other", "a", at(30), at(40)).await.unwrap().unwrap().epoch, 1, "another lane");
+
+    let write = |fence: &Fence| {
+        let mut batch = full_batch();
+        batch.fence = Some(fence.clone());
+        batch
+    };
+    assert_eq!(one.commit(write(&first)).await, Err(StoreError::Fenced("apply".into())));
+    assert_nothing_is_stored(one.as_ref()).await;
+    one.release_lane(&first).await.unwrap();
+    assert_eq!(one.claim_lane("apply", "a", at(31), at(50)).await, Ok(None), "an old fence releases nothing");
+    two.commit(write(&second)).await.unwrap();
+    two.release_lane(&second).await.unwrap();
+    let again = batch(|batch| batch.fence = Some(second.clone()));
+    assert_eq!(two.commit(again).await, Err(StoreError::Fenced("apply".into())), "it was given back");
+    assert_eq!(two.claim_lane("apply", "b", at(31), at(50)).await.unwrap().unwrap().epoch, 3);
+    let unknown = batch(|batch| batch.fence = Some(Fence { lane: "never".into(), epoch: 0 }));
+    assert_eq!(two.commit(unknown).await, Err(StoreError::Fenced("never".into())));
+}
+
+pub async fn of_two_claimers_one_wins(handles: &Handles) {
+    for round in 0..20_i64 {
+        let (now, until) = (at(round * 10), at(round * 10 + 10));
+        let (a, b) = tokio::join!(
+            handles.one.claim_lane("apply", "a", now, until),
+            handles.two.claim_lane("apply", "b", now, until)
+        );
+        let won = [a.unwrap(), b.unwrap()];
+        assert_eq!(won.iter().flatten().count(), 1, "round {round}: {won:?}");
+    }
+}
+
+pub async fn commits_at_once_leave_no_gap(handles: &Handles) {
+    let write = async |store: &Arc<dyn Store>, who: &str| {
+        let mut seqs = Vec::new();
+        for number in 0..30_i64 {
+            let address = format!("{who}/contacts/{number}");
+            let done = commit(store.as_ref(), |batch| {
+                batch.snapshots.push(snapshot(&address, number, &[("n", who), ("of", "shared")]));
+                batch.snapshots.push(snapshot("both/contacts/1", number, &[("n", who)]));
+                batch.dirty.push(DirtyKey::Entity(Kind::Person, entity(1)));
+                batch.reviews.push(ReviewWrite::Open(review(number as u128, ReviewState::Open)));
+                batch.journal = vec![event(who), event(who)];
+            });
+            seqs.push(done.await.seq.0);
+        }
+        seqs
+    };
+    let (a, b) = tokio::join!(write(&handles.one, "a"), write(&handles.two, "b"));
+    let mut seqs = [a, b].concat();
+    seqs.sort_unstable();
+    assert_eq!(seqs, (1..=60).map(|number| number * 2).collect::<Vec<u64>>());
+    let journal = handles.one.journal(&JournalFilter::default(), JournalSeq(0), 1000).await.unwrap();
+    assert_eq!(journal.len(), 120);
+    assert!(journal.chunks(2).all(|pair| pair[0].event == pair[1].event), "batches do not mix");
+    assert_eq!(handles.two.reviews(OpenOnly::Yes, 0, 100).await.unwrap().len(), 30);
+    let work = handles.two.dirty(None, 10).await.unwrap();
+    assert_eq!(work[0].generation, 60);
+    for who in ["a", "b"] {
+        let ids = handles.one.ids(&who.into(), &"contacts".into(), None, 100).await.unwrap();
+        assert_eq!(ids.len(), 30);
+    }
+}
+
+/// One of everything.
+fn full_batch() -> Batch {
+    batch(|batch| {
+        batch.run = Some(run(1));
+        batch.puts.push(("k".into(), Some(vec![1])));
+        batch.snapshots.push(snapshot("hubspot/contacts/1", 1, &[("email", "a@b")]));
+        batch.keys.push((record("hubspot/contacts/1"), Kind::Person, vec![key("email", "a@b")]));
+        batch.links.push(LinkWrite::Put(link("hubspot/contacts/1", Kind::Person, 1)));
+        batch.dirty.push(DirtyKey::Entity(Kind::Person, entity(1)));
+        batch.held.push(hold(2, &[(Some(5), &["config"])]));
+        batch.reviews.push(ReviewWrite::Open(review(1, ReviewState::Open)));
+        batch.calls_opened.push(open_call(1, 1));
+        batch.journal.push(event("x"));
+    })
+}
+
+async fn assert_nothing_is_stored(store: &dyn Store) {
+    assert_eq!(store.list("").await.unwrap(), []);
+    let stored = store.records(&[record("hubspot/contacts/1")]).await.unwrap();
+    assert_eq!((&stored[0].snapshot, stored[0].links.len()), (&None, 0));
+    assert_eq!(store.by_keys(Kind::Person, &[key("email", "a@b")]).await.unwrap(), [vec![]]);
+    assert_eq!(store.dirty_count().await.unwrap(), 0);
+    assert_eq!(store.held_count().await.unwrap(), (0, 0));
+    assert_eq!(store.next_due().await.unwrap(), None);
+    assert_eq!(store.reviews(OpenOnly::No, 0, 9).await.unwrap(), []);
+    assert_eq!(store.open_calls().await.unwrap(), []);
+    assert_eq!(store.journal_head().await.unwrap(), JournalSeq(0));
+    assert_eq!(store.journal(&JournalFilter::default(), JournalSeq(0), 9).await.unwrap(), []);
+}
+
+pub async fn a_batch_that_fails_writes_nothing(handles: &Handles) {
+    let store = handles.one.as_ref();
+    let broken: [fn(&mut Batch); 3] = [
+        |batch| batch.calls_opened.push(open_call(1, 2)),
+        |batch| {
+            batch.reviews.push(ReviewWrite::Put(syncline_model::review::Review {
+                id: 9,
+                ..review(3, ReviewState::Open)
+            }))
+        },
+        |batch| {
+            batch.reviews.push(ReviewWrite::Open(review(2, ReviewState::Open)));
+            batch.reviews.push(ReviewWrite::Put(syncline_model::review::Review {
+                id: 1,
+                ..review(2, ReviewState::Open)
+            }));
+        },
+    ];
+    for spoil in broken {
+        let mut batch = full_batch();
+        spoil(&mut batch);
+        assert!(is_engine(&store.commit(batch).await));
+        assert_nothing_is_stored(store).await;
+        assert_nothing_is_stored(handles.two.as_ref()).await;
+    }
+    let committed = store.commit(full_batch()).await.unwrap();
+    assert_eq!((committed.seq, committed.reviews), (JournalSeq(1), vec![1]), "no number was used up");
+    assert_eq!(store.dirty(None, 1).await.unwrap()[0].generation, 1);
+}
+
+pub async fn a_commit_that_is_not_awaited_does_nothing(handles: &Handles) {
+    drop(handles.one.commit(full_batch()));
+    assert_nothing_is_stored(handles.two.as_ref()).await;
+}
+
+pub async fn odd_and_long_texts_come_back_as_they_were(handles: &Handles) {
+    let long = "Zoë\0\u{ffff}𝄞".repeat(6_000);
+    assert!(long.len() > 65_536);
+    let address = format!("hubspot/contacts/\0{}", &long[..200]);
+    let mut stored = snapshot(&address, 1, &[("description", &long), ("other", "\0")]);
+    stored.version = Some(syncline_model::Version(long[..300].into()));
+    let mut linked = link(&address, Kind::Person, 1);
+    linked.evidence = syncline_model::Evidence::Key { key: "\0".into(), value: long.as_str().into() };
+    let wake = format!("record:{address}");
+    commit(handles.one.as_ref(), |batch| {
+        batch.puts.push((address.clone(), Some(long.clone().into_bytes())));
+        batch.snapshots.push(stored.clone());
+        batch.keys.push((stored.record.clone(), Kind::Person, vec![key("email", &long), key("email", "\0")]));
+        batch.links.push(LinkWrite::Put(linked.clone()));
+        batch.dirty.push(DirtyKey::Record(Kind::Person, stored.record.clone()));
+        batch.held.push(hold(7, &[(None, &[&wake])]));
+        batch
+            .journal
+            .push(Event::Changed { record: stored.record.clone(), fields: vec![long.as_str().into()] });
+    })
+    .await;
+    linked.since = JournalSeq(1);
+    let store = handles.two.as_ref();
+    let found = store.records(std::slice::from_ref(&stored.record)).await.unwrap();
+    assert_eq!((&found[0].snapshot, &found[0].links[0]), (&Some(stored.clone()), &linked));
+    assert_eq!(store.list("hubspot/").await.unwrap(), [(address, long.clone().into_bytes())]);
+    let keys = [key("email", &long), key("email", "\0"), key("email", &long[1..])];
+    let found = store.by_keys(Kind::Person, &keys).await.unwrap();
+    assert_eq!(found, [vec![stored.record.clone()], vec![stored.record.clone()], vec![]]);
+    commit(store, |batch| batch.wake.push(wake)).await;
+    let work = store.dirty(None, 9).await.unwrap();
+    assert_eq!(work[0].key, DirtyKey::Record(Kind::Person, stored.record.clone()));
+    assert_eq!(work[1].key, DirtyKey::Entity(Kind::Deal, entity(7)));
+    let filter = JournalFilter { run: None, record: Some(stored.record) };
+    assert_eq!(store.journal(&filter, JournalSeq(0), 9).await.unwrap().len(), 1);
+}
+
+pub async fn ids_are_in_byte_order(handles: &Handles) {
+    let mut ids =
+        ["a", "B", "_", "é", "e", "Z", "ä", "10", "9", "\u{ffff}", "𝄞", "ß", "ss", "-", "a-b", "aB"];
+    commit(handles.one.as_ref(), |batch| {
+        for id in ids {
+            batch.snapshots.push(snapshot(&format!("c/o/{id}"), 1, &[]));
+            batch.dirty.push(DirtyKey::Record(Kind::Person, record(&format!("{id}/o/1"))));
+            batch.dirty.push(DirtyKey::Record(Kind::Person, record(&format!("a/{id}/1"))));
+            batch.puts.push((id.to_owned(), Some(Vec::new())));
+        }
+        for kind in Kind::ALL.into_iter().rev() {
+            batch.dirty.push(DirtyKey::Entity(kind, entity(1 << 127)));
+            batch.dirty.push(DirtyKey::Entity(kind, entity(1)));
+            batch.dirty.push(DirtyKey::Record(kind, record("a/a/a")));
+        }
+    })
+    .await;
+    ids.sort_unstable();
+    let store = handles.two.as_ref();
+    let mut paged = Vec::new();
+    while let page @ [.., last] =
+        store.ids(&"c".into(), &"o".into(), paged.last(), 3).await.unwrap().as_slice()
+    {
+        assert!(page.len() <= 3 && Some(last) != paged.last());
+        paged.extend_from_slice(page);
+    }
+    assert_eq!(paged.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ids);
+    assert_eq!(store.list("").await.unwrap().iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ids);
+    let work = store.dirty(None, 1000).await.unwrap();
+    assert!(work.is_sorted_by(|a, b| a.key < b.key));
+    let mut paged: Vec<Dirty> = Vec::new();
+    while let page @ [_, ..] = store.dirty(paged.last().map(|one| &one.key), 5).await.unwrap().as_slice() {
+        paged.extend_from_slice(page);
+    }
+    assert_eq!(paged, work);
+}
+
+pub async fn names_with_a_null_are_refused(handles: &Handles) {
+    let store = handles.one.as_ref();
+    let broken: [fn(&mut Batch); 5] = [
+        |batch| batch.snapshots.push(snapshot("a\0/b/c", 1, &[])),
+        |batch| batch.snapshots.push(snapshot("a/b\0/c", 1, &[])),
+        |batch| batch.keys.push((record("a/b/c"), Kind::Person, vec![key("e\0", "x")])),
+        |batch| batch.dirty.push(DirtyKey::Record(Kind::Person, record("a/b\0/c"))),
+        |batch| {
+            batch.calls_opened.push(syncline_store::OpenCall { connection: "\0".into(), ..open_call(2, 2) })
+        },
+    ];
+    for spoil in broken {
+        let mut batch = full_batch();
+        spoil(&mut batch);
+        assert!(is_engine(&store.commit(batch).await));
+        assert_nothing_is_stored(store).await;
+    }
+    assert!(is_engine(&store.claim_lane("\0", "a", at(0), at(1)).await));
+    assert!(is_engine(&store.claim_lane("a", "\0", at(0), at(1)).await));
+    let odd = record("a\0/b\0/c");
+    assert_eq!(store.records(std::slice::from_ref(&odd)).await.unwrap()[0].snapshot, None);
+    assert_eq!(store.ids(&odd.connection, &odd.object, None, 9).await.unwrap(), []);
+    assert_eq!(store.by_keys(Kind::Person, &[key("e\0", "x")]).await.unwrap(), [vec![]]);
+    assert!(is_engine(&store.dirty(Some(&DirtyKey::Record(Kind::Person, odd.clone())), 9).await));
+    let filter = JournalFilter { run: None, record: Some(odd) };
+    assert_eq!(store.journal(&filter, JournalSeq(0), 9).await, Ok(vec![]));
+    store.release_lane(&Fence { lane: "\0".into(), epoch: 1 }).await.unwrap();
+}
+
+pub async fn links_learn_where_the_journal_stood(handles: &Handles) {
+    let store = handles.one.as_ref();
+    commit(store, |batch| batch.journal = vec![event("1"), event("2")]).await;
+    let mut known = link("salesforce/Contact/003", Kind::Person, 1);
+    known.since = JournalSeq(1);
+    known.state = LinkState::ConvertedTo("003".into());
+    let new = link("hubspot/contacts/1", Kind::Person, 1);
+    let committed = commit(store, |batch| {
+        batch.journal.push(event("3"));
+        batch.links = vec![LinkWrite::Put(known.clone()), LinkWrite::Put(new.clone())];
+    })
+    .await;
+    assert_eq!(committed.seq, JournalSeq(3));
+    let stored = &handles.two.entities(&[entity(1)]).await.unwrap()[0];
+    assert_eq!(stored.links.iter().map(|link| link.since.0).collect::<Vec<_>>(), [3, 1]);
+    assert_eq!(stored.links[1], known);
+    assert_eq!(commit(store, |_| {}).await.seq, JournalSeq(3), "an empty batch moves nothing");
+}
+
+pub async fn keys_of_records_that_are_gone_find_nothing(handles: &Handles) {
+    let store = handles.one.as_ref();
+    let mut gone = snapshot("hubspot/contacts/1", 1, &[]);
+    commit(store, |batch| {
+        batch.snapshots = vec![gone.clone(), snapshot("salesforce/Lead/00Q", 1, &[])];
+        for address in ["hubspot/contacts/1", "salesforce/Lead/00Q", "hubspot/contacts/unseen"] {
+            batch.keys.push((record(address), Kind::Person, vec![key("email", "a@b"), key("email", "a@b")]));
+        }
+        batch.keys.push((record("salesforce/Lead/00Q"), Kind::Organisation, vec![key("email", "a@b")]));
+    })
+    .await;
+    let both = [record("hubspot/contacts/1"), record("salesforce/Lead/00Q")];
+    assert_eq!(store.by_keys(Kind::Person, &[key("email", "a@b")]).await.unwrap(), [both.to_vec()]);
+    gone.state = RecordState::Deleted;
+    commit(store, |batch| batch.snapshots.push(gone)).await;
+    assert_eq!(store.by_keys(Kind::Person, &[key("email", "a@b")]).await.unwrap(), [both[1..].to_vec()]);
+    commit(store, |batch| batch.keys.push((both[1].clone(), Kind::Person, vec![key("email", "c@d")]))).await;
+    let found = store.by_keys(Kind::Person, &[key("email", "a@b"), key("email", "c@d")]).await.unwrap();
+    assert_eq!(found, [vec![], vec![both[1].clone()]]);
+    let other = store.by_keys(Kind::Organisation, &[key("email", "a@b")]).await.unwrap();
+    assert_eq!(other, [both[1..].to_vec()], "another kind's keys stay");
+}
+
+pub async fn equal_questions_are_asked_once(handles: &Handles) {
+    let (one, two) = (handles.one.as_ref(), handles.two.as_ref());
+    let open = |of| ReviewWrite::Open(review(of, ReviewState::Open));
+    let put = |id, of, state| ReviewWrite::Put(syncline_model::review::Review { id, ..review(of, state) });
+    assert_eq!(commit(one, |batch| batch.reviews = vec![open(5), open(6), open(5)]).await.reviews, [1, 2, 1]);
+    let answer = ReviewState::Rejected { who: "ann".into(), at: at(2) };
+    assert_eq!(commit(two, |batch| batch.reviews.push(put(1, 5, answer.clone()))).await.reviews, [1]);
+    assert_eq!(commit(one, |batch| batch.reviews.push(open(5))).await.reviews, [1]);
+    assert_eq!(one.review(1).await.unwrap().unwrap().state, answer, "an answer stands");
+    commit(one, |batch| batch.reviews.push(put(2, 6, ReviewState::Settled { at: at(3) }))).await;
+    assert_eq!(one.reviews(OpenOnly::Yes, 0, 9).await.unwrap(), []);
+    assert_eq!(commit(two, |batch| batch.reviews = vec![open(6), open(7)]).await.reviews, [2, 3]);
+    let again = one.reviews(OpenOnly::Yes, 0, 9).await.unwrap();
+    assert_eq!(again.iter().map(|one| one.id).collect::<Vec<_>>(), [2, 3], "what settled can come up again");
+}
+
+pub async fn work_that_was_added_again_is_not_done(handles: &Handles) {
+    let (one, two) = (handles.one.as_ref(), handles.two.as_ref());
+    let keys =
+        [DirtyKey::Record(Kind::Deal, record("hubspot/deals/1")), DirtyKey::Entity(Kind::User, entity(1))];
+    commit(one, |batch| batch.dirty = keys.to_vec()).await;
+    let before = two.dirty(None, 9).await.unwrap();
+    assert_eq!(before.iter().map(|one| one.key.clone()).collect::<Vec<_>>(), keys);
+    commit(one, |batch| batch.dirty = keys.to_vec()).await;
+    commit(two, |batch| batch.done = before.clone()).await;
+    let after = one.dirty(None, 9).await.unwrap();
+    assert_eq!(after.len(), 2, "it was added again meanwhile");
+    assert!(after[0].generation > before[0].generation && after[1].generation > before[1].generation);
+    commit(two, |batch| batch.done = after.clone()).await;
+    assert_eq!(one.dirty_count().await.unwrap(), 0);
+    commit(one, |batch| batch.dirty = keys.to_vec()).await;
+    commit(two, |batch| batch.done = [before, after].concat()).await;
+    assert_eq!(one.dirty_count().await.unwrap(), 2, "generations never come again");
+}
+
+pub async fn a_cause_and_a_hold_in_one_batch_meet(handles: &Handles) {
+    let store = handles.one.as_ref();
+    let key = DirtyKey::Entity(Kind::Deal, entity(1));
+    commit(store, |batch| batch.dirty.push(key.clone())).await;
+    let work = store.dirty(None, 9).await.unwrap();
+    commit(store, |batch| {
+        batch.done = work.clone();
+        batch.held.push(hold(1, &[(None, &["record:a/b/c"])]));
+        batch.wake.push("record:a/b/c".into());
+    })
+    .await;
+    assert_eq!(store.dirty(None, 9).await.unwrap(), [Dirty { key, generation: work[0].generation + 1 }]);
+}
+
+pub async fn holds_wake_by_key_and_by_time(handles: &Handles) {
+    let store = handles.one.as_ref();
+    commit(store, |batch| {
+        batch.held = vec![
+            hold(1, &[(Some(50), &["record:a/b/c", "config"]), (Some(40), &["config"])]),
+            hold(2, &[(Some(60), &[]), (None, &["config"])]),
+            hold(3, &[(None, &["schema:a/b"])]),
+        ];
+    })
+    .await;
+    let woken = async || {
+        let work = store.dirty(None, 9).await.unwrap();
+        commit(store, |batch| batch.done = work.clone()).await;
+        let number = |one: &Dirty| match &one.key {
+            DirtyKey::Entity(Kind::Deal, entity) => entity.0.as_u128(),
+            other => panic!("{other:?}"),
+        };
+        work.iter().map(number).collect::<Vec<u128>>()
+    };
+    assert_eq!(store.next_due().await.unwrap(), Some(at(40)));
+    for (wake, due, expected) in [
+        (&["record:a/b/c"][..], None, &[1][..]),
+        (&["config", "schema:a/b", "config"], None, &[1, 2, 3]),
+        (&["record:a/b"], Some(39), &[]),
+        (&[], Some(40), &[1]),
+        (&["schema:a/b"], Some(60), &[1, 2, 3]),
+    ] {
+        commit(store, |batch| {
+            batch.wake = wake.iter().map(|&key| key.to_owned()).collect();
+            batch.wake_due = due.map(at);
+        })
+        .await;
+        assert_eq!(woken().await, expected, "{wake:?} {due:?}");
+    }
+    assert_eq!(store.held_count().await.unwrap(), (5, 0), "what wakes stays until it is replaced");
+    commit(store, |batch| batch.held = vec![hold(1, &[(Some(90), &[])]), hold(2, &[])]).await;
+    assert_eq!(store.next_due().await.unwrap(), Some(at(90)));
+    commit(store, |batch| batch.wake.push("config".into())).await;
+    assert_eq!(woken().await, [] as [u128; 0], "the old keys are gone");
+    assert_eq!(store.held(Some(entity(2)), None, 9).await.unwrap(), []);
+}
+
+pub async fn the_journal_of_a_record_has_its_calls_whole(handles: &Handles) {
+    let store = handles.one.as_ref();
+    let row = |of, address: Option<&str>| IntendedRow {
+        operation: syncline_model::OperationId(0),
+        entity: entity(of),
+        word: "update".into(),
+        record: address.map(record),
+        object: None,
+        fields: Vec::new(),
+    };
+    let intended = |number, rows| Event::CallIntended {
+        call: call(number),
+        connection: "hubspot".into(),
+        endpoint: "PATCH".into(),
+        rows,
+    };
+    let rejected = || RowResult::Rejected { code: "c".into(), message: "m".into() };
+    commit(store, |batch| {
+        batch.links = vec![
+            LinkWrite::Put(link("hubspot/contacts/1", Kind::Person, 1)),
+            LinkWrite::Put(link("hubspot/contacts/2", Kind::Person, 2)),
+        ];
+        batch.journal = vec![
+            intended(1, vec![row(1, None), row(1, Some("hubspot/contacts/1"))]),
+            intended(2, vec![row(2, None)]),
+            Event::CallEnded { call: call(1), rows: vec![rejected(), rejected()] },
+            Event::Changed { record: record("hubspot/contacts/2"), fields: vec!["a".into()] },
+        ];
+    })
+    .await;
+    commit(store, |batch| {
+        batch.run = Some(run(3));
+        batch.journal = vec![
+            Event::CallEnded { call: call(2), rows: vec![rejected()] },
+            event("end"),
+            Event::CallEnded {
+                call: call(9),
+                rows: vec![RowResult::Confirmed { record: record("hubspot/contacts/1"), created: true }],
+            },
+        ];
+    })
+    .await;
+    let of = async |address: &str, run_number: Option<u128>, after| {
+        let filter = JournalFilter { run: run_number.map(run), record: Some(record(address)) };
+        let found = handles.two.journal(&filter, JournalSeq(after), 9).await.unwrap();
+        found.iter().map(|entry| entry.seq.0).collect::<Vec<_>>()
+    };
+    assert_eq!(of("hubspot/contacts/1", None, 0).await, [1, 3, 7]);
+    assert_eq!(of("hubspot/contacts/1", None, 1).await, [3, 7], "its intent lies before the page");
+    assert_eq!(of("hubspot/contacts/2", None, 0).await, [2, 4, 5]);
+    assert_eq!(of("hubspot/contacts/2", Some(3), 0).await, [5]);
+    assert_eq!(of("hubspot/contacts/3", None, 0).await, [] as [u64; 0]);
+}
+
+pub async fn numbers_beyond_the_columns_are_answered(handles: &Handles) {
+    let store = handles.one.as_ref();
+    commit(store, |batch| batch.journal.push(event("x"))).await;
+    assert_eq!(store.journal(&JournalFilter::default(), JournalSeq(u64::MAX), 9).await, Ok(vec![]));
+    assert_eq!(store.review(u64::MAX).await, Ok(None));
+    assert_eq!(store.reviews(OpenOnly::No, u64::MAX, usize::MAX).await, Ok(vec![]));
+    assert_eq!(store.journal(&JournalFilter::default(), JournalSeq(0), usize::MAX).await.unwrap().len(), 1);
+    assert_eq!(store.dirty(None, 0).await, Ok(vec![]));
+    assert_eq!(store.dirty(None, usize::MAX).await, Ok(vec![]));
+    let fenced = batch(|batch| batch.fence = Some(Fence { lane: "l".into(), epoch: u64::MAX }));
+    assert_eq!(store.commit(fenced).await, Err(StoreError::Fenced("l".into())));
+    store.release_lane(&Fence { lane: "l".into(), epoch: u64::MAX }).await.unwrap();
+    let mut early = snapshot("a/b/c", 1, &[]);
+    early.modified = Some(jiff::Timestamp::MIN);
+    early.fields = vec![("n".into(), Observed::Value(Value::Instant(jiff::Timestamp::MAX)))];
+    commit(store, |batch| batch.snapshots.push(early.clone())).await;
+    assert_eq!(store.records(std::slice::from_ref(&early.record)).await.unwrap()[0].snapshot, Some(early));
+    assert_eq!(store.count_since(&"a".into(), &"b".into(), jiff::Timestamp::MIN).await, Ok(1));
+}
+
+pub async fn an_empty_store_answers_everything(handles: &Handles) {
+    let store = handles.one.as_ref();
+    assert_nothing_is_stored(store).await;
+    assert_eq!(store.get("k").await, Ok(None));
+    assert_eq!(store.entities(&[entity(1)]).await.unwrap()[0].links, []);
+    assert_eq!(store.versions(&"a".into(), &"b".into(), &["1".into()]).await, Ok(vec![None]));
+    assert_eq!(store.count_since(&"a".into(), &"b".into(), at(0)).await, Ok(0));
+    assert_eq!(store.ids(&"a".into(), &"b".into(), None, 9).await, Ok(vec![]));
+    assert_eq!(store.held(None, None, 9).await, Ok(vec![]));
+    assert_eq!(store.review(1).await, Ok(None));
+    assert_eq!(store.records(&[]).await, Ok(vec![]));
+    assert_eq!(commit(store, |_| {}).await.seq, JournalSeq(0));
+}

@@ -1,0 +1,191 @@
+//! The suite on PostgreSQL: one test, because all of it shares one server.
+
+use crate::{Handles, cases, cluster::Cluster, random, tools::*};
+use std::{future::Future, pin::Pin, sync::Arc};
+use syncline_model::{JournalSeq, Kind};
+use syncline_store::{DirtyKey, JournalFilter, Store, StoreError, postgres::PostgresStore};
+use tokio::runtime::Runtime;
+
+struct Suite {
+    runtime: Runtime,
+    cluster: Cluster,
+    admin: tokio_postgres::Client,
+    next: std::cell::Cell<u32>,
+}
+
+impl Suite {
+    fn start() -> Self {
+        let cluster = Cluster::start();
+        let runtime = Runtime::new().unwrap();
+        let admin = runtime.block_on(async {
+            let (client, connection) =
+                tokio_postgres::connect(&cluster.url, tokio_postgres::NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client
+        });
+        Self { runtime, cluster, admin, next: std::cell::Cell::new(0) }
+    }
+
+    /// A name that no other run of the test has.
+    fn schema(&self) -> String {
+        self.next.set(self.next.get() + 1);
+        format!("syncline_test_{}_{}", std::process::id(), self.next.get())
+    }
+
+    async fn connect(&self, schema: &str) -> Result<PostgresStore, StoreError> {
+        PostgresStore::connect(&self.cluster.url, schema).await
+    }
+
+    async fn sql(&self, text: &str) {
+        self.admin.batch_execute(text).await.unwrap();
+    }
+
+    /// Runs `case` on an empty schema.
+    fn case(&self, name: &str, case: impl AsyncFnOnce(&Handles)) {
+        eprintln!("postgresql: {name}");
+        self.runtime.block_on(async {
+            let schema = self.schema();
+            let (one, two) = (self.connect(&schema).await.unwrap(), self.connect(&schema).await.unwrap());
+            let (one, two) = (Arc::new(one), Arc::new(two));
+            case(&Handles { one: one.clone(), two: two.clone() }).await;
+            one.close();
+            two.close();
+            self.sql(&format!("DROP SCHEMA {schema} CASCADE")).await;
+        });
+    }
+}
+
+#[test]
+fn the_whole_suite_on_postgresql() {
+    let suite = Suite::start();
+    macro_rules! run {
+        ($($name:ident,)+) => {
+            $(suite.case(stringify!($name), cases::$name);)+
+        };
+    }
+    cases::each_case!(run);
+    suite.runtime.block_on(async {
+        statements_can_be_prepared(&suite).await;
+        many_connect_first_at_once(&suite).await;
+        other_schemas_are_refused(&suite).await;
+        a_lost_journal_entry_is_noticed(&suite).await;
+        a_lost_connection_is_replaced(&suite).await;
+        a_batch_waits_for_the_one_before(&suite).await;
+    });
+    random_sequences(&suite);
+}
+
+async fn statements_can_be_prepared(suite: &Suite) {
+    let schema = suite.schema();
+    let store = suite.connect(&schema).await.unwrap();
+    store.check().await.unwrap();
+    suite.sql(&format!("ALTER TABLE {schema}.held DROP COLUMN until")).await;
+    assert!(matches!(store.check().await, Err(StoreError::Corrupt(why)) if why.contains("WAKE_DUE")));
+}
+
+async fn many_connect_first_at_once(suite: &Suite) {
+    let schema = suite.schema();
+    let (a, b, c, d) = tokio::join!(
+        suite.connect(&schema),
+        suite.connect(&schema),
+        suite.connect(&schema),
+        suite.connect(&schema)
+    );
+    for store in [a, b, c, d] {
+        assert_eq!(store.unwrap().journal_head().await, Ok(JournalSeq(0)));
+    }
+}
+
+async fn other_schemas_are_refused(suite: &Suite) {
+    for name in ["", "A", "a b", "a\"b", "ä", "pg_x", &"a".repeat(64)] {
+        assert!(matches!(suite.connect(name).await, Err(StoreError::Engine(_))), "{name}");
+    }
+    let schema = suite.schema();
+    suite.sql(&format!("CREATE SCHEMA {schema}; CREATE TABLE {schema}.theirs (n INTEGER)")).await;
+    assert!(
+        matches!(suite.connect(&schema).await, Err(StoreError::Corrupt(why)) if why.contains("another program"))
+    );
+    suite.sql(&format!("DROP TABLE {schema}.theirs")).await;
+    suite.connect(&schema).await.expect("an empty schema is taken");
+    suite.sql(&format!("UPDATE {schema}.format SET version = 99")).await;
+    let newer = suite.connect(&schema).await;
+    assert_eq!(newer.err(), Some(StoreError::TooNew { found: 99, known: 1 }));
+    let nowhere = PostgresStore::connect("host=/nonexistent user=nobody", "x").await;
+    assert!(matches!(nowhere.err(), Some(StoreError::Engine(_))));
+}
+
+async fn a_lost_journal_entry_is_noticed(suite: &Suite) {
+    let schema = suite.schema();
+    let store = suite.connect(&schema).await.unwrap();
+    commit(&store, |batch| batch.journal = vec![event("1"), event("2"), event("3")]).await;
+    suite.sql(&format!("DELETE FROM {schema}.journal WHERE seq = 2")).await;
+    let journal = store.journal(&JournalFilter::default(), JournalSeq(0), 9).await;
+    assert!(matches!(journal, Err(StoreError::Corrupt(_))));
+    suite.sql(&format!("DELETE FROM {schema}.journal WHERE seq = 3")).await;
+    assert!(matches!(store.journal_head().await, Err(StoreError::Corrupt(_))));
+    assert!(matches!(store.commit(batch(|_| {})).await, Err(StoreError::Corrupt(_))));
+}
+
+async fn a_lost_connection_is_replaced(suite: &Suite) {
+    let schema = suite.schema();
+    let store = suite.connect(&schema).await.unwrap();
+    suite
+        .sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'syncline'")
+        .await;
+    // The first may still be given the connection that is gone; what it did is then undone.
+    let first = store.commit(batch(|batch| batch.journal.push(event("1")))).await;
+    let second = commit(&store, |batch| batch.journal.push(event("2"))).await;
+    assert_eq!(second.seq.0, 1 + u64::from(first.is_ok()));
+}
+
+/// A batch that began first and is not through yet holds the next one up, and the next one sees all of it.
+async fn a_batch_waits_for_the_one_before(suite: &Suite) {
+    let schema = suite.schema();
+    let store = suite.connect(&schema).await.unwrap();
+    let fence = store.claim_lane("l", "a", at(0), at(9)).await.unwrap().unwrap();
+    suite
+        .sql(&format!(
+            "BEGIN; SELECT * FROM {schema}.lane FOR SHARE; SELECT * FROM {schema}.head FOR UPDATE;
+             INSERT INTO {schema}.journal SELECT 1, 0, NULL, NULL, event FROM (VALUES ('\\x01'::bytea)) AS e (event);
+             UPDATE {schema}.head SET seq = 1"
+        ))
+        .await;
+    let next = store.commit(batch(|batch| {
+        batch.fence = Some(fence);
+        batch.dirty.push(DirtyKey::Entity(Kind::Deal, entity(1)));
+        batch.journal.push(event("2"));
+    }));
+    let claim = store.claim_lane("l", "b", at(10), at(20));
+    let blocked = async {
+        // Both wait on the server once it says so; then the first ends.
+        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
+        while suite.admin.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < 2 {
+            tokio::task::yield_now().await;
+        }
+        suite.sql("COMMIT").await;
+    };
+    let (next, claim, ()) = tokio::join!(next, claim, blocked);
+    assert_eq!(next.unwrap().seq, JournalSeq(2));
+    assert_eq!(claim.unwrap().unwrap().epoch, 2);
+}
+
+fn random_sequences(suite: &Suite) {
+    let schema = suite.schema();
+    let (one, two) = suite
+        .runtime
+        .block_on(async { (suite.connect(&schema).await.unwrap(), suite.connect(&schema).await.unwrap()) });
+    let (one, two) = (Arc::new(one), Arc::new(two));
+    let fresh = || {
+        // Names keep their numbers, as they do in life.
+        suite.runtime.block_on(suite.sql(&format!(
+            "SET search_path TO {schema};
+             TRUNCATE state, snapshot, link, match_key, dirty_record, dirty_entity, held, held_wake, review, call,
+                journal, journal_record, journal_entity, lane;
+             UPDATE head SET seq = 0, generation = 0, review = 0"
+        )));
+        Handles { one: one.clone(), two: two.clone() }
+    };
+    let block_on = |future: Pin<&mut dyn Future<Output = ()>>| suite.runtime.block_on(future);
+    eprintln!("postgresql: random sequences");
+    random::sequences(64, fresh, block_on);
+}
