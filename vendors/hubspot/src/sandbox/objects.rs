@@ -288,8 +288,12 @@ impl HubSpot {
         let id =
             text_at(&call.body, "objectId").ok_or_else(|| ApiError::validation("objectId is required"))?;
         let by = text_at(&call.body, "idProperty");
-        let slot = locate(&self.portal, kind, &id, by.as_deref())?.ok_or_else(ApiError::not_found)?;
-        self.portal.erase(kind, slot, &call.act);
+        match (locate(&self.portal, kind, &id, by.as_deref())?, by) {
+            (Some(slot), _) => self.portal.erase(kind, slot, &call.act),
+            // An unknown address is put on the block list; that is a success too [spec v3/contacts].
+            (None, Some(_)) => {}
+            (None, None) => return Err(ApiError::not_found()),
+        }
         Ok(Reply::empty())
     }
 }

@@ -121,12 +121,25 @@ impl Query {
     }
 
     fn run(&self, portal: &Portal, index: &Index, kind: Kind) -> Found {
-        if let Some(axis) = Axis::of(self.sort).filter(|_| self.words.is_empty())
+        if let Some(axis) = self.axis(portal, kind).filter(|_| self.words.is_empty())
             && let Some(found) = self.by_rank(portal, index, kind, axis)
         {
             return found;
         }
         self.by_candidates(portal, index, kind)
+    }
+
+    /// The ordered list whose order is the wanted one. Within a single instant, stamp order is id order.
+    fn axis(&self, portal: &Portal, kind: Kind) -> Option<Axis> {
+        let axis = Axis::of(self.sort)?;
+        if let ([group], Axis::Id) = (self.groups.as_slice(), axis) {
+            let single = [Axis::Modified, Axis::Created].into_iter().find(|axis| {
+                let range = range(portal, kind, *axis, group);
+                range.exact && range.to <= (range.from.0.saturating_add(1), 0)
+            });
+            return Some(single.unwrap_or(axis));
+        }
+        Some(axis)
     }
 
     /// Answers from the ordered list alone, if every group is a range of it.

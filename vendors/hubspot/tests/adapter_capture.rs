@@ -1,0 +1,372 @@
+//! What capture sees, and what it costs.
+#![cfg(all(feature = "adapter", feature = "sandbox"))]
+
+mod adapter_support;
+
+use adapter_support::{World, refs, text, update};
+use serde_json::json;
+use syncline_kit::{sandbox::Limits, vendor::Vendor as _};
+use syncline_model::{Observed, RecordState, Ref, Value};
+
+/// A small account, loaded and at rest.
+fn at_rest() -> (World, String, String, String) {
+    let mut world = World::new(Limits::Real);
+    let company = world.make("companies", json!({"name": "Acme", "numberofemployees": "12"}));
+    let contact = world.make("contacts", json!({"email": "ada@example.com", "firstname": "Ada"}));
+    let deal = world.make(
+        "deals",
+        json!({"dealname": "One", "dealstage": "qualifiedtobuy", "amount": "99.50", "closedate": "2026-03-31T10:00:00Z"}),
+    );
+    world.admin(json!({"do": "associate", "from": format!("contacts/{contact}"), "to": format!("companies/{company}")}));
+    world.admin(json!({"do": "associate", "from": format!("deals/{deal}"), "to": format!("companies/{company}")}));
+    world.pass(10);
+    world.capture();
+    world.pass(600);
+    world.capture();
+    (world, company, contact, deal)
+}
+
+#[test]
+fn the_initial_load_brings_values_in_their_types_and_edges() {
+    let (world, company, contact, deal) = at_rest();
+    assert_eq!(world.field("companies", &company, "name"), text("Acme"));
+    assert_eq!(world.field("companies", &company, "numberofemployees"), Observed::Value(Value::Decimal(12.into())));
+    assert_eq!(world.field("companies", &company, "@company_to_parent"), Observed::Empty);
+    assert_eq!(world.field("contacts", &contact, "lastname"), Observed::Empty);
+    assert_eq!(world.field("contacts", &contact, "@contact_to_company"), refs(&[Ref::to("companies", &*company).primary()]));
+    let Observed::Value(Value::Money(money)) = world.field("deals", &deal, "amount") else { panic!("no amount") };
+    assert_eq!((money.amount.to_string().as_str(), money.currency.as_str()), ("99.50", "USD"));
+    let Observed::Value(Value::Instant(closes)) = world.field("deals", &deal, "closedate") else { panic!("no date") };
+    assert_eq!(closes.to_string(), "2026-03-31T10:00:00Z");
+    assert_eq!(world.field("deals", &deal, "dealstage"), Observed::Value(Value::option("qualifiedtobuy")));
+    assert_eq!(world.field("deals", &deal, "@deal_to_company"), refs(&[Ref::to("companies", &*company).primary()]));
+    assert_eq!(world.field("deals", &deal, "@deal_to_contact"), Observed::Empty);
+}
+
+#[test]
+fn an_idle_cycle_costs_one_call_an_object_also_when_the_complete_pass_is_due() {
+    let (mut world, ..) = at_rest();
+    for seconds in [1, 301, 4_000] {
+        world.pass(seconds);
+        let before = world.calls();
+        assert_eq!(world.capture(), []);
+        assert_eq!(world.calls() - before, 3, "after {seconds} seconds");
+    }
+}
+
+#[test]
+fn a_change_is_read_once_with_its_edges() {
+    let (mut world, company, contact, _) = at_rest();
+    world.edit("contacts", &contact, json!({"firstname": "", "lastname": "Byron"}));
+    world.pass(5);
+    let before = world.calls();
+    let seen = world.capture();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(world.calls() - before, 4, "three looks and one association read");
+    assert_eq!(world.field("contacts", &contact, "firstname"), Observed::Empty);
+    assert_eq!(world.field("contacts", &contact, "lastname"), text("Byron"));
+    assert_eq!(world.field("contacts", &contact, "@contact_to_company"), refs(&[Ref::to("companies", &*company).primary()]));
+    world.pass(5);
+    assert_eq!(world.capture(), []);
+}
+
+#[test]
+fn the_initial_load_takes_one_search_for_two_hundred_rows_and_one_edge_read_for_a_thousand() {
+    let mut world = World::new(Limits::Real);
+    world.make_many("companies", 2_300, "Company");
+    world.pass(10);
+    let seen = world.capture();
+    assert_eq!(seen.len(), 2_300);
+    assert_eq!(world.calls_to("companies/search"), 12);
+    assert_eq!(world.calls_to("/companies/companies/batch/read"), 3);
+    assert_eq!(world.violations(), json!([]));
+}
+
+#[test]
+fn more_than_ten_thousand_rows_of_one_millisecond_are_all_read() {
+    let mut world = World::new(Limits::Off);
+    world.pass(10);
+    world.capture();
+    world.pass(3_600);
+    world.want.objects.retain(|one| one.object.as_str() == "companies");
+    world.make_many("companies", 10_500, "Bulk");
+    world.pass(10);
+    assert_eq!(world.capture().len(), 10_500);
+    assert_eq!(world.stored.live("companies"), 10_500);
+}
+
+#[test]
+fn rows_that_leave_the_window_while_it_is_read_hide_no_others() {
+    let mut world = World::new(Limits::Off);
+    world.knob("search_lag_ms", json!(0));
+    world.want.objects.retain(|one| one.object.as_str() == "companies");
+    world.pass(10);
+    world.capture();
+    world.pass(600);
+    let ids: Vec<String> = (0..1_700)
+        .map(|number| {
+            if number % 10 == 0 {
+                world.clock.0.lock().unwrap().checked_add(jiff::SignedDuration::from_millis(7)).map(|at| {
+                    *world.clock.0.lock().unwrap() = at;
+                }).ok();
+            }
+            world.make("companies", json!({"name": format!("Company {number}")}))
+        })
+        .collect();
+    let mut pages = 0;
+    loop {
+        let page = syncline_kit::vendor::Vendor::capture(&world.hub, &world.want, &world.cursor, &world.stored);
+        let page = adapter_support::run(page).unwrap();
+        world.stored.take(&page.observations);
+        world.cursor = page.cursor;
+        if !page.more {
+            break;
+        }
+        pages += 1;
+        // Some rows that were read already go away, so that all others move forward.
+        for id in &ids[pages * 20..pages * 20 + 20] {
+            world.admin(json!({"do": "archive", "object": "companies", "id": id}));
+        }
+    }
+    assert!(pages > 0, "the window takes several pages");
+    assert_eq!(world.stored.records.len(), 1_700);
+}
+
+#[test]
+fn what_the_index_shows_late_is_found_by_the_complete_pass() {
+    let (mut world, company, ..) = at_rest();
+    world.knob("search_lag_ms", json!(1_200_000));
+    world.edit("companies", &company, json!({"name": "Acme & Sons"}));
+    world.pass(30);
+    assert_eq!(world.capture(), []);
+    world.pass(600);
+    assert_eq!(world.capture(), [], "the live pass has moved on");
+    for _ in 0..4 {
+        world.pass(1_800);
+        world.capture();
+    }
+    assert_eq!(world.field("companies", &company, "name"), text("Acme & Sons"));
+}
+
+#[test]
+fn an_index_that_lags_behind_our_own_write_is_not_believed() {
+    let (mut world, company, ..) = at_rest();
+    world.knob("search_lag_ms", json!(5_000));
+    world.edit("companies", &company, json!({"name": "Second"}));
+    world.pass(4);
+    let outcomes = world.write(vec![update(1, "companies", &company, &[("name", Value::text("Third"))])]);
+    adapter_support::confirmed(&outcomes[0]);
+    world.pass(2);
+    assert_eq!(world.capture(), [], "the index shows the second name, which is gone by now");
+    world.pass(10);
+    world.capture();
+    assert_eq!(world.field("companies", &company, "name"), text("Third"));
+}
+
+#[test]
+fn a_change_by_somebody_else_just_before_our_write_is_still_seen() {
+    let (mut world, company, ..) = at_rest();
+    world.edit("companies", &company, json!({"domain": "acme.example"}));
+    let call = world.pack_one(vec![update(1, "companies", &company, &[("name", Value::text("Ours"))])]);
+    for outcome in adapter_support::run(world.hub.write(&call)).unwrap() {
+        let syncline_kit::vendor::RowOutcome::Confirmed { observation: Some(seen), .. } = outcome else { panic!() };
+        world.stored.take(&[seen]);
+    }
+    world.pass(10);
+    world.capture();
+    assert_eq!(world.field("companies", &company, "domain"), text("acme.example"));
+}
+
+#[test]
+fn the_recycle_bin_is_read_once_a_day_and_an_absent_row_is_no_deletion() {
+    let (mut world, company, contact, _) = at_rest();
+    world.admin(json!({"do": "archive", "object": "contacts", "id": contact}));
+    world.admin(json!({"do": "hide_record", "object": "companies", "id": company}));
+    world.pass(600);
+    assert_eq!(world.capture(), []);
+    assert_eq!(world.state("contacts", &contact), RecordState::Live, "only the bin says so");
+    world.pass(86_400);
+    world.capture();
+    assert_eq!(world.state("contacts", &contact), RecordState::Deleted);
+    assert_eq!(world.state("companies", &company), RecordState::Live);
+}
+
+#[test]
+fn a_merge_is_seen_by_its_survivor() {
+    let (mut world, company, ..) = at_rest();
+    let other = world.make("companies", json!({"name": "Acme Ltd"}));
+    world.pass(10);
+    world.capture();
+    let merged = world.admin(json!({"do": "merge", "object": "companies", "id": company, "merge": other}));
+    let survivor = merged["id"].as_str().unwrap().to_owned();
+    world.pass(10);
+    let seen = world.capture();
+    let states: Vec<_> = seen.iter().map(|one| (one.record.id.to_string(), one.state.clone())).collect();
+    let into = RecordState::MergedInto(survivor.as_str().into());
+    assert_eq!(states, [(company, into.clone()), (other, into), (survivor, RecordState::Live)]);
+}
+
+#[test]
+fn an_edge_that_changes_alone_is_found_by_the_nightly_sweep() {
+    let (mut world, company, contact, deal) = at_rest();
+    world.admin(json!({"do": "dissociate", "from": format!("contacts/{contact}"), "to": format!("companies/{company}")}));
+    world.admin(json!({"do": "associate", "from": format!("deals/{deal}"), "to": format!("contacts/{contact}")}));
+    world.pass(600);
+    assert_eq!(world.capture(), []);
+    world.pass(86_400);
+    let seen = world.capture();
+    assert!(seen.iter().all(|one| one.version.is_none() && one.fields.len() == 1));
+    assert_eq!(world.field("contacts", &contact, "@contact_to_company"), Observed::Empty);
+    assert_eq!(world.field("deals", &deal, "@deal_to_contact"), refs(&[Ref::to("contacts", &*contact)]));
+    assert_eq!(world.field("contacts", &contact, "firstname"), text("Ada"), "what was not read stays");
+}
+
+#[test]
+fn a_hidden_property_is_not_permitted_and_never_empty() {
+    let (mut world, _, contact, _) = at_rest();
+    world.admin(json!({"do": "hide_property", "object": "contacts", "property": "firstname"}));
+    adapter_support::run(world.hub.describe(&["contacts".into()])).unwrap();
+    world.pass(10);
+    world.capture();
+    assert_eq!(world.field("contacts", &contact, "firstname"), Observed::NotPermitted);
+    world.admin(json!({"do": "show_property", "object": "contacts", "property": "firstname"}));
+    adapter_support::run(world.hub.describe(&["contacts".into()])).unwrap();
+    world.pass(10);
+    world.capture();
+    assert_eq!(world.field("contacts", &contact, "firstname"), text("Ada"));
+}
+
+#[test]
+fn a_property_hidden_since_the_last_describe_is_not_taken_for_empty() {
+    let (mut world, _, contact, _) = at_rest();
+    world.admin(json!({"do": "hide_property", "object": "contacts", "property": "firstname"}));
+    world.edit("contacts", &contact, json!({"lastname": "King"}));
+    world.pass(10);
+    world.capture();
+    assert_eq!(world.field("contacts", &contact, "firstname"), text("Ada"), "not read, so as before");
+    world.pass(10);
+    world.capture();
+    assert_eq!(world.field("contacts", &contact, "firstname"), Observed::NotPermitted);
+}
+
+#[test]
+fn a_new_field_is_read_of_all_records() {
+    let (mut world, _, contact, _) = at_rest();
+    world.want.objects[1].fields.push("jobtitle".into());
+    world.pass(10);
+    assert_eq!(world.capture().len(), 1);
+    assert_eq!(world.field("contacts", &contact, "jobtitle"), Observed::Empty);
+}
+
+#[test]
+fn many_properties_are_read_in_two_steps() {
+    let mut world = World::new(Limits::Off);
+    for number in 0..40 {
+        world.admin(json!({"do": "set_knob", "name": "search_lag_ms", "value": 0}));
+        let body = json!({"name": format!("a_property_with_a_rather_long_internal_name_of_number_{number:03}_in_sixty_characters"),
+            "label": "x", "type": "string", "fieldType": "text", "groupName": "companyinformation"});
+        let token = syncline_kit::sandbox::Sandbox::credentials(&*world.sandbox.lock().unwrap())["access_token"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let request = http::Request::post("/crm/v3/properties/companies")
+            .header("authorization", format!("Bearer {token}"))
+            .body(bytes::Bytes::from(body.to_string()))
+            .unwrap();
+        let now = syncline_kit::Clock::now(&*world.clock);
+        let _made = syncline_kit::sandbox::Sandbox::handle(&mut *world.sandbox.lock().unwrap(), &request, now);
+        world.want.objects[0].fields.push(body["name"].as_str().unwrap().into());
+    }
+    let id = world.make(
+        "companies",
+        json!({"name": "Wide", "a_property_with_a_rather_long_internal_name_of_number_007_in_sixty_characters": "seven"}),
+    );
+    world.pass(10);
+    world.capture();
+    let name = "a_property_with_a_rather_long_internal_name_of_number_007_in_sixty_characters";
+    assert_eq!(world.field("companies", &id, name), text("seven"));
+    assert_eq!(world.calls_to("objects/companies/batch/read"), 1);
+}
+
+#[test]
+fn owners_are_captured_with_those_who_left() {
+    let mut world = World::new(Limits::Real);
+    world.want.objects.push(syncline_kit::vendor::ObjectWant {
+        object: "owners".into(),
+        fields: ["archived", "email", "firstName", "id", "lastName"].into_iter().map(Into::into).collect(),
+        edges: Vec::new(),
+    });
+    let made = world.admin(json!({"do": "add_owner", "email": "o@example.com", "firstName": "Olga", "lastName": "O"}));
+    let owner = made["id"].as_str().unwrap().to_owned();
+    let company = world.make("companies", json!({"name": "Acme", "hubspot_owner_id": owner}));
+    world.pass(10);
+    world.capture();
+    assert_eq!(world.field("owners", &owner, "email"), text("o@example.com"));
+    assert_eq!(world.field("owners", &owner, "archived"), Observed::Value(Value::Bool(false)));
+    assert_eq!(world.field("companies", &company, "hubspot_owner_id"), refs(&[Ref::to("owners", &*owner)]));
+    world.admin(json!({"do": "deactivate_owner", "id": owner}));
+    world.pass(60);
+    assert_eq!(world.capture(), [], "owners are read at most hourly");
+    world.pass(3_600);
+    world.capture();
+    assert_eq!(world.field("owners", &owner, "archived"), Observed::Value(Value::Bool(true)));
+    assert_eq!(world.state("owners", &owner), RecordState::Live);
+}
+
+#[test]
+fn a_gap_longer_than_the_recycle_bin_remembers_reads_everything_anew() {
+    let (mut world, ..) = at_rest();
+    world.pass(91 * 86_400);
+    assert_eq!(world.capture().len(), 3);
+}
+
+#[test]
+fn reads_get_through_stumbles_of_the_vendor() {
+    for kind in ["server_error", "html_error", "truncated_body", "commit_then_reset", "rate_limited", "wrong_retry_after"] {
+        let mut world = World::new(Limits::Real);
+        world.make("companies", json!({"name": "Acme"}));
+        world.pass(10);
+        world.fault("read", kind, 2);
+        world.capture();
+        assert_eq!(world.stored.live("companies"), 1, "{kind}");
+    }
+}
+
+#[test]
+fn an_expired_token_is_refreshed_once() {
+    let mut world = World::new(Limits::Real);
+    world.make("companies", json!({"name": "Acme"}));
+    world.pass(10);
+    world.fault("read", "token_expired", 1);
+    world.capture();
+    assert_eq!(world.stored.live("companies"), 1);
+    let renewed = world.hub.changed_credentials().unwrap();
+    assert!(renewed["access_token"].is_string() && renewed["portal_id"].is_number() || renewed["portal_id"].is_string());
+    assert_eq!(world.hub.changed_credentials(), None);
+    let tokens = world.log.lock().unwrap().iter().filter(|line| line.ends_with("/oauth/v1/token")).count();
+    assert_eq!(tokens, 1);
+}
+
+#[test]
+fn strong_reads_tell_what_became_of_a_record() {
+    let (world, company, contact, deal) = at_rest();
+    let other = world.make("companies", json!({"name": "Acme Ltd"}));
+    let merged = world.admin(json!({"do": "merge", "object": "companies", "id": company, "merge": other}));
+    let survivor = merged["id"].as_str().unwrap().to_owned();
+    world.admin(json!({"do": "archive", "object": "contacts", "id": contact}));
+    let asked = [("companies", &company), ("contacts", &contact), ("deals", &deal)];
+    let asked: Vec<_> = asked.iter().map(|(object, id)| adapter_support::record(object, id)).collect();
+    let seen = adapter_support::run(world.hub.read(&world.want, &asked)).unwrap();
+    let states: Vec<_> = seen.iter().map(|one| (one.record.id.to_string(), one.state.clone())).collect();
+    assert_eq!(
+        states,
+        [
+            (company, RecordState::MergedInto(survivor.as_str().into())),
+            (survivor.clone(), RecordState::Live),
+            (contact, RecordState::Deleted),
+            (deal, RecordState::Live),
+        ]
+    );
+    let edge = seen[3].fields.iter().find(|(name, _)| name.as_str() == "@deal_to_company").unwrap();
+    assert_eq!(edge.1, refs(&[Ref::to("companies", &*survivor).primary()]));
+}
