@@ -7,7 +7,7 @@ use crate::{
     error::Error,
     registry::{self, Build},
     setup,
-    workspace::{DATABASE, Environment, Workspace},
+    workspace::{DatabasePlace, Environment, Workspace},
 };
 use serde::Serialize;
 use std::path::Path;
@@ -127,7 +127,8 @@ fn key(workspace: &Workspace, report: &mut Report) {
         let fix = Some("take the rights away: chmod 600 on the key file".to_owned());
         report.note(Level::Warning, "key", "other users of this machine may read the key file", fix);
     }
-    if place.shares_disk_with(&workspace.dir.join(DATABASE)) {
+    let DatabasePlace::File(database) = &workspace.database_place else { return };
+    if place.shares_disk_with(database) {
         let fix = Some("keep the key elsewhere and name it in SYNCLINE_KEY_FILE".to_owned());
         let what =
             "the key and the database are on the same disk: whoever takes the disk has the credentials";
@@ -180,12 +181,7 @@ async fn vendor(
     let planted: Vec<ObjectName> = setup::planted_objects(&workspace.config, name);
     for step in setup::plan(connection, &planted).await?.iter().filter(|step| !step.done) {
         let fix = Some(format!("syncline setup {name} --plan, then --apply"));
-        report.note(
-            Level::Warning,
-            name.as_str(),
-            format!("{}.{}: {}", step.object, step.field, step.what),
-            fix,
-        );
+        report.note(Level::Warning, name.as_str(), step.what.clone(), fix);
     }
     Ok(())
 }

@@ -63,7 +63,7 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The configuration asks for a store that cannot be used.
+    /// The environment names a store that cannot be used.
     #[error("the store cannot be opened: {0}")]
     StoreAddress(String),
     /// No vendor of this name.
@@ -130,6 +130,17 @@ pub enum Error {
         /// Why not.
         why: String,
     },
+    /// Another process is at work on the workspace.
+    #[error("another run is at work on this workspace")]
+    Busy,
+    /// A saved plan may not be applied.
+    #[error("the plan {} cannot be applied: {why}", .path.display())]
+    Plan {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// The machine lacks something the program needs (randomness, TLS).
     #[error("{0}")]
     Internal(String),
@@ -172,6 +183,8 @@ impl Error {
                 VendorError::Protocol(_) => 1135,
             },
             Self::Review { .. } => 1140,
+            Self::Busy => 1150,
+            Self::Plan { .. } => 1151,
             Self::Internal(_) => 1199,
         })
     }
@@ -192,13 +205,14 @@ impl Error {
             | Self::NotConnected { .. }
             | Self::ConnectLine { .. }
             | Self::OtherVendor { .. }
+            | Self::Plan { .. }
             | Self::Review { .. } => 2,
             Self::OtherAccount { .. } => 5,
             Self::Vendor { error, .. } => match error {
                 VendorError::Credentials(_) | VendorError::Permission(_) | VendorError::Refused { .. } => 4,
                 VendorError::Limit { .. } | VendorError::Unavailable(_) | VendorError::Protocol(_) => 1,
             },
-            Self::File { .. } | Self::Store(_) | Self::Internal(_) => 1,
+            Self::File { .. } | Self::Store(_) | Self::Busy | Self::Internal(_) => 1,
         }
     }
 
@@ -229,7 +243,9 @@ impl Error {
             Self::Store(StoreError::TooNew { .. } | StoreError::Engine(_) | StoreError::Fenced(_))
             | Self::File { .. }
             | Self::Internal(_) => return None,
-            Self::StoreAddress(_) => "correct `[store] url` in syncline.toml".to_owned(),
+            Self::StoreAddress(_) => {
+                "correct SYNCLINE_STORE: postgres://USER:PASSWORD@HOST/DATABASE".to_owned()
+            }
             Self::UnknownVendor { .. } => "use one of the names listed".to_owned(),
             Self::UnknownConnection { connection } | Self::NotConnected { connection } => {
                 format!("connect it: syncline connect {connection} < credentials.json")
@@ -251,6 +267,10 @@ impl Error {
                 }
                 VendorError::Refused { .. } | VendorError::Protocol(_) => return None,
             },
+            Self::Busy => {
+                "wait until it has ended; a claim of a process that died lapses after five minutes".to_owned()
+            }
+            Self::Plan { .. } => "make a new one: syncline plan --out FILE".to_owned(),
             Self::Review { .. } => "`syncline review list` shows what is open".to_owned(),
         })
     }

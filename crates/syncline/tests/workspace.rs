@@ -16,6 +16,7 @@ fn syncline(arguments: &[&str], dir: &Path) -> Output {
         .args(["--dir", dir.to_str().unwrap()])
         .env_remove("SYNCLINE_KEY")
         .env_remove("SYNCLINE_KEY_FILE")
+        .env_remove("SYNCLINE_STORE")
         .stdin(Stdio::null())
         .output()
         .unwrap()

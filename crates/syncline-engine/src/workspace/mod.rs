@@ -1,11 +1,13 @@
 //! The workspace: one directory, one company. `syncline.toml` (and `conf.d/*.toml`), `secret.key`, `state.db`.
 
 mod config_files;
+mod database;
 mod edit;
 mod key_file;
 mod new;
 
 pub use config_files::{CONFIG, ConfigFiles};
+pub use database::DatabasePlace;
 pub use edit::set_account;
 pub use key_file::{KEY_FILE, KeyPlace};
 pub use new::init;
@@ -16,7 +18,7 @@ use std::{
     sync::Arc,
 };
 use syncline_core::config::Config;
-use syncline_store::{Batch, Store, StoreError, sqlite::SqliteStore};
+use syncline_store::{Batch, Store, StoreError};
 use uuid::Uuid;
 
 /// The database of a workspace.
@@ -31,6 +33,11 @@ pub struct Environment {
     pub key: Option<String>,
     /// `SYNCLINE_KEY_FILE`: where the key is kept instead of in the workspace.
     pub key_file: Option<PathBuf>,
+    /// `SYNCLINE_STORE`: address of a PostgreSQL server to keep everything on instead of in the workspace. It carries a
+    /// password, so it does not stand in the configuration.
+    pub store: Option<String>,
+    /// `SYNCLINE_STORE_SCHEMA`: the workspace's schema there.
+    pub store_schema: Option<String>,
 }
 
 impl Environment {
@@ -39,6 +46,8 @@ impl Environment {
         Self {
             key: std::env::var("SYNCLINE_KEY").ok(),
             key_file: std::env::var_os("SYNCLINE_KEY_FILE").map(PathBuf::from),
+            store: std::env::var("SYNCLINE_STORE").ok(),
+            store_schema: std::env::var("SYNCLINE_STORE_SCHEMA").ok(),
         }
     }
 }
@@ -55,6 +64,8 @@ pub struct Workspace {
     pub config_sha256: Arc<str>,
     /// What is kept.
     pub store: Arc<dyn Store>,
+    /// Where it is kept.
+    pub database_place: DatabasePlace,
     /// Where the key comes from.
     pub key_place: KeyPlace,
     key: Result<Key, Error>,
@@ -70,20 +81,22 @@ impl Workspace {
     pub async fn open(dir: &Path, environment: &Environment) -> Result<Self, Error> {
         let files = ConfigFiles::read(dir)?;
         let config = files.parse()?;
-        let database = dir.join(DATABASE);
-        if !database.exists() {
-            return Err(Error::File {
-                path: database,
-                doing: "found",
-                why: "restore it from your backup".to_owned(),
-            });
-        }
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&database)?);
-        let id = id_of(&*store).await?;
+        let database_place = DatabasePlace::of(dir, environment);
+        let store = database_place.open().await?;
+        let id = id_of(&*store).await?.ok_or_else(damaged)?;
         let key_place = KeyPlace::of(dir, environment);
         let key = key_place.load();
         let config_sha256 = files.sha256();
-        Ok(Self { dir: dir.to_owned(), id, config: Arc::new(config), config_sha256, store, key_place, key })
+        Ok(Self {
+            dir: dir.to_owned(),
+            id,
+            config: Arc::new(config),
+            config_sha256,
+            store,
+            database_place,
+            key_place,
+            key,
+        })
     }
 
     /// A workspace made of its parts; for the simulation and tests.
@@ -94,6 +107,7 @@ impl Workspace {
             config: Arc::new(config),
             config_sha256: Arc::from(""),
             store,
+            database_place: DatabasePlace::File(PathBuf::new()),
             key_place: KeyPlace::Given,
             key: Ok(key),
         }
@@ -108,12 +122,15 @@ impl Workspace {
     }
 }
 
-async fn id_of(store: &dyn Store) -> Result<Uuid, Error> {
-    let damaged =
-        || StoreError::Corrupt("it is not the database of a workspace: it carries no id".to_owned());
-    let bytes = store.get(ID).await?.ok_or_else(damaged)?;
+/// The id of the workspace whose database this is; `None` in an empty one.
+async fn id_of(store: &dyn Store) -> Result<Option<Uuid>, Error> {
+    let Some(bytes) = store.get(ID).await? else { return Ok(None) };
     let text = String::from_utf8(bytes).map_err(|_| damaged())?;
-    Ok(text.parse().map_err(|_| damaged())?)
+    Ok(Some(text.parse().map_err(|_| damaged())?))
+}
+
+fn damaged() -> StoreError {
+    StoreError::Corrupt("it is not the database of a workspace: it carries no id".to_owned())
 }
 
 fn put_id(batch: &mut Batch, id: Uuid) {

@@ -1,6 +1,8 @@
 //! A new workspace.
 
-use super::{CONFIG, DATABASE, Environment, KEY_FILE, KeyPlace, file_error, key_file, put_id};
+use super::{
+    CONFIG, DATABASE, DatabasePlace, Environment, KEY_FILE, KeyPlace, file_error, id_of, key_file, put_id,
+};
 use crate::{
     entropy::{Entropy, Ids},
     error::Error,
@@ -8,7 +10,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use std::{io::Write, path::Path, sync::Arc};
-use syncline_store::{Batch, Store, sqlite::SqliteStore};
+use syncline_store::Batch;
 use uuid::Uuid;
 
 /// Makes a workspace in `dir` with this configuration, a new key (unless the environment brings one) and an empty
@@ -37,7 +39,11 @@ pub async fn init(
         key_file::create(path, &Key::random(entropy))?;
     }
     place.load()?;
-    let store = SqliteStore::open(&dir.join(DATABASE))?;
+    let database = DatabasePlace::of(dir, environment);
+    let store = database.create().await?;
+    if id_of(&*store).await?.is_some() {
+        return Err(Error::AlreadyInitialised { path: database.to_string().into() });
+    }
     let id = Ids::new(entropy.clone()).next(now);
     let mut batch = Batch::at(now);
     put_id(&mut batch, id);
