@@ -105,7 +105,7 @@ fn email(text: &str) -> Option<String> {
 }
 
 /// The registrable domain of an address, unless it is a free mail host.
-pub(crate) fn domain(text: &str) -> Option<String> {
+pub fn domain(text: &str) -> Option<String> {
     let text = text.trim().to_lowercase();
     let rest = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
     let host = rest.split(['/', '?', '#', ':']).next()?.rsplit('@').next()?.trim_end_matches('.');

@@ -5,7 +5,7 @@
 
 mod keys;
 
-pub use keys::{RecordKey, keys};
+pub use keys::{RecordKey, domain, keys};
 
 use crate::mapping::{KindModel, Mapping};
 use std::{collections::BTreeMap, sync::Arc};

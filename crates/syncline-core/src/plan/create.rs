@@ -14,7 +14,7 @@ impl Draftsman<'_> {
         let connections: Vec<ConnectionName> = self.model.objects.keys().cloned().collect();
         for connection in connections {
             let has_link = |link: &&syncline_model::Link| {
-                link.facet == self.hood.kind && link.record.connection == connection
+                self.is_own(link) && link.record.connection == connection
             };
             // A tombstone counts: what was deleted is not brought back (invariant "no resurrection").
             if self.hood.links.iter().any(|link| has_link(&link)) {
@@ -27,6 +27,11 @@ impl Draftsman<'_> {
     }
 
     fn missing_side(&mut self, connection: &ConnectionName) {
+        if let Some(what) = self.hood.parked.get(connection) {
+            let reason = HeldReason::Parked { what: what.clone() };
+            self.hold(None, connection, reason, Vec::new());
+            return;
+        }
         let Some(rule) = self.model.create.get(connection).cloned() else { return };
         let Some(object) = self.object_to_create(&rule.allowed, connection) else { return };
         let Some(fields) = self.new_fields(connection, &object) else { return };

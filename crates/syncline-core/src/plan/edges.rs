@@ -8,7 +8,7 @@ use crate::{
 };
 use std::collections::BTreeSet;
 use syncline_model::{
-    Action, After, AttributeName, Base, ConnectionName, EntityId, FieldChange, ObjectName, Observed, Reason,
+    Action, After, AttributeName, Base, ConnectionName, EntityId, FieldChange, Observed, Reason,
     RecordRef, Ref, Value,
     operation::{Association, Case, Endpoint},
     plan::{FindingKind, HeldReason},

@@ -13,7 +13,7 @@ mod stand;
 
 pub use neighbourhood::{ClockOffset, Context, Neighbourhood, Refusal, Target, side_digest, side_fields};
 pub use preconditions::before_hash;
-pub use settle::{LinkChange, Settled, settle};
+pub use settle::{LinkChange, Settled, looked_at, settle};
 
 use crate::mapping::{OnDelete, OnLeave};
 use std::collections::BTreeMap;
@@ -204,7 +204,7 @@ impl Draftsman<'_> {
             .hood
             .links
             .iter()
-            .filter(|link| link.facet == self.hood.kind && link.state == LinkState::Deleted)
+            .filter(|link| self.is_own(link) && link.state == LinkState::Deleted)
             .filter(|link| !self.sides.iter().any(|side| side.record.connection == link.record.connection))
             .map(|link| link.record.clone())
             .collect();
@@ -231,6 +231,11 @@ impl Draftsman<'_> {
                 }
             }
         }
+    }
+
+    /// Whether a link is of a record that can be this kind: the organisation facet of a lead (CRM-15) is not.
+    pub(crate) fn is_own(&self, link: &syncline_model::Link) -> bool {
+        link.facet == self.hood.kind && settle::is_own_object(self.context.mapping, link)
     }
 
     /// Turns collected changes into update operations, where the record takes part.

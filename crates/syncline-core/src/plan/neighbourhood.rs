@@ -61,6 +61,9 @@ pub struct Neighbourhood {
     pub review: Option<u64>,
     /// What the vendors refused before.
     pub refusals: Vec<Refusal>,
+    /// Connections on which a create of this entity has an undecidable outcome: nothing is created there until a person
+    /// has looked (invariant 7).
+    pub parked: BTreeMap<ConnectionName, Arc<str>>,
     /// Since when this entity has been waiting for a parent, if it is.
     pub waiting_since: Option<Timestamp>,
 }

@@ -27,14 +27,14 @@ pub struct Settled {
     pub replan: Vec<EntityId>,
 }
 
-/// Settles the events of one entity. `successor` gives the link that a record (a survivor, a contact) has already for a
-/// facet, if any; the successor itself need not have been captured yet.
+/// Settles the events of one entity. `link_of` gives the link that a record of [`looked_at`] has for a facet, if any; the
+/// record itself need not have been captured yet.
 pub fn settle(
     mapping: &Mapping,
     kind: Kind,
     links: &[Link],
     snapshots: &[Option<Snapshot>],
-    successor: impl Fn(&RecordRef, Kind) -> Option<Link>,
+    link_of: impl Fn(&RecordRef, Kind) -> Option<Link>,
 ) -> Settled {
     let mut settled = Settled::default();
     for (link, snapshot) in links.iter().zip(snapshots) {
@@ -42,12 +42,19 @@ pub fn settle(
         if link.facet != kind {
             continue;
         }
+        if !is_own_object(mapping, link) {
+            // The company of a lead: kept while the lead is one; a conversion hands it over with the person.
+            if snapshot.state == RecordState::Deleted {
+                settled.links.push(LinkChange::Remove(link.record.clone(), link.facet));
+            }
+            continue;
+        }
         match (&snapshot.state, &link.state) {
             (RecordState::Converted { contact: Some(contact), account, .. }, LinkState::Active | LinkState::Pending | LinkState::DuplicateOf(_)) => {
-                converted(mapping, link, links, contact, account.as_ref(), &successor, &mut settled);
+                converted(mapping, link, links, contact, account.as_ref(), &link_of, &mut settled);
             }
             (RecordState::MergedInto(survivor), LinkState::Active | LinkState::Pending | LinkState::DuplicateOf(_) | LinkState::Deleted) => {
-                merged(link, links, survivor, &successor, &mut settled);
+                merged(link, links, survivor, &link_of, &mut settled);
             }
             (RecordState::Deleted, LinkState::Active | LinkState::Pending) => {
                 settled.links.push(LinkChange::Put(Link { state: LinkState::Deleted, ..link.clone() }));
@@ -64,6 +71,32 @@ pub fn settle(
     settled
 }
 
+/// The records whose links decide what follows from a record's state: itself, its survivor, what it was converted into.
+pub fn looked_at(mapping: &Mapping, snapshot: &Snapshot) -> Vec<RecordRef> {
+    let beside = &snapshot.record;
+    let other = |object: Option<syncline_model::ObjectName>, id: &RecordId| {
+        object.map(|object| RecordRef { connection: beside.connection.clone(), object, id: id.clone() })
+    };
+    match &snapshot.state {
+        RecordState::Live | RecordState::Deleted => Vec::new(),
+        RecordState::MergedInto(survivor) => other(Some(beside.object.clone()), survivor).into_iter().collect(),
+        RecordState::Converted { contact, account, .. } => {
+            let contact = contact.as_ref().and_then(|id| other(contact_object(mapping, beside), id));
+            let account = account.as_ref().and_then(|id| other(first_object(mapping, Kind::Organisation, beside), id));
+            [contact, account, Some(beside.clone())].into_iter().flatten().collect()
+        }
+    }
+}
+
+/// Whether the link's record is of an object that the kind consists of.
+pub(super) fn is_own_object(mapping: &Mapping, link: &Link) -> bool {
+    mapping
+        .kinds
+        .get(&link.facet)
+        .and_then(|model| model.objects.get(&link.record.connection))
+        .is_some_and(|objects| objects.contains(&link.record.object))
+}
+
 /// A lead became a contact: the person's link moves to it in the same step, and the account resolves what was pending.
 fn converted(
     mapping: &Mapping,
@@ -74,15 +107,13 @@ fn converted(
     successor: &impl Fn(&RecordRef, Kind) -> Option<Link>,
     settled: &mut Settled,
 ) {
-    let Some(object) = contact_object(mapping, lead) else { return };
+    let Some(object) = contact_object(mapping, &lead.record) else { return };
     let record = RecordRef { connection: lead.record.connection.clone(), object, id: contact.clone() };
     settled
         .links
         .push(LinkChange::Put(Link { state: LinkState::ConvertedTo(contact.clone()), base: None, ..lead.clone() }));
     succeed(lead, links, record, Evidence::Conversion(lead.record.id.clone()), successor, settled);
-    let pending = links.iter().find(|link| {
-        link.record == lead.record && link.facet == Kind::Organisation && link.state == LinkState::Pending
-    });
+    let pending = successor(&lead.record, Kind::Organisation).filter(|link| link.state == LinkState::Pending);
     let Some(pending) = pending else { return };
     settled.links.push(LinkChange::Remove(pending.record.clone(), pending.facet));
     if let Some(account) = account
@@ -104,9 +135,9 @@ fn converted(
     }
 }
 
-fn contact_object(mapping: &Mapping, lead: &Link) -> Option<syncline_model::ObjectName> {
-    let objects = mapping.kinds.get(&Kind::Person)?.objects.get(&lead.record.connection)?;
-    objects.iter().find(|object| **object != lead.record.object).cloned()
+fn contact_object(mapping: &Mapping, lead: &RecordRef) -> Option<syncline_model::ObjectName> {
+    let objects = mapping.kinds.get(&Kind::Person)?.objects.get(&lead.connection)?;
+    objects.iter().find(|object| **object != lead.object).cloned()
 }
 
 fn first_object(mapping: &Mapping, kind: Kind, beside: &RecordRef) -> Option<syncline_model::ObjectName> {
