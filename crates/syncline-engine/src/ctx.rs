@@ -68,6 +68,8 @@ pub struct Ctx {
     pub connections: BTreeMap<ConnectionName, Connection>,
     /// What the connections' accounts and schemas say.
     pub facts: Facts,
+    /// Names this worker among those that may claim the workspace.
+    pub owner: String,
     /// The claim under which this worker writes, if it holds one.
     pub fence: Option<Fence>,
     /// The run under way, if one is.
@@ -94,6 +96,7 @@ impl Ctx {
         let ctx = Self {
             store: workspace.store.clone(),
             ids: Ids::new(outside.entropy.clone()),
+            owner: outside.entropy.bytes::<16>().iter().map(|byte| format!("{byte:02x}")).collect(),
             workspace,
             outside,
             connections,

@@ -153,8 +153,7 @@ impl Surroundings {
         let organisation_by_domain = by_domain.get(&stored.entity).copied();
         let parents: BTreeSet<EntityId> =
             own.values().filter_map(|target| target.entity).chain(organisation_by_domain).collect();
-        let pending =
-            stored.links.iter().any(|link| link.facet == kind && link.state == LinkState::Pending);
+        let pending = stored.links.iter().any(|link| link.facet == kind && link.state == LinkState::Pending);
         let review = match pending {
             true => ctx.store.get(&pending_key(stored.entity)).await?,
             false => None,
@@ -164,9 +163,7 @@ impl Surroundings {
             kind,
             planned: parents
                 .iter()
-                .flat_map(|parent| {
-                    ctx.connections.keys().map(|connection| (*parent, connection.clone()))
-                })
+                .flat_map(|parent| ctx.connections.keys().map(|connection| (*parent, connection.clone())))
                 .filter(|pair| self.planned.contains(pair))
                 .collect(),
             records_of: parents
@@ -198,7 +195,10 @@ impl Surroundings {
 }
 
 /// Records of an entity that are in force, one a connection.
-pub(crate) fn in_force(links: &[Link], snapshots: &[Option<Snapshot>]) -> BTreeMap<ConnectionName, RecordRef> {
+pub(crate) fn in_force(
+    links: &[Link],
+    snapshots: &[Option<Snapshot>],
+) -> BTreeMap<ConnectionName, RecordRef> {
     let mut records = BTreeMap::new();
     for (link, snapshot) in links.iter().zip(snapshots) {
         // The organisation facet of a lead names no record that could be pointed to.
@@ -222,7 +222,8 @@ async fn note_sides(ctx: &Ctx, known: &mut BTreeMap<u32, BTreeMap<FieldName, u32
                     continue;
                 }
                 let fields = side_fields(ctx.mapping(), kind.kind, &side);
-                let bytes = serde_json::to_vec(&fields).map_err(|error| Error::Internal(error.to_string()))?;
+                let bytes =
+                    serde_json::to_vec(&fields).map_err(|error| Error::Internal(error.to_string()))?;
                 batch.puts.push((mapping_key(digest), Some(bytes)));
                 known.insert(digest, fields);
             }
@@ -279,7 +280,10 @@ fn collect_refs(
 }
 
 /// Whose the records are. A record that was merged or converted leads to the entity of what took its place.
-async fn resolve(ctx: &Ctx, refs: &BTreeSet<(Kind, RecordRef)>) -> Result<BTreeMap<RecordRef, Target>, Error> {
+async fn resolve(
+    ctx: &Ctx,
+    refs: &BTreeSet<(Kind, RecordRef)>,
+) -> Result<BTreeMap<RecordRef, Target>, Error> {
     let records: Vec<RecordRef> = refs.iter().map(|(_, record)| record.clone()).collect();
     let stored = ctx.store.records(&records).await?;
     let mut targets = BTreeMap::new();
@@ -299,10 +303,8 @@ async fn organisations_by_domain(
     let mut found = BTreeMap::new();
     let mapping = ctx.mapping();
     let Some(model) = mapping.kinds.get(&kind) else { return Ok(found) };
-    let Some((connection, _)) = model
-        .create
-        .iter()
-        .find(|(_, rule)| matches!(rule.allowed, CreateAllowed::LeadOrContact { .. }))
+    let Some((connection, _)) =
+        model.create.iter().find(|(_, rule)| matches!(rule.allowed, CreateAllowed::LeadOrContact { .. }))
     else {
         return Ok(found);
     };
@@ -320,10 +322,8 @@ async fn organisations_by_domain(
         }
     }
     let wanted: BTreeSet<&String> = domains.values().collect();
-    let keys: Vec<MatchKey> = wanted
-        .iter()
-        .map(|domain| MatchKey { name: key.clone(), value: domain.as_str().into() })
-        .collect();
+    let keys: Vec<MatchKey> =
+        wanted.iter().map(|domain| MatchKey { name: key.clone(), value: domain.as_str().into() }).collect();
     let carriers = ctx.store.by_keys(Kind::Organisation, &keys).await?;
     let mut owners: BTreeMap<&str, EntityId> = BTreeMap::new();
     for (key, records) in keys.iter().zip(carriers) {
@@ -331,9 +331,10 @@ async fn organisations_by_domain(
             records.into_iter().filter(|record| record.connection == *connection).collect();
         if let [account] = here.as_slice() {
             let stored = ctx.store.records(std::slice::from_ref(account)).await?;
-            let link = stored.iter().flat_map(|record| &record.links).find(|link| {
-                link.facet == Kind::Organisation && link.state.is_active()
-            });
+            let link = stored
+                .iter()
+                .flat_map(|record| &record.links)
+                .find(|link| link.facet == Kind::Organisation && link.state.is_active());
             if let Some(link) = link {
                 owners.insert(&key.value, link.entity);
             }

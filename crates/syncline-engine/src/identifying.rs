@@ -2,10 +2,7 @@
 //! fetched and the answer becomes links. Links are our own knowledge: nothing is written to a vendor.
 
 use crate::{ctx::Ctx, error::Error};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::{
     identify::{Candidate, Identity, RecordKey, identify, keys},
     mapping::KindModel,
@@ -39,8 +36,7 @@ pub(crate) fn pending_key(entity: EntityId) -> String {
 /// # Errors
 /// [`Error::Store`].
 pub async fn run(ctx: &Ctx) -> Result<Identified, Error> {
-    let apart: BTreeSet<String> =
-        ctx.store.list("apart/").await?.into_iter().map(|(key, _)| key).collect();
+    let apart: BTreeSet<String> = ctx.store.list("apart/").await?.into_iter().map(|(key, _)| key).collect();
     let mut total = Identified::default();
     loop {
         // Always from the start: what is identified leaves the list.
@@ -137,7 +133,9 @@ impl<'a> Page<'a> {
         let mut missing: BTreeSet<RecordKey> = BTreeSet::new();
         for record in records {
             missing.extend(
-                self.keys_of(kind, record).into_iter().filter(|key| !self.carriers.contains_key(&(kind, key.clone()))),
+                self.keys_of(kind, record)
+                    .into_iter()
+                    .filter(|key| !self.carriers.contains_key(&(kind, key.clone()))),
             );
         }
         let missing: Vec<RecordKey> = missing.into_iter().collect();
@@ -160,9 +158,10 @@ impl<'a> Page<'a> {
     }
 
     fn link_of(&self, kind: Kind, record: &RecordRef) -> Option<Link> {
-        self.made.get(&(record.clone(), kind)).cloned().or_else(|| {
-            self.records.get(record)?.links.iter().find(|link| link.facet == kind).cloned()
-        })
+        self.made
+            .get(&(record.clone(), kind))
+            .cloned()
+            .or_else(|| self.records.get(record)?.links.iter().find(|link| link.facet == kind).cloned())
     }
 
     fn candidate(&self, kind: Kind, record: &RecordRef) -> Candidate {
@@ -181,13 +180,18 @@ impl<'a> Page<'a> {
             self.batch.dirty.push(DirtyKey::Entity(kind, link.entity));
             return;
         }
-        let live = self.records.get(record).and_then(|stored| stored.snapshot.as_ref()).is_some_and(|it| it.is_live());
+        let live = self
+            .records
+            .get(record)
+            .and_then(|stored| stored.snapshot.as_ref())
+            .is_some_and(|it| it.is_live());
         if !live {
             return;
         }
         let me = self.candidate(kind, record);
         let carriers = self.carriers_around(kind, &me);
-        let apart = |one: &RecordRef, other: &RecordRef| self.apart.contains(&crate::reviews::apart_key(one, other));
+        let apart =
+            |one: &RecordRef, other: &RecordRef| self.apart.contains(&crate::reviews::apart_key(one, other));
         let identity = identify(model, &me, &carriers, apart);
         self.accept(model, record, identity);
     }
@@ -219,7 +223,9 @@ impl<'a> Page<'a> {
                 let entity = self.ctx.ids.entity(self.batch.at);
                 self.put(record, kind, entity, LinkState::Active, Evidence::First);
             }
-            Identity::Joins { entity, evidence } => self.put(record, kind, entity, LinkState::Active, evidence),
+            Identity::Joins { entity, evidence } => {
+                self.put(record, kind, entity, LinkState::Active, evidence)
+            }
             Identity::Pairs { with, evidence } => {
                 let entity = self.ctx.ids.entity(self.batch.at);
                 for other in with.iter().chain([record]) {
@@ -235,8 +241,9 @@ impl<'a> Page<'a> {
                 None => {
                     let by_kind = self.candidate(kind, &by);
                     let carriers = self.carriers_around(kind, &by_kind);
-                    let apart =
-                        |one: &RecordRef, other: &RecordRef| self.apart.contains(&crate::reviews::apart_key(one, other));
+                    let apart = |one: &RecordRef, other: &RecordRef| {
+                        self.apart.contains(&crate::reviews::apart_key(one, other))
+                    };
                     let winner = identify(model, &by_kind, &carriers, apart);
                     self.accept(model, &by, winner);
                     if let Some(link) = self.link_of(kind, &by) {
@@ -252,7 +259,14 @@ impl<'a> Page<'a> {
         }
     }
 
-    fn put(&mut self, record: &RecordRef, facet: Kind, entity: EntityId, state: LinkState, evidence: Evidence) {
+    fn put(
+        &mut self,
+        record: &RecordRef,
+        facet: Kind,
+        entity: EntityId,
+        state: LinkState,
+        evidence: Evidence,
+    ) {
         let link = Link {
             record: record.clone(),
             facet,
@@ -281,7 +295,8 @@ impl<'a> Page<'a> {
             let mut questions = self.ctx.batch();
             let opened_at = self.batch.at;
             for (_, question) in &asking {
-                let review = Review { id: 0, question: question.clone(), opened_at, state: ReviewState::Open };
+                let review =
+                    Review { id: 0, question: question.clone(), opened_at, state: ReviewState::Open };
                 questions.reviews.push(ReviewWrite::Open(review));
             }
             let numbers = self.ctx.store.commit(questions).await?.reviews;
@@ -293,9 +308,4 @@ impl<'a> Page<'a> {
         self.ctx.store.commit(std::mem::take(&mut self.batch)).await?;
         Ok(())
     }
-}
-
-/// Who said so, for evidence made by the program itself.
-pub(crate) fn nobody() -> Arc<str> {
-    Arc::from("syncline")
 }

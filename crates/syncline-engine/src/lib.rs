@@ -1,14 +1,24 @@
 //! The asynchronous shell: drives capture, plan, apply; keeps the workspace, its secrets and its connections. What to do
 //! is decided in `syncline-core`; here it is only done.
 
+pub mod apply_plan;
+pub mod applying;
 pub mod capture;
 pub mod clock;
+pub mod confirm;
 pub mod connecting;
 pub mod connections;
 pub mod ctx;
+pub mod cycle;
 pub mod doctor;
 pub mod entropy;
 pub mod error;
+pub mod explain;
+pub mod guards;
+mod hoods;
+pub mod identifying;
+pub mod plan_file;
+pub mod planning;
 pub mod registry;
 pub mod reviews;
 pub mod schemas;

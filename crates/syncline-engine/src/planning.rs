@@ -70,7 +70,8 @@ impl<'a> Pass<'a> {
                 .collect();
             match entities.first().map(|(kind, ..)| *kind) {
                 Some(kind) => {
-                    let same: Vec<_> = entities.into_iter().take_while(|(other, ..)| *other == kind).collect();
+                    let same: Vec<_> =
+                        entities.into_iter().take_while(|(other, ..)| *other == kind).collect();
                     self.after = same.last().map(|(_, _, dirty)| dirty.key.clone());
                     break (kind, same);
                 }
@@ -82,7 +83,11 @@ impl<'a> Pass<'a> {
         Ok(Some((kind, planned)))
     }
 
-    async fn plan(&mut self, kind: Kind, entities: Vec<(Kind, EntityId, Dirty)>) -> Result<Vec<Planned>, Error> {
+    async fn plan(
+        &mut self,
+        kind: Kind,
+        entities: Vec<(Kind, EntityId, Dirty)>,
+    ) -> Result<Vec<Planned>, Error> {
         let ids: Vec<EntityId> = entities.iter().map(|(_, entity, _)| *entity).collect();
         let mut hoods = self.surroundings.of(self.ctx, kind, &ids).await?;
         if self.settle(kind, &hoods).await? {
@@ -140,8 +145,12 @@ impl<'a> Pass<'a> {
     /// Settles identity events of a page; says whether links moved.
     async fn settle(&self, kind: Kind, hoods: &[Neighbourhood]) -> Result<bool, Error> {
         let mapping = self.ctx.mapping();
-        let looked: Vec<RecordRef> =
-            hoods.iter().flat_map(|hood| &hood.snapshots).flatten().flat_map(|it| looked_at(mapping, it)).collect();
+        let looked: Vec<RecordRef> = hoods
+            .iter()
+            .flat_map(|hood| &hood.snapshots)
+            .flatten()
+            .flat_map(|it| looked_at(mapping, it))
+            .collect();
         let mut links: BTreeMap<RecordRef, Vec<Link>> = BTreeMap::new();
         for (record, stored) in looked.iter().zip(self.ctx.store.records(&looked).await?) {
             links.insert(record.clone(), stored.links);

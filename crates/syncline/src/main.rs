@@ -4,6 +4,7 @@ mod commands;
 mod failure;
 mod registry;
 mod shell;
+mod work;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -15,8 +15,8 @@ use syncline_core::{
 };
 use syncline_kit::vendor::{EdgeWrite, Rejection, RejectionClass, RowOutcome, Write, WriteCall, WriteRow};
 use syncline_model::{
-    Action, Base, BaseEntry, ConnectionName, EntityId, Evidence, FieldName, JournalSeq, Kind, Link, LinkState,
-    Observation, Observed, Operation, RecordRef, RecordState, Ref, Snapshot, Value,
+    Action, Base, BaseEntry, ConnectionName, EntityId, Evidence, FieldName, JournalSeq, Kind, Link,
+    LinkState, Observation, Observed, Operation, RecordRef, RecordState, Ref, Snapshot, Value,
     journal::{CallId, Event},
     review::{Question, Review, ReviewState},
 };
@@ -38,7 +38,13 @@ impl Applier<'_> {
             match outcome {
                 RowOutcome::Confirmed { record, observation, .. } => {
                     self.count(&operation.action);
-                    let learnt = lesson.confirmed(&mut pass.surroundings, operation, row, record, observation.as_ref());
+                    let learnt = lesson.confirmed(
+                        &mut pass.surroundings,
+                        operation,
+                        row,
+                        record,
+                        observation.as_ref(),
+                    );
                     if learnt == Learnt::Created {
                         self.created.insert((operation.entity, connection.clone()), record.clone());
                     }
@@ -60,7 +66,10 @@ impl Applier<'_> {
             }
         }
         lesson.batch.calls_ended.push(id);
-        lesson.batch.journal.push(Event::CallEnded { call: id, rows: outcomes.iter().map(result_of).collect() });
+        lesson
+            .batch
+            .journal
+            .push(Event::CallEnded { call: id, rows: outcomes.iter().map(result_of).collect() });
         let to_read = std::mem::take(&mut lesson.read);
         let existing = std::mem::take(&mut lesson.existing);
         ctx.store.commit(lesson.batch).await?;
@@ -154,8 +163,10 @@ impl Lesson {
             if operation.kind != Kind::Person || !matches!(operation.action, Action::Create { .. }) {
                 continue;
             }
-            let organisation =
-                self.hoods.get(&operation.entity).and_then(|hood| plan_entity(&context, hood).pending_organisation);
+            let organisation = self
+                .hoods
+                .get(&operation.entity)
+                .and_then(|hood| plan_entity(&context, hood).pending_organisation);
             if let Some(organisation) = organisation {
                 self.ids.insert(operation.entity, organisation);
             }
@@ -207,7 +218,10 @@ impl Lesson {
         let other = links.iter().find(|link| link.facet == operation.kind && link.entity != operation.entity);
         if let Some(other) = other.filter(|link| link.state.is_active() && link.base.is_some()) {
             // The vendor found a record that is another entity's already: a person looks at the two.
-            self.ask(Question::Duplicate { entity: operation.entity, candidates: vec![other.record.clone()] });
+            self.ask(Question::Duplicate {
+                entity: operation.entity,
+                candidates: vec![other.record.clone()],
+            });
             return Learnt::Nothing;
         }
         let Some(hood) = self.hoods.get_mut(&operation.entity) else { return Learnt::Nothing };
@@ -280,7 +294,8 @@ impl Lesson {
         observation: Option<&Observation>,
     ) {
         let Some(hood) = self.hoods.get_mut(&operation.entity) else { return };
-        let Some(position) = hood.links.iter().position(|link| link.record == *record && link.facet == operation.kind)
+        let Some(position) =
+            hood.links.iter().position(|link| link.record == *record && link.facet == operation.kind)
         else {
             return;
         };
@@ -306,7 +321,8 @@ impl Lesson {
     ) {
         let Some(hood) = self.hoods.get_mut(&operation.entity) else { return };
         remember_targets(hood, operation, record, written);
-        let Some(position) = hood.links.iter().position(|link| link.record == *record && link.facet == operation.kind)
+        let Some(position) =
+            hood.links.iter().position(|link| link.record == *record && link.facet == operation.kind)
         else {
             return;
         };
@@ -326,7 +342,8 @@ impl Lesson {
 
     fn related(&mut self, operation: &Operation, edge: &EdgeWrite, related: Related) {
         let Some(hood) = self.hoods.get_mut(&operation.entity) else { return };
-        let Some(position) = hood.links.iter().position(|link| link.record == edge.from && link.facet == operation.kind)
+        let Some(position) =
+            hood.links.iter().position(|link| link.record == edge.from && link.facet == operation.kind)
         else {
             return;
         };
@@ -431,7 +448,9 @@ impl Lesson {
             wake: format!("schema:{connection}/{object}"),
         };
         let named: Vec<_> = match &rejection.class {
-            RejectionClass::Fields(names) => fields.iter().filter(|change| names.contains(&change.field)).collect(),
+            RejectionClass::Fields(names) => {
+                fields.iter().filter(|change| names.contains(&change.field)).collect()
+            }
             _ => Vec::new(),
         };
         let refusals: Vec<Refusal> = if !named.is_empty() {
@@ -592,7 +611,8 @@ fn remember_targets(
 ) {
     for change in operation.action.fields() {
         let syncline_model::After::Reference(entity) = change.after else { continue };
-        let refs = written.iter().find(|(field, _)| *field == change.field).and_then(|(_, value)| value.as_ref());
+        let refs =
+            written.iter().find(|(field, _)| *field == change.field).and_then(|(_, value)| value.as_ref());
         let Some(Value::Refs(refs)) = refs else { continue };
         for reference in refs {
             let target = RecordRef {
@@ -640,7 +660,12 @@ async fn link_existing(ctx: &Ctx, operation: Operation, candidate: RecordRef) ->
     };
     if !free {
         let question = Question::Duplicate { entity: operation.entity, candidates: vec![candidate] };
-        batch.reviews.push(ReviewWrite::Open(Review { id: 0, question, opened_at: batch.at, state: ReviewState::Open }));
+        batch.reviews.push(ReviewWrite::Open(Review {
+            id: 0,
+            question,
+            opened_at: batch.at,
+            state: ReviewState::Open,
+        }));
         ctx.store.commit(batch).await?;
         return Ok(());
     }

@@ -108,7 +108,9 @@ impl<'a> Applier<'a> {
         }
         for operation in operations {
             match &operation.action {
-                Action::Create { .. } | Action::Update { .. } | Action::Archive { .. } => self.fields.push(operation),
+                Action::Create { .. } | Action::Update { .. } | Action::Archive { .. } => {
+                    self.fields.push(operation)
+                }
                 Action::Associate(_) | Action::Dissociate(_) => self.relations.push(operation),
             }
         }

@@ -52,12 +52,16 @@ pub(super) fn settled(row: &WriteRow, probe: Probe) -> Option<RowOutcome> {
         Probe::Written(observation) => Some(RowOutcome::Confirmed {
             record: match &row.write {
                 Write::Associate(edge) | Write::Dissociate(edge) => edge.from.clone(),
-                Write::Create { .. } | Write::Update { .. } | Write::Archive { .. } => observation.record.clone(),
+                Write::Create { .. } | Write::Update { .. } | Write::Archive { .. } => {
+                    observation.record.clone()
+                }
             },
             created: matches!(row.write, Write::Create { .. }),
             observation: Some(*observation),
         }),
-        Probe::NotWritten => Some(RowOutcome::Again { why: "a read proved that nothing was written".to_owned() }),
+        Probe::NotWritten => {
+            Some(RowOutcome::Again { why: "a read proved that nothing was written".to_owned() })
+        }
         Probe::Undecided { .. } => None,
     }
 }

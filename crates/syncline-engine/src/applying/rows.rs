@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::mapping::KindModel;
 use syncline_kit::vendor::{EdgeWrite, Write, WriteRow};
 use syncline_model::{
-    Action, After, Association, AttributeName, ConnectionName, Endpoint, EntityId, FieldChange, FieldName, ObjectName,
-    Operation, RecordRef, Ref, Value,
+    Action, After, Association, AttributeName, ConnectionName, Endpoint, EntityId, FieldChange, FieldName,
+    ObjectName, Operation, RecordRef, Ref, Value,
 };
 
 impl Applier<'_> {

@@ -85,3 +85,9 @@ pub(super) fn create(path: &Path, key: &Key) -> Result<(), Error> {
         .map_err(|error| failed(&error))?;
     writeln!(file, "{}", key.to_hex()).and_then(|()| file.sync_all()).map_err(|error| failed(&error))
 }
+
+/// Takes everybody else's rights to a file away.
+pub(super) fn make_private(path: &Path) -> Result<(), Error> {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(PRIVATE))
+        .map_err(|error| file_error(path, "written", &error))
+}

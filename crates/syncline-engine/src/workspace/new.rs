@@ -32,6 +32,14 @@ pub async fn init(
         }
     }
     std::fs::create_dir_all(dir).map_err(|error| file_error(dir, "created", &error))?;
+    let database = DatabasePlace::of(dir, environment);
+    let store = database.create().await?;
+    if id_of(&*store).await?.is_some() {
+        return Err(Error::AlreadyInitialised { path: database.to_string().into() });
+    }
+    if let DatabasePlace::File(path) = &database {
+        key_file::make_private(path)?;
+    }
     let place = KeyPlace::of(dir, environment);
     if let KeyPlace::File(path) = &place
         && !path.exists()
@@ -39,11 +47,6 @@ pub async fn init(
         key_file::create(path, &Key::random(entropy))?;
     }
     place.load()?;
-    let database = DatabasePlace::of(dir, environment);
-    let store = database.create().await?;
-    if id_of(&*store).await?.is_some() {
-        return Err(Error::AlreadyInitialised { path: database.to_string().into() });
-    }
     let id = Ids::new(entropy.clone()).next(now);
     let mut batch = Batch::at(now);
     put_id(&mut batch, id);

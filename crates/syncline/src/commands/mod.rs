@@ -1,14 +1,18 @@
 //! The commands. A new one is a file `NAME.rs` here that holds `pub(crate) struct Args` (derived from `clap::Args`; its doc comment
 //! is the help text) and `pub(crate) fn run(args: Args) -> Result<(), Failure>`, and three lines below: `mod`, variant, arm.
 
+mod apply;
 mod completions;
 mod connect;
 mod doctor;
+mod explain;
 mod history;
 mod init;
+mod plan;
 mod review;
 mod sandbox;
 mod setup;
+mod sync;
 
 use crate::failure::Failure;
 
@@ -18,6 +22,10 @@ pub(crate) enum Command {
     Connect(connect::Args),
     Setup(setup::Args),
     Doctor(doctor::Args),
+    Plan(plan::Args),
+    Apply(apply::Args),
+    Sync(sync::Args),
+    Explain(explain::Args),
     Review(review::Args),
     History(history::Args),
     Sandbox(sandbox::Args),
@@ -31,6 +39,10 @@ impl Command {
             Self::Connect(args) => connect::run(args),
             Self::Setup(args) => setup::run(args),
             Self::Doctor(args) => doctor::run(args),
+            Self::Plan(args) => plan::run(args),
+            Self::Apply(args) => apply::run(args),
+            Self::Sync(args) => sync::run(args),
+            Self::Explain(args) => explain::run(args),
             Self::Review(args) => review::run(args),
             Self::History(args) => history::run(args),
             Self::Sandbox(args) => sandbox::run(args),

@@ -1,0 +1,248 @@
+//! The loop: capture, identify, plan, apply, learn, again until there is nothing left to do (at most three rounds, so
+//! that what vendors' own automation changes in answer settles in the same run).
+
+use crate::{
+    applying::{Applier, Tally, recover},
+    capture, confirm,
+    ctx::Ctx,
+    error::Error,
+    guards::{self, Tripped},
+    identifying,
+    planning::{Keep, Pass},
+};
+use jiff::SignedDuration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use syncline_model::{ConnectionName, JournalSeq, RunId, journal::Event, plan::Confirms};
+use uuid::Uuid;
+
+/// Rounds of one run.
+pub const ROUNDS: u32 = 3;
+/// The lane under which a workspace is written: one worker at a time.
+const LANE: &str = "sync";
+/// How long a claim holds; longer than the longest call (30 s) with its retries.
+const LEASE: SignedDuration = SignedDuration::from_mins(5);
+
+/// What lets a run do what only a confirmed plan may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Backfill {
+    /// It stops and says so.
+    Ask,
+    /// Confirmed on the command line, by whom; journalled.
+    Confirmed(Arc<str>),
+}
+
+/// What one run came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Its id.
+    pub run: RunId,
+    /// Rounds made.
+    pub rounds: u32,
+    /// What was written.
+    pub tally: Tally,
+    /// Requests by connection.
+    pub calls: BTreeMap<ConnectionName, u64>,
+    /// Held items that are stored now.
+    pub held: u64,
+    /// Findings that are stored now.
+    pub findings: u64,
+    /// Why a person is needed, if one is.
+    pub needs: Option<Needs>,
+}
+
+/// What a person has to decide before the program goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Needs {
+    /// A plan has to be applied first.
+    Confirmation(Vec<Confirms>),
+    /// Guards stopped the run before its first write.
+    Guard(Vec<Tripped>),
+}
+
+/// Claims the workspace; `None`: another worker holds it.
+///
+/// # Errors
+/// [`Error::Store`]; [`Error::Busy`].
+pub async fn claim(ctx: &mut Ctx) -> Result<(), Error> {
+    let owner = ctx.owner.clone();
+    let now = ctx.now();
+    let until = now.checked_add(LEASE).unwrap_or(now);
+    match ctx.store.claim_lane(LANE, &owner, now, until).await? {
+        Some(fence) => {
+            ctx.fence = Some(fence);
+            Ok(())
+        }
+        None => Err(Error::Busy),
+    }
+}
+
+/// Gives the workspace back.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn release(ctx: &mut Ctx) -> Result<(), Error> {
+    match ctx.fence.take() {
+        Some(fence) => Ok(ctx.store.release_lane(&fence).await?),
+        None => Ok(()),
+    }
+}
+
+/// Settles what a crash left, reads the vendors, says what records are. Afterwards the store is ready to be planned from.
+///
+/// # Errors
+/// [`Error::Vendor`]; [`Error::Store`].
+pub async fn observe(ctx: &mut Ctx, only: Option<&BTreeSet<ConnectionName>>) -> Result<(), Error> {
+    recover(ctx).await?;
+    let mut schemas_changed = false;
+    let names: Vec<ConnectionName> =
+        ctx.connections.keys().filter(|name| only.is_none_or(|only| only.contains(*name))).cloned().collect();
+    for name in names {
+        schemas_changed |= capture::cycle(ctx, &name).await?.schemas_changed;
+    }
+    if schemas_changed {
+        ctx.freshen().await?;
+    }
+    wake_due(ctx).await?;
+    identifying::run(ctx).await?;
+    Ok(())
+}
+
+/// What has waited long enough becomes work.
+async fn wake_due(ctx: &Ctx) -> Result<(), Error> {
+    let now = ctx.now();
+    if ctx.store.next_due().await?.is_some_and(|due| due <= now) {
+        let mut batch = ctx.batch();
+        batch.wake_due = Some(now);
+        ctx.store.commit(batch).await?;
+    }
+    Ok(())
+}
+
+/// One whole run.
+///
+/// # Errors
+/// [`Error::Busy`] where another worker is at it; [`Error::Vendor`]; [`Error::Store`]. What was confirmed is kept.
+pub async fn sync(ctx: &mut Ctx, backfill: &Backfill, by: &str) -> Result<Outcome, Error> {
+    claim(ctx).await?;
+    let result = claimed(ctx, backfill, by).await;
+    let kept = ctx.keep_credentials().await;
+    ctx.run = None;
+    let released = release(ctx).await;
+    let outcome = result?;
+    kept?;
+    released?;
+    Ok(outcome)
+}
+
+async fn claimed(ctx: &mut Ctx, backfill: &Backfill, by: &str) -> Result<Outcome, Error> {
+    let before = ctx.calls();
+    let run = ctx.ids.run(ctx.now());
+    let mut tally = Tally::default();
+    let mut rounds = 0;
+    let mut needs = None;
+    let mut journalled = false;
+    let mut only: Option<BTreeSet<ConnectionName>> = None;
+    while rounds < ROUNDS {
+        claim(ctx).await?;
+        observe(ctx, only.as_ref()).await?;
+        rounds += 1;
+        if rounds == 1 {
+            needs = permission(ctx, backfill).await?;
+            if needs.is_some() {
+                break;
+            }
+        }
+        if ctx.store.dirty_count().await? == 0 {
+            break;
+        }
+        if !journalled {
+            ctx.run = Some(run);
+            start_run(ctx, run, by).await?;
+            journalled = true;
+        }
+        let applied = apply_all(ctx).await?;
+        tally.add(&applied.tally);
+        if applied.tally.writes() == 0 && applied.tally.rejected == 0 {
+            break;
+        }
+        only = Some(applied.written);
+    }
+    let (held, findings) = ctx.store.held_count().await?;
+    let calls = spent(&before, &ctx.calls());
+    if journalled {
+        let mut batch = ctx.batch();
+        let summary = format!("{} writes, {} held, {} rounds", tally.writes(), held, rounds);
+        batch.journal.push(Event::RunEnded { summary: summary.into() });
+        ctx.store.commit(batch).await?;
+    }
+    Ok(Outcome { run, rounds, tally, calls, held, findings, needs })
+}
+
+/// Whether this run may write: confirmed contacts, guards.
+async fn permission(ctx: &Ctx, backfill: &Backfill) -> Result<Option<Needs>, Error> {
+    let pending = confirm::pending(ctx).await?;
+    if !pending.is_empty() {
+        let Backfill::Confirmed(who) = backfill else { return Ok(Some(Needs::Confirmation(pending))) };
+        let mut batch = ctx.batch();
+        confirm::confirm(ctx, &pending, who, &mut batch).await?;
+        ctx.store.commit(batch).await?;
+        // The confirmation covers the size of a first contact too.
+        return Ok(None);
+    }
+    let tripped = guards::check(ctx).await?;
+    Ok(if tripped.is_empty() { None } else { Some(Needs::Guard(tripped)) })
+}
+
+async fn start_run(ctx: &Ctx, run: RunId, by: &str) -> Result<JournalSeq, Error> {
+    let mut batch = ctx.batch();
+    batch.run = Some(run);
+    let plan: Uuid = ctx.ids.next(batch.at);
+    batch.journal.push(Event::RunStarted { plan, by: by.into() });
+    Ok(ctx.store.commit(batch).await?.seq)
+}
+
+/// What one application did.
+pub(crate) struct Applied {
+    pub(crate) tally: Tally,
+    pub(crate) written: BTreeSet<ConnectionName>,
+}
+
+/// Plans and applies all work there is, parents before children.
+async fn apply_all(ctx: &Ctx) -> Result<Applied, Error> {
+    let mut pass = Pass::start(ctx, Keep::Stored).await?;
+    let mut applier = Applier::new(ctx);
+    let mut level = None;
+    while let Some((kind, page)) = pass.next_page().await? {
+        if level.is_some_and(|level| level != kind) {
+            applier.finish_level(&mut pass).await?;
+        }
+        level = Some(kind);
+        for planned in page {
+            let operations = pass.operations(&planned);
+            applier.take(&mut pass, operations, Some(planned.dirty)).await?;
+        }
+    }
+    applier.finish_level(&mut pass).await?;
+    Ok(Applied { tally: applier.tally, written: applier.written })
+}
+
+/// Stores what the sides agree on now, and ends the work that has nothing to write; writes to no vendor.
+pub(crate) async fn adopt_all(ctx: &Ctx) -> Result<(), Error> {
+    let mut pass = Pass::start(ctx, Keep::Stored).await?;
+    while pass.next_page().await?.is_some() {}
+    Ok(())
+}
+
+/// Calls made between two counts.
+pub(crate) fn spent(
+    before: &BTreeMap<ConnectionName, u64>,
+    after: &BTreeMap<ConnectionName, u64>,
+) -> BTreeMap<ConnectionName, u64> {
+    after
+        .iter()
+        .map(|(name, count)| (name.clone(), count - before.get(name).copied().unwrap_or_default()))
+        .collect()
+}

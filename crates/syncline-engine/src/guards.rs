@@ -1,0 +1,103 @@
+//! Circuit breakers (HUB-7): what a run would create, blank or archive is counted before the first write.
+
+use crate::{
+    ctx::Ctx,
+    error::Error,
+    planning::{Keep, Pass},
+};
+use std::collections::BTreeMap;
+use syncline_core::mapping::{Breaker, Guard};
+use syncline_model::{Action, After, ConnectionName, ObjectName};
+
+/// A guard that stopped a run.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Tripped {
+    /// `create`, `blank` or `archive`.
+    pub guard: &'static str,
+    /// Where.
+    pub connection: ConnectionName,
+    /// Of which object.
+    pub object: ObjectName,
+    /// How many the run would do.
+    pub count: u64,
+    /// How many are allowed.
+    pub allowed: u64,
+}
+
+impl std::fmt::Display for Tripped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { guard, connection, object, count, allowed } = self;
+        write!(f, "guard `{guard}`: {count} {connection} {object} records in one run, {allowed} are allowed")
+    }
+}
+
+/// Counts by guard, connection and object.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    counts: BTreeMap<(&'static str, ConnectionName, ObjectName), u64>,
+}
+
+impl Counts {
+    pub(crate) fn add(&mut self, connection: &ConnectionName, action: &Action) {
+        let mut count = |guard, object: &ObjectName| {
+            *self.counts.entry((guard, connection.clone(), object.clone())).or_default() += 1;
+        };
+        match action {
+            Action::Create { object, .. } => count("create", object),
+            Action::Archive { record, .. } => count("archive", &record.object),
+            Action::Update { record, fields } => {
+                if fields.iter().any(|change| change.after == After::Clear) {
+                    count("blank", &record.object);
+                }
+            }
+            Action::Associate(_) | Action::Dissociate(_) => {}
+        }
+    }
+
+    async fn tripped(self, ctx: &Ctx) -> Result<Vec<Tripped>, Error> {
+        let guard = &ctx.mapping().guard;
+        let mut tripped = Vec::new();
+        for ((name, connection, object), count) in self.counts {
+            let breaker = breaker(guard, name);
+            if count <= breaker.count {
+                continue;
+            }
+            let live = ctx.store.count_since(&connection, &object, jiff::Timestamp::MIN).await?;
+            let allowed = breaker.allows(live);
+            if count > allowed {
+                tripped.push(Tripped { guard: name, connection, object, count, allowed });
+            }
+        }
+        Ok(tripped)
+    }
+}
+
+fn breaker(guard: &Guard, name: &str) -> Breaker {
+    match name {
+        "create" => guard.create,
+        "blank" => guard.blank,
+        _ => guard.archive,
+    }
+}
+
+/// Which guards a run over the present work would trip. Work too little to trip any is not counted.
+///
+/// # Errors
+/// [`Error::Store`].
+pub async fn check(ctx: &Ctx) -> Result<Vec<Tripped>, Error> {
+    let guard = &ctx.mapping().guard;
+    let least = guard.create.count.min(guard.blank.count).min(guard.archive.count);
+    if ctx.store.dirty_count().await? <= least {
+        return Ok(Vec::new());
+    }
+    let mut counts = Counts::default();
+    let mut pass = Pass::start(ctx, Keep::Nothing).await?;
+    while let Some((_, page)) = pass.next_page().await? {
+        for planned in &page {
+            for draft in &planned.plan.operations {
+                counts.add(&draft.connection, &draft.action);
+            }
+        }
+    }
+    counts.tripped(ctx).await
+}
