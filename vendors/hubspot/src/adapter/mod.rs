@@ -31,8 +31,8 @@ use std::{
 use syncline_kit::{
     BoxFuture, Clock, HttpRequest, Transport,
     vendor::{
-        CapturePage, CaptureWant, Cursor, Hint, Known, Probe, RowOutcome, SetupStep, Vendor, VendorError,
-        WebhookRefused, WriteCall, WriteRow,
+        CapturePage, CaptureWant, Cursor, Hint, Known, ObjectWant, Probe, RowOutcome, SetupStep, Vendor,
+        VendorError, WebhookRefused, WriteCall, WriteRow,
     },
 };
 use syncline_model::{
@@ -78,6 +78,8 @@ pub struct HubSpot {
     currency: Mutex<Option<Currency>>,
     /// Labels of each sort of edge, once asked for.
     labels: Mutex<BTreeMap<&'static str, Arc<Vec<edges::Label>>>>,
+    /// What is read of each object, as last asked: a created record's answer is complete, so it is taken in whole.
+    wants: Mutex<BTreeMap<ObjectName, ObjectWant>>,
     /// When records were last written from here, by the vendor's clock: the search index may still show what was before.
     written: Mutex<BTreeMap<(ObjectName, RecordId), Timestamp>>,
 }
@@ -106,8 +108,18 @@ impl HubSpot {
             schemas: Mutex::default(),
             currency: Mutex::default(),
             labels: Mutex::default(),
+            wants: Mutex::default(),
             written: Mutex::default(),
         })
+    }
+
+    fn note_want(&self, want: &CaptureWant) {
+        let mut wants = lock(&self.wants);
+        for one in &want.objects {
+            if wants.get(&one.object) != Some(one) {
+                wants.insert(one.object.clone(), one.clone());
+            }
+        }
     }
 
     fn record(&self, object: impl Into<ObjectName>, id: impl Into<RecordId>) -> RecordRef {
@@ -146,6 +158,7 @@ impl Vendor for HubSpot {
         cursor: &'a Cursor,
         known: &'a dyn Known,
     ) -> BoxFuture<'a, Result<CapturePage, VendorError>> {
+        self.note_want(want);
         Box::pin(capture::page(self, want, cursor, known))
     }
 
@@ -154,6 +167,7 @@ impl Vendor for HubSpot {
         want: &'a CaptureWant,
         records: &'a [RecordRef],
     ) -> BoxFuture<'a, Result<Vec<Observation>, VendorError>> {
+        self.note_want(want);
         Box::pin(self.read_records(want, records))
     }
 

@@ -1,5 +1,6 @@
 //! The connector and a sandbox in one process: no sockets, no waiting, a clock that sleeping moves.
-#![allow(dead_code, reason = "every test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "every test file uses its own part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of tests")]
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -16,11 +17,13 @@ use syncline_hubspot::{adapter, sandbox};
 use syncline_kit::{
     BoxFuture, Clock, HttpRequest, HttpResponse, Transport, TransportError,
     sandbox::{Limits, Outcome, Sandbox},
-    vendor::{CaptureWant, Cursor, EdgeWrite, Known, ObjectWant, RowOutcome, Vendor, Write, WriteCall, WriteRow},
+    vendor::{
+        CaptureWant, Cursor, EdgeWrite, Known, ObjectWant, RowOutcome, Vendor, Write, WriteCall, WriteRow,
+    },
 };
 use syncline_model::{
-    EntityId, FieldName, ObjectName, Observation, Observed, OperationId, RecordId, RecordRef, RecordState, Ref, Value,
-    Version,
+    EntityId, FieldName, ObjectName, Observation, Observed, OperationId, RecordId, RecordRef, RecordState,
+    Ref, Value, Version,
 };
 
 /// Runs a future that never has to wait for anything outside.
@@ -70,7 +73,9 @@ impl Transport for InProcess {
         let outcome = self.sandbox.lock().unwrap().handle(&request, now);
         let answer = match outcome {
             Outcome::Answer(response) => Ok(response),
-            Outcome::Truncated(response, bytes) => Ok(response.map(|body| body.slice(..bytes.min(body.len())))),
+            Outcome::Truncated(response, bytes) => {
+                Ok(response.map(|body| body.slice(..bytes.min(body.len()))))
+            }
             Outcome::Hang => Err(TransportError::Unknown("no answer in time".to_owned())),
             Outcome::Reset => Err(TransportError::Unknown("connection reset".to_owned())),
         };
@@ -110,12 +115,19 @@ impl Stored {
     }
 
     pub fn live(&self, object: &str) -> usize {
-        self.records.iter().filter(|((name, _), kept)| name == object && kept.state == RecordState::Live).count()
+        self.records
+            .iter()
+            .filter(|((name, _), kept)| name == object && kept.state == RecordState::Live)
+            .count()
     }
 }
 
 impl Known for Stored {
-    fn versions<'a>(&'a self, object: &'a ObjectName, ids: &'a [RecordId]) -> BoxFuture<'a, Vec<Option<Version>>> {
+    fn versions<'a>(
+        &'a self,
+        object: &'a ObjectName,
+        ids: &'a [RecordId],
+    ) -> BoxFuture<'a, Vec<Option<Version>>> {
         let find = |id: &RecordId| self.records.get(&(object.to_string(), id.to_string()))?.version.clone();
         let versions = ids.iter().map(find).collect();
         Box::pin(async { versions })
@@ -123,7 +135,9 @@ impl Known for Stored {
 
     fn count_since<'a>(&'a self, object: &'a ObjectName, from: Timestamp) -> BoxFuture<'a, u64> {
         let is_counted = |(name, kept): (&str, &Kept)| {
-            name == object.as_str() && kept.state == RecordState::Live && kept.modified.is_some_and(|at| at >= from)
+            name == object.as_str()
+                && kept.state == RecordState::Live
+                && kept.modified.is_some_and(|at| at >= from)
         };
         let count = self.records.iter().filter(|((name, _), kept)| is_counted((name, kept))).count() as u64;
         Box::pin(async move { count })
@@ -174,7 +188,8 @@ impl World {
             InProcess { sandbox: Arc::clone(&sandbox), clock: Arc::clone(&clock), log: Arc::clone(&log) };
         let shared: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
         let options = adapter::Options::default();
-        let hub = adapter::HubSpot::new("hs".into(), credentials, options, Arc::new(transport), shared).unwrap();
+        let hub =
+            adapter::HubSpot::new("hs".into(), credentials, options, Arc::new(transport), shared).unwrap();
         Self { sandbox, clock, hub, log, cursor: Cursor::default(), stored: Stored::default(), want: want() }
     }
 
@@ -183,15 +198,37 @@ impl World {
         self.clock.pass(duration);
     }
 
+    pub fn pass_ms(&self, milliseconds: u64) {
+        self.clock.pass(Duration::from_millis(milliseconds));
+    }
+
     pub fn control(&self, path: &str, body: Option<&Json>) -> Json {
         let method = if body.is_some() { "POST" } else { "GET" };
         let body = Bytes::from(body.map(ToString::to_string).unwrap_or_default());
-        let request = http::Request::builder().method(method).uri(format!("/__sandbox/{path}")).body(body).unwrap();
+        let request =
+            http::Request::builder().method(method).uri(format!("/__sandbox/{path}")).body(body).unwrap();
         match self.sandbox.lock().unwrap().handle(&request, self.clock.now()) {
             Outcome::Answer(response) => {
                 let answer: Json = serde_json::from_slice(response.body()).unwrap_or_default();
                 assert_eq!(response.status(), 200, "{path}: {answer}");
                 answer
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// An API call beside the connector.
+    pub fn api(&self, method: &str, path: &str, body: &Json) -> Json {
+        let token = self.sandbox.lock().unwrap().credentials()["access_token"].as_str().unwrap().to_owned();
+        let request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("authorization", format!("Bearer {token}"))
+            .body(Bytes::from(body.to_string()))
+            .unwrap();
+        match self.sandbox.lock().unwrap().handle(&request, self.clock.now()) {
+            Outcome::Answer(response) if response.status().is_success() => {
+                serde_json::from_slice(response.body()).unwrap_or_default()
             }
             other => panic!("{other:?}"),
         }
@@ -217,7 +254,11 @@ impl World {
     pub fn calls_to(&self, end: &str) -> u64 {
         let all = self.control("calls", None);
         let endpoints = all["by_endpoint"].as_object().unwrap();
-        endpoints.iter().filter(|(name, _)| name.ends_with(end)).map(|(_, one)| one["calls"].as_u64().unwrap()).sum()
+        endpoints
+            .iter()
+            .filter(|(name, _)| name.ends_with(end))
+            .map(|(_, one)| one["calls"].as_u64().unwrap())
+            .sum()
     }
 
     pub fn violations(&self) -> Json {
@@ -294,7 +335,11 @@ pub fn want() -> CaptureWant {
     };
     CaptureWant {
         objects: vec![
-            one("companies", &["domain", "hubspot_owner_id", "name", "numberofemployees"], &["@company_to_parent"]),
+            one(
+                "companies",
+                &["domain", "hubspot_owner_id", "name", "numberofemployees"],
+                &["@company_to_parent"],
+            ),
             one("contacts", &["email", "firstname", "lastname", "phone"], &["@contact_to_company"]),
             one(
                 "deals",
@@ -330,14 +375,23 @@ fn fields(list: &[(&str, Option<Value>)]) -> Vec<(FieldName, Option<Value>)> {
 }
 
 pub fn create(number: u64, object: &str, key: Option<&str>, list: &[(&str, Option<Value>)]) -> WriteRow {
-    row(number, Write::Create { object: object.into(), key_field: key.map(FieldName::from), fields: fields(list) })
+    row(
+        number,
+        Write::Create { object: object.into(), key_field: key.map(FieldName::from), fields: fields(list) },
+    )
 }
 
 pub fn update(number: u64, object: &str, id: &str, list: &[(&str, Option<Value>)]) -> WriteRow {
     row(number, Write::Update { record: record(object, id), version: None, fields: fields(list) })
 }
 
-pub fn edge(field: &str, from: (&str, &str), to: (&str, &str), role: Option<&str>, primary: bool) -> EdgeWrite {
+pub fn edge(
+    field: &str,
+    from: (&str, &str),
+    to: (&str, &str),
+    role: Option<&str>,
+    primary: bool,
+) -> EdgeWrite {
     EdgeWrite {
         field: field.into(),
         from: record(from.0, from.1),

@@ -62,6 +62,10 @@ pub(super) async fn page(
             continue;
         };
         let state = position.objects.entry(turn.object.clone()).or_default();
+        // A sweep asks the store which records are there: what was read so far has to be in it.
+        if matches!(state.tasks.first(), Some(Task::Edges { .. })) && !observations.is_empty() {
+            break;
+        }
         let (seen, done) = step(hub, wanted, known, &turn, state).await?;
         observations.extend(seen);
         if done {

@@ -6,6 +6,7 @@ use crate::adapter::{
     client::{Call, Effect, Failure},
     codec,
     fault::Fault,
+    lock,
     pack::{Shape, key_value},
     records::{Batch, DEAL_CURRENCY, DEALS, Row},
 };
@@ -112,7 +113,7 @@ impl HubSpot {
             }
         };
         let record = self.record(object.clone(), id);
-        let observation = Some(Observation {
+        let mut observation = Observation {
             record: record.clone(),
             // Not the answer's stamp: somebody else's change just before this write stands under it, too, and has not
             // been read. The next capture reads the whole row and learns its version then.
@@ -120,8 +121,37 @@ impl HubSpot {
             modified: done.updated_at,
             state: RecordState::Live,
             fields: answered(schema, portal, fields(row), done),
-        });
+        };
+        if created {
+            self.complete(schema, portal, done, &mut observation);
+        }
+        let observation = Some(observation);
         RowOutcome::Confirmed { record, created, observation }
+    }
+
+    /// A record that this very call made has no other author: what its answer does not show is empty, and it has no
+    /// edges yet. So the whole record is known, and need not be read again.
+    fn complete(
+        &self,
+        schema: &ObjectSchema,
+        portal: Option<Currency>,
+        done: &Row,
+        observation: &mut Observation,
+    ) {
+        let Some(want) = lock(&self.wants).get(&observation.record.object).cloned() else { return };
+        let mut whole = done.clone();
+        for field in want.fields.iter().filter(|field| schema.fields.contains_key(*field)) {
+            whole.properties.entry(field.to_string()).or_default();
+        }
+        let mut missing = false;
+        let mut fields = Self::fields(&want, schema, &whole, portal, &mut missing);
+        fields.extend(want.edges.into_iter().map(|edge| (edge, Observed::Empty)));
+        let others = std::mem::take(&mut observation.fields);
+        let extra: Vec<_> =
+            others.into_iter().filter(|(name, _)| !fields.iter().any(|(own, _)| own == name)).collect();
+        fields.extend(extra);
+        observation.fields = fields;
+        observation.version = done.version();
     }
 
     /// `batch/archive`; archiving what is archived is no error.
