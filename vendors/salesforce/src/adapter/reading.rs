@@ -208,3 +208,45 @@ pub(super) fn roles_query<'a>(opportunities: impl IntoIterator<Item = &'a str>) 
         soql::one_of("OpportunityId", opportunities)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn reading(fields: &[&str], described: &[(&str, &str)]) -> Reading {
+        let list: Vec<Json> =
+            described.iter().map(|(name, kind)| json!({"name": name, "type": kind, "scale": 2})).collect();
+        let described = Described::read(&json!({"name": "Opportunity", "fields": list}), None).unwrap();
+        let want = ObjectWant {
+            object: "Opportunity".into(),
+            fields: fields.iter().map(|name| FieldName::from(*name)).collect(),
+            edges: Vec::new(),
+        };
+        Reading::new(&want, Arc::new(described))
+    }
+
+    #[test]
+    fn an_amount_is_in_its_rows_currency_and_else_in_the_orgs() {
+        let several = reading(&["Amount"], &[("Amount", "currency"), ("CurrencyIsoCode", "picklist")]);
+        assert_eq!(several.selects(0), ["SELECT Id,SystemModstamp,CurrencyIsoCode,Amount FROM Opportunity"]);
+        let euro = Currency::new("EUR").unwrap();
+        let row = json!({"Id": "006000000000001AAA", "Amount": 1.5, "CurrencyIsoCode": "JPY"});
+        let seen = several.observe(&"sf".into(), &row, euro).unwrap();
+        assert_eq!(seen.fields[0].1.to_string(), "1.5 JPY");
+        let one = reading(&["Amount"], &[("Amount", "currency")]);
+        let seen =
+            one.observe(&"sf".into(), &json!({"Id": "006000000000001AAA", "Amount": 1.5}), euro).unwrap();
+        assert_eq!(seen.fields[0].1.to_string(), "1.5 EUR");
+    }
+
+    #[test]
+    fn a_column_that_an_answer_lacks_is_not_fetched_and_a_field_without_rights_is_told() {
+        let reading =
+            reading(&["Amount", "Name", "Secret__c"], &[("Amount", "currency"), ("Name", "string")]);
+        let row = json!({"Id": "006000000000001AAA", "Name": null});
+        let seen = reading.observe(&"sf".into(), &row, Currency::USD).unwrap();
+        let expected = [("Name", Observed::Empty), ("Secret__c", Observed::NotPermitted)];
+        assert_eq!(seen.fields, expected.map(|(name, value)| (FieldName::from(name), value)));
+    }
+}

@@ -329,3 +329,36 @@ fn an_object_that_does_not_exist_is_missing_from_the_schemas() {
     assert_eq!(schemas.len(), 1);
     assert!(schemas[0].fields["Name"].required);
 }
+
+#[test]
+fn an_object_too_wide_for_one_address_is_read_in_parts_and_put_together() {
+    let mut world = World::new();
+    let names: Vec<String> = (0..60).map(|n| format!("{}{n:04}__c", "Long_name_".repeat(30))).collect();
+    for name in &names {
+        world.admin(json!({"do": "add_field", "object": "Account", "name": name}));
+    }
+    let (first, last_name) = (&names[0], &names[59]);
+    let made: Vec<String> = (0..30)
+        .map(|n| {
+            let text = n.to_string();
+            world.create("Account", json!({"Name": "Wide", first.as_str(): text, last_name.as_str(): text}))
+        })
+        .collect();
+    world.admin(json!({"do": "set_knob", "knob": "page_size", "value": 7}));
+    let wanted: Vec<&str> = names.iter().map(String::as_str).collect();
+    let seen = world.cycle(&want(&[("Account", &wanted)]));
+    for (n, id) in made.iter().enumerate() {
+        for name in [first, last_name] {
+            assert_eq!(field(last(&seen, id), name).to_string(), n.to_string());
+        }
+    }
+    assert!(world.sent("/composite").iter().all(|body| {
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        body["compositeRequest"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|part| part["url"].as_str().unwrap().len() < 16_384)
+    }));
+    assert_eq!(world.violations(), json!([]));
+}

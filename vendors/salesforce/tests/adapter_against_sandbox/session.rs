@@ -134,3 +134,16 @@ fn a_bare_access_token_works_until_it_expires() {
     assert!(matches!(world.try_cycle(&want(&[("Account", &["Name"])])), Err(VendorError::Credentials(_))));
     assert!(world.sent("/oauth2/token").is_empty());
 }
+
+#[test]
+fn two_calls_that_meet_an_expired_token_ask_for_one_new_token() {
+    let mut world = World::new();
+    world.cycle(&want(&[("Account", &["Name"])]));
+    world.admin(json!({"do": "expire_sessions"}));
+    let objects = ["Account".into()];
+    let (first, second) = now_or_never(async {
+        tokio::join!(world.vendor.describe(&objects), world.vendor.describe(&objects))
+    });
+    assert!(first.is_ok() && second.is_ok());
+    assert_eq!(world.sent("/oauth2/token").len(), 1);
+}

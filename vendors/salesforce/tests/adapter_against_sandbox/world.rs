@@ -50,15 +50,18 @@ pub struct InProcess {
 
 impl Transport for InProcess {
     fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
-        let body = String::from_utf8_lossy(request.body()).into_owned();
-        self.asked.lock().unwrap().push((request.uri().path().to_owned(), body));
-        let answer = match self.sandbox.lock().unwrap().handle(&request, self.clock.now()) {
-            Outcome::Answer(response) => Ok(response),
-            Outcome::Truncated(response, length) => Ok(response.map(|body| body.slice(..length))),
-            Outcome::Hang => Err(TransportError::Unknown("timed out".to_owned())),
-            Outcome::Reset => Err(TransportError::Unknown("connection reset".to_owned())),
-        };
-        Box::pin(std::future::ready(answer))
+        Box::pin(async move {
+            let body = String::from_utf8_lossy(request.body()).into_owned();
+            self.asked.lock().unwrap().push((request.uri().path().to_owned(), body));
+            let outcome = self.sandbox.lock().unwrap().handle(&request, self.clock.now());
+            tokio::task::yield_now().await;
+            match outcome {
+                Outcome::Answer(response) => Ok(response),
+                Outcome::Truncated(response, length) => Ok(response.map(|body| body.slice(..length))),
+                Outcome::Hang => Err(TransportError::Unknown("timed out".to_owned())),
+                Outcome::Reset => Err(TransportError::Unknown("connection reset".to_owned())),
+            }
+        })
     }
 }
 

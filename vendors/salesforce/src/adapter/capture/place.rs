@@ -101,18 +101,18 @@ impl Stream {
         server: Timestamp,
     ) {
         let more = !visible.is_subset(&self.visible) || !hidden.is_subset(&self.hidden);
-        if more && (self.sweep.is_some() || self.checkpoint.is_some()) {
-            self.sweep = Some(Sweep::default());
-        }
         self.visible = visible;
         self.hidden = hidden;
-        if self.sweep.is_some() {
-            return;
+        if self.sweep.is_none() {
+            let gap = self.checkpoint.map(|checkpoint| server.duration_since(checkpoint));
+            if gap.is_some_and(|gap| gap > RETENTION) {
+                self.compare = Some(String::new());
+            }
+            let from = self.checkpoint.and_then(|checkpoint| checkpoint.checked_sub(OVERLAP).ok());
+            self.sweep = Some(Sweep { from, until: None, after: None });
         }
-        let from = self.checkpoint.and_then(|checkpoint| checkpoint.checked_sub(OVERLAP).ok());
-        self.sweep = Some(Sweep { from, until: None, after: None });
-        if self.checkpoint.is_some_and(|checkpoint| server.duration_since(checkpoint) > RETENTION) {
-            self.compare = Some(String::new());
+        if more {
+            self.sweep = Some(Sweep::default());
         }
     }
 
