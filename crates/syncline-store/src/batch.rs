@@ -10,7 +10,9 @@ use syncline_model::{
     review::Review,
 };
 
-/// Everything that one step changes.
+/// Everything that one step changes. Its parts count in this order: state, snapshots, keys, links, done, held, wake, dirty,
+/// reviews, calls, journal. So what is done or held in a batch that also wakes or adds it is work afterwards: a cause is
+/// never lost to the hold beside it.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     /// The engine's time; stamped on journal entries.
@@ -27,11 +29,13 @@ pub struct Batch {
     pub keys: Vec<(RecordRef, Kind, Vec<MatchKey>)>,
     /// Links to put (by record and facet) or to remove.
     pub links: Vec<LinkWrite>,
-    /// Work to add; each gets a new generation.
+    /// Work to add; each gets a new generation. All work that a batch adds or wakes gets the same one, and none comes
+    /// twice in a store's life: work that was done and came back is not taken for the work that was done.
     pub dirty: Vec<DirtyKey>,
     /// Work that is done: removed if its generation is still this one.
     pub done: Vec<Dirty>,
-    /// Everything that waits on one of these becomes work, in the same transaction.
+    /// Everything that waits on one of these becomes work, in the same transaction. What is held stays held until it is
+    /// replaced.
     pub wake: Vec<WakeKey>,
     /// Everything held with a time limit at or before this becomes work.
     pub wake_due: Option<Timestamp>,
@@ -39,7 +43,7 @@ pub struct Batch {
     pub held: Vec<HeldWrite>,
     /// Reviews to open or change.
     pub reviews: Vec<ReviewWrite>,
-    /// Intents to keep until their end.
+    /// Intents to keep until their end; one that is open already refuses the batch.
     pub calls_opened: Vec<OpenCall>,
     /// Calls that have ended.
     pub calls_ended: Vec<CallId>,
@@ -128,8 +132,9 @@ pub struct HeldWrite {
 /// A review to open or change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReviewWrite {
-    /// Opens one, unless one with an equal question exists (open or answered): then that one's number is returned.
+    /// Opens one, unless one with an equal question exists (open or answered): then that one's number is returned. One
+    /// that settled by itself is opened again, under its number.
     Open(Review),
-    /// Replaces one by its number.
+    /// Replaces one by its number. A number that is not there, or a question that another has, refuses the batch.
     Put(Review),
 }

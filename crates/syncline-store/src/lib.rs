@@ -3,6 +3,10 @@
 //!
 //! Every method is one transaction. All writing goes through [`Store::commit`]: what belongs together is one [`Batch`],
 //! so a crash leaves all of it or nothing (HUB-11).
+//!
+//! Both databases answer alike, to the byte. Ids, keys and values may hold any text; names of connections, objects, lanes,
+//! owners and matching keys may hold all but U+0000, which is refused. Times outside values are kept to the microsecond,
+//! values and bases exactly; decimals have up to 28 digits and most of a 29th, as `rust_decimal` has.
 
 pub mod batch;
 mod codec;
@@ -72,7 +76,8 @@ pub trait Store: Send + Sync {
     fn dirty<'a>(&'a self, after: Option<&'a DirtyKey>, limit: usize) -> Answer<'a, Vec<Dirty>>;
     /// How much work there is.
     fn dirty_count(&self) -> Answer<'_, u64>;
-    /// When the next held item's time limit ends, if any has one.
+    /// When the next held item's time limit ends, if any has one. A limit counts until its hold is replaced, also after
+    /// it has woken its entity.
     fn next_due(&self) -> Answer<'_, Option<Timestamp>>;
 
     /// Held items and findings, of one entity or of all, by entity; `after` pages.
@@ -85,7 +90,7 @@ pub trait Store: Send + Sync {
     /// How many held items and findings there are.
     fn held_count(&self) -> Answer<'_, (u64, u64)>;
 
-    /// Reviews by number, open ones only or all; `after` pages.
+    /// Reviews after number `after`, open ones only or all.
     fn reviews(&self, open_only: OpenOnly, after: u64, limit: usize) -> Answer<'_, Vec<Review>>;
     /// One review.
     fn review(&self, id: u64) -> Answer<'_, Option<Review>>;
@@ -93,21 +98,27 @@ pub trait Store: Send + Sync {
     /// Calls whose intent is stored and whose end is not: what a crash left behind.
     fn open_calls(&self) -> Answer<'_, Vec<OpenCall>>;
 
-    /// Journal entries after `after`, oldest first; of one run or record where asked.
+    /// Journal entries after `after`, oldest first; of one run or record where asked. With a record come the entries that
+    /// name it or an entity that it is linked to now, and of each call among them both the intent and every end.
+    /// Without a filter a missing entry is [`StoreError::Corrupt`].
     fn journal<'a>(
         &'a self,
         filter: &'a JournalFilter,
         after: JournalSeq,
         limit: usize,
     ) -> Answer<'a, Vec<JournalEntry>>;
-    /// The last position.
+    /// The last position. [`StoreError::Corrupt`] if the journal's last entries are lost; a store that was set back whole
+    /// shows a position before one that a plan remembers.
     fn journal_head(&self) -> Answer<'_, JournalSeq>;
 
-    /// Writes a batch: all of it, durably, or nothing.
+    /// Writes a batch: all of it, durably, or nothing. Where it writes the same thing twice, the last counts. After
+    /// [`StoreError::Engine`] nothing is written, except that a connection to PostgreSQL that is lost during the commit
+    /// leaves the outcome unknown: [`Store::journal_head`] tells.
     fn commit<'a>(&'a self, batch: Batch) -> Answer<'a, Committed>;
 
-    /// Claims a lane for `owner` until `until`; `None` while another holds it. A claim after a lapsed one raises the epoch,
-    /// which fences the former holder's batches.
+    /// Claims a lane for `owner` until `until`; `None` while another holds it. The owner itself renews under the same
+    /// epoch, also late; another's claim after a lapsed one (at or after its `until`) raises the epoch, which fences the
+    /// former holder's batches. A lane that was given back is claimed anew by anybody, under a new epoch.
     fn claim_lane<'a>(
         &'a self,
         lane: &'a str,

@@ -36,16 +36,14 @@ pub(crate) fn records_named(batch: &Batch) -> impl Iterator<Item = &RecordRef> {
     snapshots.chain(keys).chain(links).chain(journal)
 }
 
-/// The end of the range of keys that begin with `prefix`; `None`: there is none above it.
-pub(crate) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if last < u8::MAX {
-            end.push(last + 1);
-            return Some(end);
-        }
+/// The end of the range of keys that begin with `prefix`. No byte of a text is 0xff.
+pub(crate) fn after_prefix(prefix: &str) -> Vec<u8> {
+    let mut end = prefix.as_bytes().to_vec();
+    match end.last_mut() {
+        Some(last) => *last = last.saturating_add(1),
+        None => end.push(u8::MAX),
     }
-    None
+    end
 }
 
 /// A page's size as databases count.
@@ -148,10 +146,10 @@ mod tests {
 
     #[test]
     fn the_end_of_a_prefix_is_just_above_all_that_begin_with_it() {
-        assert_eq!(after_prefix(b"a/"), Some(b"a0".to_vec()));
-        assert_eq!(after_prefix(b"a\xff\xff"), Some(b"b".to_vec()));
-        assert_eq!(after_prefix(b"\xff"), None);
-        assert_eq!(after_prefix(b""), None);
+        assert_eq!(after_prefix("a/"), b"a0");
+        assert_eq!(after_prefix(""), b"\xff");
+        assert!(after_prefix("\u{10ffff}").as_slice() > "\u{10ffff}\u{10ffff}".as_bytes());
+        assert!(after_prefix("\u{7f}").as_slice() <= "\u{80}".as_bytes());
     }
 
     #[test]

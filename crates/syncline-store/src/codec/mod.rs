@@ -11,7 +11,9 @@ mod wire;
 
 pub(crate) use link::{decode_base, decode_link_detail, encode_base, encode_link_detail, link_state_code};
 pub(crate) use note::{decode_json, encode_json, named, question_digest, review_state_code};
-pub(crate) use record::{decode_shape, decode_snapshot, encode_shape, encode_snapshot, record_state_code};
+pub(crate) use record::{
+    LIVE, decode_shape, decode_snapshot, encode_shape, encode_snapshot, record_state_code,
+};
 
 use crate::StoreError;
 use jiff::Timestamp;
@@ -47,9 +49,10 @@ pub(crate) fn time_of(micros: i64) -> Result<Timestamp, StoreError> {
         .map_err(|_| StoreError::Corrupt(format!("the time {micros} µs is out of range")))
 }
 
-/// A stable 64-bit hash for indexes; equality is always checked on the value itself.
-pub(crate) fn hash64(value: &[u8]) -> i64 {
-    let [a, b, c, d, e, f, g, h, ..] = digest(value);
+/// A stable 64-bit hash of a matching key for the index; equality is always checked on the value itself.
+pub(crate) fn key_hash(kind: i16, name: i32, value: &[u8]) -> i64 {
+    let [a, b, c, d, e, f, g, h, ..] =
+        digest(&[kind.to_be_bytes().as_slice(), name.to_be_bytes().as_slice(), value].concat());
     i64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 

@@ -11,10 +11,13 @@ use syncline_model::{FieldName, RecordId, RecordState, Snapshot};
 const FORMAT: u8 = 1;
 const SHAPE_FORMAT: u8 = 1;
 
-/// The state's number in its column; only `0` is live.
+/// The number of the state of live records.
+pub(crate) const LIVE: i16 = 0;
+
+/// The state's number in its column.
 pub(crate) fn record_state_code(state: &RecordState) -> i16 {
     match state {
-        RecordState::Live => 0,
+        RecordState::Live => LIVE,
         RecordState::Deleted => 1,
         RecordState::MergedInto(_) => 2,
         RecordState::Converted { .. } => 3,

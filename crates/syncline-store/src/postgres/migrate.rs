@@ -17,7 +17,8 @@ pub(super) fn settings(schema: &str) -> String {
          SET default_transaction_isolation TO 'read committed'; SET client_min_messages TO warning;
          SET lock_timeout TO '30s'; SET idle_in_transaction_session_timeout TO '60s';
          SET plan_cache_mode TO force_generic_plan; SET jit TO off;
-         SET enable_seqscan TO off; SET enable_hashjoin TO off; SET enable_mergejoin TO off"
+         SET enable_seqscan TO off; SET enable_bitmapscan TO off; SET enable_material TO off;
+         SET enable_hashjoin TO off; SET enable_mergejoin TO off"
     )
 }
 

@@ -86,6 +86,11 @@ impl PostgresStore {
         })
     }
 
+    /// Every statement of this store, by name: to look at their plans.
+    pub fn statements() -> &'static [(&'static str, &'static str)] {
+        statements::ALL
+    }
+
     /// Lets the server prepare every statement of this store.
     ///
     /// # Errors

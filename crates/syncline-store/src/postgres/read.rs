@@ -18,7 +18,7 @@ pub(super) async fn get(client: &Transaction<'_>, key: &str) -> Result<Option<Ve
 
 pub(super) async fn list(client: &Transaction<'_>, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let statement = client.prepare_cached(sql::LIST).await?;
-    let end = rows::after_prefix(prefix.as_bytes());
+    let end = rows::after_prefix(prefix);
     let rows = client.query(&statement, &[&prefix.as_bytes(), &end]).await?;
     rows.iter().map(|row| Ok((codec::utf8(row.try_get(0)?)?, row.try_get(1)?))).collect()
 }
@@ -197,15 +197,19 @@ pub(super) async fn by_keys(
         numbers.push(intern::key_name(client, names, &key.name).await?);
     }
     let values: Vec<&[u8]> = keys.iter().map(|key| key.value.as_bytes()).collect();
-    let hashes: Vec<i64> = values.iter().map(|value| codec::hash64(value)).collect();
+    let kind = codec::kind_code(kind);
+    let kinds: Vec<i16> = keys.iter().map(|_| kind).collect();
+    let hash = |(name, value): (&Option<i32>, &&[u8])| Some(codec::key_hash(kind, (*name)?, value));
+    let hashes: Vec<Option<i64>> = numbers.iter().zip(&values).map(hash).collect();
     let statement = client.prepare_cached(sql::BY_KEYS).await?;
-    let rows = client.query(&statement, &[&codec::kind_code(kind), &numbers, &hashes, &values]).await?;
+    let rows = client.query(&statement, &[&kinds, &numbers, &hashes, &values]).await?;
     let addresses: Result<Vec<(i32, Vec<u8>)>, tokio_postgres::Error> =
         rows.iter().map(|row| Ok((row.try_get(1)?, row.try_get(2)?))).collect();
     let records = intern::addresses(client, names, addresses?).await?;
     let mut found: Vec<Vec<RecordRef>> = keys.iter().map(|_| Vec::new()).collect();
     for (row, record) in rows.iter().zip(records) {
-        if let Some(records) = found.get_mut(position(row)?) {
+        let live = row.try_get::<_, i16>(3)? == codec::LIVE;
+        if let Some(records) = found.get_mut(position(row)?).filter(|_| live) {
             records.push(record);
         }
     }

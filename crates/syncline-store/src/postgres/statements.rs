@@ -10,7 +10,7 @@ crate::sql::statements! {
     PUT_HEAD = "UPDATE head SET seq = $1, generation = $2, review = $3";
 
     GET = "SELECT value FROM state WHERE key = $1";
-    LIST = "SELECT key, value FROM state WHERE key >= $1 AND ($2::bytea IS NULL OR key < $2) ORDER BY key";
+    LIST = "SELECT key, value FROM state WHERE key >= $1 AND key < $2 ORDER BY key";
     PUT = "INSERT INTO state (key, value) SELECT * FROM unnest($1::bytea[], $2::bytea[])
         ON CONFLICT (key) DO UPDATE SET value = excluded.value";
     REMOVE = "DELETE FROM state WHERE key = ANY($1::bytea[])";
@@ -27,8 +27,8 @@ crate::sql::statements! {
     SNAPSHOTS = "SELECT t.n, s.version, s.modified, s.state, s.shape, s.data
         FROM unnest($1::integer[], $2::bytea[]) WITH ORDINALITY AS t (stream, id, n)
         JOIN snapshot s ON s.stream = t.stream AND s.id = t.id ORDER BY t.n";
-    VERSIONS = "SELECT t.n, s.version FROM unnest($2::bytea[]) WITH ORDINALITY AS t (id, n)
-        JOIN snapshot s ON s.stream = $1 AND s.id = t.id ORDER BY t.n";
+    VERSIONS = "SELECT t.n, (SELECT s.version FROM snapshot s WHERE s.stream = $1 AND s.id = t.id)
+        FROM unnest($2::bytea[]) WITH ORDINALITY AS t (id, n) ORDER BY t.n";
     COUNT_SINCE = "SELECT count(*) FROM snapshot WHERE stream = $1 AND modified >= $2 AND state = 0";
     IDS = "SELECT id FROM snapshot WHERE stream = $1 AND id > $2 AND state = 0 ORDER BY id LIMIT $3";
     PUT_SNAPSHOTS = "INSERT INTO snapshot (stream, id, version, modified, state, shape, data)
@@ -60,11 +60,13 @@ crate::sql::statements! {
     ADD_KEYS = "INSERT INTO match_key (stream, id, kind, n, name, hash, value)
         SELECT * FROM unnest($1::integer[], $2::bytea[], $3::smallint[], $4::integer[], $5::integer[], $6::bigint[],
             $7::bytea[])";
-    /// Records that are not live keep out, whatever keys they were left with.
-    BY_KEYS = "SELECT t.n, k.stream, k.id
-        FROM unnest($2::integer[], $3::bigint[], $4::bytea[]) WITH ORDINALITY AS t (name, hash, value, n)
-        JOIN match_key k ON k.kind = $1 AND k.name = t.name AND k.hash = t.hash AND k.value = t.value
-        JOIN snapshot s ON s.stream = k.stream AND s.id = k.id AND s.state = 0 ORDER BY t.n, k.stream, k.id";
+    /// Whether a record is live is looked at by the caller: asked here, the server may take the index of live records and
+    /// read a whole stream.
+    BY_KEYS = "SELECT t.n, k.stream, k.id, s.state
+        FROM unnest($1::smallint[], $2::integer[], $3::bigint[], $4::bytea[])
+            WITH ORDINALITY AS t (kind, name, hash, value, n)
+        JOIN match_key k ON k.hash = t.hash AND k.kind = t.kind AND k.name = t.name AND k.value = t.value
+        JOIN snapshot s ON s.stream = k.stream AND s.id = k.id ORDER BY t.n, k.stream, k.id";
 
     DIRTY_RECORDS = "SELECT kind, connection, object, id, generation FROM dirty_record
         WHERE (kind, connection, object, id) > ($1, $2, $3, $4)

@@ -168,7 +168,7 @@ impl Writer<'_> {
                 at.push(place);
                 numbers.push(n);
                 names.push(*name);
-                hashes.push(codec::hash64(value));
+                hashes.push(codec::key_hash(place.1, *name, value));
                 values.push(*value);
             }
         }

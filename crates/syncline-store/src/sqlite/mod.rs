@@ -79,6 +79,11 @@ impl SqliteStore {
         })
     }
 
+    /// Every statement of this store, by name: to look at their plans.
+    pub fn statements() -> &'static [(&'static str, &'static str)] {
+        statements::ALL
+    }
+
     /// Prepares every statement and looks the file's pages through, which takes a second or two a gigabyte.
     ///
     /// # Errors

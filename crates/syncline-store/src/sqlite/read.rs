@@ -15,7 +15,7 @@ pub(super) fn get(connection: &Connection, key: &str) -> Result<Option<Vec<u8>>,
 
 pub(super) fn list(connection: &Connection, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let mut statement = connection.prepare_cached(sql::LIST)?;
-    let mut rows = statement.query(params![prefix.as_bytes(), rows::after_prefix(prefix.as_bytes())])?;
+    let mut rows = statement.query(params![prefix.as_bytes(), rows::after_prefix(prefix)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push((codec::utf8(row.get(0)?)?, row.get(1)?));
@@ -197,9 +197,8 @@ pub(super) fn by_keys(
         .map(|key| {
             let mut found = Vec::new();
             let Some(name) = names.key_name(connection, &key.name)? else { return Ok(found) };
-            let value = key.value.as_bytes();
-            let mut rows =
-                statement.query(params![codec::kind_code(kind), name, codec::hash64(value), value])?;
+            let (kind, value) = (codec::kind_code(kind), key.value.as_bytes());
+            let mut rows = statement.query(params![kind, name, codec::key_hash(kind, name, value), value])?;
             while let Some(row) = rows.next()? {
                 found.push(names.record(connection, row.get(0)?, row.get(1)?)?);
             }

@@ -5,7 +5,7 @@ crate::sql::statements! {
     PUT_HEAD = "UPDATE head SET seq = ?1, generation = ?2, review = ?3";
 
     GET = "SELECT value FROM state WHERE key = ?1";
-    LIST = "SELECT key, value FROM state WHERE key >= ?1 AND (?2 IS NULL OR key < ?2) ORDER BY key";
+    LIST = "SELECT key, value FROM state WHERE key >= ?1 AND key < ?2 ORDER BY key";
     PUT = "INSERT INTO state (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
     REMOVE = "DELETE FROM state WHERE key = ?1";
 
@@ -66,7 +66,7 @@ crate::sql::statements! {
         ON CONFLICT (kind, entity) DO UPDATE SET generation = excluded.generation";
 
     HELD_OF = "SELECT entity, data FROM held WHERE entity = ?1";
-    HELD = "SELECT entity, data FROM held WHERE ?1 IS NULL OR entity > ?1 ORDER BY entity LIMIT ?2";
+    HELD = "SELECT entity, data FROM held WHERE entity > ?1 ORDER BY entity LIMIT ?2";
     HELD_COUNT = "SELECT coalesce(sum(items), 0), coalesce(sum(findings), 0) FROM held";
     NEXT_DUE = "SELECT min(until) FROM held WHERE until IS NOT NULL";
     PUT_HELD = "INSERT INTO held (entity, kind, until, items, findings, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)

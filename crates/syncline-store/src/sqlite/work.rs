@@ -90,7 +90,7 @@ pub(super) fn held(
         }
     } else {
         let mut statement = connection.prepare_cached(sql::HELD)?;
-        let after = after.map(|after| after.0.into_bytes());
+        let after = after.map_or(Vec::new(), |after| after.0.as_bytes().to_vec());
         let mut rows = statement.query(params![after, rows::limit(limit)])?;
         while let Some(row) = rows.next()? {
             add(row)?;

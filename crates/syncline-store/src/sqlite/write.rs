@@ -115,7 +115,15 @@ impl Writer<'_> {
         }
         let mut add = self.transaction.prepare_cached(sql::ADD_KEY)?;
         for (n, (name, value)) in wanted.into_iter().enumerate() {
-            add.execute(params![stream, id, kind, n as i64, name, codec::hash64(value), value])?;
+            add.execute(params![
+                stream,
+                id,
+                kind,
+                n as i64,
+                name,
+                codec::key_hash(kind, name, value),
+                value
+            ])?;
         }
         Ok(())
     }

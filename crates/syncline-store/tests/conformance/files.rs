@@ -96,6 +96,28 @@ fn a_damaged_page_or_table_is_found_by_the_check() {
 }
 
 #[test]
+fn no_statement_reads_a_whole_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("syncline.db");
+    drop(open(&path));
+    let connection = Connection::open(&path).unwrap();
+    for (name, text) in SqliteStore::statements() {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap();
+        let details =
+            statement.raw_query().mapped(|row| row.get::<_, String>(3)).collect::<Result<Vec<_>, _>>();
+        let plan = details.unwrap().join("\n");
+        let read_whole = plan.lines().any(|line| {
+            let (scan, covering) = (line.starts_with("SCAN"), line.contains("COVERING INDEX"));
+            let of_one_query = ["named", "whole", "CONSTANT"].iter().any(|part| line.contains(part));
+            scan && !covering && !of_one_query
+        });
+        let may = matches!(*name, "HEAD" | "PUT_HEAD" | "DIRTY_COUNT" | "HELD_COUNT" | "OPEN_CALLS");
+        assert!(may || !read_whole, "{name}\n{plan}");
+        assert_eq!(plan.contains("snapshot_modified"), *name == "COUNT_SINCE", "{name}\n{plan}");
+    }
+}
+
+#[test]
 fn a_lost_journal_entry_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("syncline.db");

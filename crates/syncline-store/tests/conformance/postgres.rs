@@ -1,6 +1,6 @@
 //! The suite on PostgreSQL: one test, because all of it shares one server.
 
-use crate::{Handles, cases, cluster::Cluster, random, tools::*};
+use crate::{Handles, cases, cluster::Cluster, measure, random, tools::*};
 use std::{future::Future, pin::Pin, sync::Arc};
 use syncline_model::{JournalSeq, Kind};
 use syncline_store::{DirtyKey, JournalFilter, Store, StoreError, postgres::PostgresStore};
@@ -66,11 +66,16 @@ fn the_whole_suite_on_postgresql() {
     cases::each_case!(run);
     suite.runtime.block_on(async {
         statements_can_be_prepared(&suite).await;
+        plans_go_by_the_keys(&suite).await;
         many_connect_first_at_once(&suite).await;
         other_schemas_are_refused(&suite).await;
         a_lost_journal_entry_is_noticed(&suite).await;
         a_lost_connection_is_replaced(&suite).await;
         a_batch_waits_for_the_one_before(&suite).await;
+    });
+    suite.case("measure", async |handles| {
+        measure::load(handles.one.as_ref(), 4_000).await;
+        measure::steps(handles.two.as_ref(), 4_000).await;
     });
     random_sequences(&suite);
 }
@@ -81,6 +86,33 @@ async fn statements_can_be_prepared(suite: &Suite) {
     store.check().await.unwrap();
     suite.sql(&format!("ALTER TABLE {schema}.held DROP COLUMN until")).await;
     assert!(matches!(store.check().await, Err(StoreError::Corrupt(why)) if why.contains("WAKE_DUE")));
+}
+
+/// On tables without statistics, which is what the first load meets, every plan must go by an index that fits.
+async fn plans_go_by_the_keys(suite: &Suite) {
+    let schema = suite.schema();
+    let store = suite.connect(&schema).await.unwrap();
+    let settings = "SET enable_seqscan TO off; SET enable_bitmapscan TO off; SET enable_material TO off;
+        SET enable_hashjoin TO off; SET enable_mergejoin TO off; SET plan_cache_mode TO force_generic_plan";
+    suite.sql(&format!("SET search_path TO {schema}; {settings}")).await;
+    for (name, text) in PostgresStore::statements() {
+        let parameters = suite.admin.prepare(text).await.unwrap().params().len();
+        let values = vec!["NULL"; parameters].join(", ");
+        let values = if values.is_empty() { values } else { format!("({values})") };
+        suite.sql(&format!("PREPARE looked_at AS {text}")).await;
+        let rows = suite.admin.query(&format!("EXPLAIN EXECUTE looked_at{values}"), &[]).await.unwrap();
+        suite.sql("DEALLOCATE looked_at").await;
+        let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let plan = plan.join("\n");
+        let whole_table =
+            matches!(*name, "HELD_COUNT" | "DIRTY_COUNT" | "OPEN_CALLS" | "PUT_HEAD" | "HEAD" | "LOCK_HEAD");
+        assert!(whole_table || !plan.contains("Seq Scan"), "{name}\n{plan}");
+        assert!(!plan.contains("Join Filter"), "{name} compares row by row\n{plan}");
+        // The index of live records is for counting only: elsewhere it would mean reading a whole stream.
+        assert_eq!(plan.contains("snapshot_modified"), *name == "COUNT_SINCE", "{name}\n{plan}");
+    }
+    suite.sql("RESET ALL").await;
+    drop(store);
 }
 
 async fn many_connect_first_at_once(suite: &Suite) {

@@ -66,11 +66,11 @@ CREATE TABLE match_key (
   kind   SMALLINT NOT NULL,
   n      INTEGER NOT NULL,
   name   INTEGER NOT NULL,
-  hash   BIGINT NOT NULL,
+  hash   BIGINT NOT NULL, -- of kind, name and value
   value  BYTEA NOT NULL,
   PRIMARY KEY (stream, id, kind, n)
 );
-CREATE INDEX match_key_hash ON match_key (hash, name, kind);
+CREATE INDEX match_key_hash ON match_key (hash);
 
 CREATE TABLE dirty_record (
   kind       SMALLINT NOT NULL,

@@ -63,11 +63,11 @@ CREATE TABLE match_key (
   kind   INTEGER NOT NULL,
   n      INTEGER NOT NULL,
   name   INTEGER NOT NULL,
-  hash   INTEGER NOT NULL,
+  hash   INTEGER NOT NULL, -- of kind, name and value
   value  BLOB NOT NULL,
   PRIMARY KEY (stream, id, kind, n)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX match_key_hash ON match_key (kind, name, hash);
+CREATE INDEX match_key_hash ON match_key (hash);
 
 CREATE TABLE dirty_record (
   kind       INTEGER NOT NULL,
