@@ -1,4 +1,10 @@
 //! What capture sees, and what it costs.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests and their helpers"
+)]
 #![cfg(all(feature = "adapter", feature = "sandbox"))]
 
 mod adapter_support;

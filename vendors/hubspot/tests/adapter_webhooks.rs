@@ -1,4 +1,10 @@
 //! Webhooks between the connector and the sandbox's own sender.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests and their helpers"
+)]
 #![cfg(all(feature = "adapter", feature = "sandbox"))]
 
 mod adapter_support;

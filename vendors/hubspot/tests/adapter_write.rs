@@ -1,4 +1,10 @@
 //! What writing does, what it costs, and what is said of each row.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests and their helpers"
+)]
 #![cfg(all(feature = "adapter", feature = "sandbox"))]
 
 mod adapter_support;

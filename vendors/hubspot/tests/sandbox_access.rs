@@ -1,5 +1,6 @@
 //! Tokens, scopes, limits and faults.
 #![cfg(feature = "sandbox")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::wildcard_enum_match_arm, reason = "a test")]
 
 mod sandbox_support;
 
@@ -71,7 +72,7 @@ fn a_code_is_traded_once_and_only_for_its_own_address() {
     };
     let code = consent(&mut account);
     let pairs = |redirect: &'static str| [("grant_type", "authorization_code"), ("redirect_uri", redirect)];
-    let mut trade = |account: &mut Account, code: &str, redirect: &'static str| {
+    let trade = |account: &mut Account, code: &str, redirect: &'static str| {
         let mut all = pairs(redirect).to_vec();
         all.push(("code", code));
         form(account, "/oauth/v1/token", &all)
@@ -287,6 +288,24 @@ fn faults_after_the_commit_leave_the_change() {
         }
     }
     assert_eq!(account.get(CONTACTS).ids().len(), 3);
+}
+
+#[test]
+fn a_body_that_is_no_json_is_refused_after_the_token() {
+    let mut account = Account::new();
+    let token = account.token.clone();
+    assert_eq!(account.raw("POST", CONTACTS, Some("{"), None).status, 401);
+    let refused = account.raw("POST", CONTACTS, Some("{"), Some(&token));
+    assert_eq!((refused.status, &refused.body["category"]), (400, &json!("VALIDATION_ERROR")));
+    assert!(refused.message().starts_with("Invalid input JSON on line 1"));
+}
+
+#[test]
+fn the_date_header_tells_the_sandboxes_time() {
+    let mut account = Account::new();
+    assert_eq!(account.get(CONTACTS).header("date"), Some("Mon, 05 Jan 2026 09:00:00 GMT"));
+    account.raw("POST", "/__sandbox/clock", Some(r#"{"set":"2027-03-04T05:06:07Z"}"#), None);
+    assert_eq!(account.get(CONTACTS).header("date"), Some("Thu, 04 Mar 2027 05:06:07 GMT"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! One record at a time.
 #![cfg(feature = "sandbox")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::wildcard_enum_match_arm, reason = "a test")]
 
 mod sandbox_support;
 

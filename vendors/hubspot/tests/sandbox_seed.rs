@@ -1,5 +1,6 @@
 //! Seed files, the dump, and what administrators and people do.
 #![cfg(feature = "sandbox")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::wildcard_enum_match_arm, reason = "a test")]
 
 mod sandbox_support;
 

@@ -1,6 +1,7 @@
 //! A million rows: keyset pages must not scan. Run by hand, optimised:
 //! `cargo test --release -p syncline-hubspot --no-default-features --features sandbox --test sandbox_speed -- --ignored --nocapture`
 #![cfg(feature = "sandbox")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::wildcard_enum_match_arm, reason = "a test")]
 
 mod sandbox_support;
 

@@ -72,7 +72,7 @@ pub(super) struct Auth {
 impl Auth {
     /// Fresh secrets from a seed number.
     pub(super) fn new(seed_number: u64) -> Self {
-        let mut random = Random::new(seed_number ^ 0x5ec2_e7_0a);
+        let mut random = Random::new(seed_number ^ 0x5ec2_e70a);
         let all: BTreeSet<String> = SCOPES.iter().map(|scope| (*scope).to_owned()).collect();
         let mut auth = Self {
             private_token: format!("pat-na1-{}", random.uuid()),
@@ -116,7 +116,7 @@ impl Auth {
             Some(access) if access.expires_at > now => {
                 Ok(Caller { app: App::Public, scopes: access.scopes.clone() })
             }
-            Some(access) => Err(expired(now - access.expires_at)),
+            Some(access) => Err(expired(access.expires_at, now)),
             None => Err(no_credentials()),
         }
     }
@@ -191,11 +191,12 @@ fn no_credentials() -> ApiError {
 }
 
 /// 401 of a token that was valid once [3p; inf].
-pub(super) fn expired(ago_ms: i64) -> ApiError {
-    let message = format!("The OAuth token used to make this call expired {} second(s) ago.", ago_ms / 1000);
+pub(super) fn expired(expired_at: i64, now: i64) -> ApiError {
+    let ago = (now - expired_at) / 1000;
+    let message = format!("The OAuth token used to make this call expired {ago} second(s) ago.");
     ApiError::new(StatusCode::UNAUTHORIZED, &message)
         .category("EXPIRED_AUTHENTICATION")
-        .with("context", json!({"expire time": [super::stamp::text(ago_ms.max(0))]}))
+        .with("context", json!({"expire time": [super::stamp::text(expired_at)]}))
 }
 
 /// 403 unless the caller has one of the scopes [amp metadata-err-schemas-scope].

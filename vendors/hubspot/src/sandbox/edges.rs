@@ -63,7 +63,7 @@ impl Edges {
             map: BTreeMap::new(),
             next_label: 1,
         };
-        let lines: [(TypeId, Kind, Kind, Option<&str>, &str, TypeId); 17] = [
+        let lines = [
             (1, Contacts, Companies, Some("Primary"), "contact_to_company", 2),
             (2, Companies, Contacts, Some("Primary"), "company_to_contact", 1),
             (279, Contacts, Companies, None, "contact_to_company_unlabeled", 280),

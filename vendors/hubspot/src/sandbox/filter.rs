@@ -107,13 +107,11 @@ impl Filter {
             Op::In | Op::NotIn => texts_at(raw, "values"),
             Op::Has | Op::HasNot => Vec::new(),
             Op::Between => [text_at(raw, "value"), text_at(raw, "highValue")].into_iter().flatten().collect(),
-            _ => text_at(raw, "value").into_iter().collect(),
+            Op::Lt | Op::Lte | Op::Gt | Op::Gte | Op::Eq | Op::Neq | Op::Contains | Op::ContainsNot => {
+                text_at(raw, "value").into_iter().collect()
+            }
         };
-        let needed = match op {
-            Op::Has | Op::HasNot => 0,
-            Op::Between => 2,
-            _ => 1,
-        };
+        let needed = if matches!(op, Op::Has | Op::HasNot) { 0 } else { 1 + usize::from(op == Op::Between) };
         if values.len() < needed {
             return Err(ApiError::validation(&format!(
                 "operator {operator} for property {name} needs a value"
@@ -217,21 +215,21 @@ impl Filter {
     }
 
     fn equal(&self, text: &str, value: &str) -> bool {
-        match self.field {
-            Field::Prop(_, ValueType::Enumeration) => {
-                text == value || text.split(';').any(|part| part == value)
-            }
-            _ if self.is_stamp() || self.numeric() => self.compare(text, value) == Some(Ordering::Equal),
-            _ => text.eq_ignore_ascii_case(value) || text.to_lowercase() == value.to_lowercase(),
+        if matches!(self.field, Field::Prop(_, ValueType::Enumeration)) {
+            return text == value || text.split(';').any(|part| part == value);
         }
+        if self.is_stamp() || self.numeric() {
+            return self.compare(text, value) == Some(Ordering::Equal);
+        }
+        text.eq_ignore_ascii_case(value) || text.to_lowercase() == value.to_lowercase()
     }
 
     /// `IN` wants texts in lower case [d25 crm__search].
     fn listed(&self, text: &str, value: &str) -> bool {
-        match self.field {
-            Field::Prop(_, ValueType::String | ValueType::Phone) => text.to_lowercase() == value,
-            _ => self.equal(text, value),
+        if matches!(self.field, Field::Prop(_, ValueType::String | ValueType::Phone)) {
+            return text.to_lowercase() == value;
         }
+        self.equal(text, value)
     }
 }
 

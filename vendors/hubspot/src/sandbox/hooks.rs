@@ -10,7 +10,7 @@ use hmac::{Hmac, Mac};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use syncline_kit::HttpRequest;
 use syncline_kit::sandbox::{Delivery, DeliveryId};
 
@@ -41,7 +41,6 @@ struct Subscription {
 
 #[derive(Debug)]
 struct Waiting {
-    ready_at: i64,
     attempt: usize,
     event: Value,
 }
@@ -65,7 +64,9 @@ pub(super) struct Hooks {
     settings: Option<Settings>,
     subscriptions: BTreeMap<u64, Subscription>,
     next_subscription: u64,
-    queue: VecDeque<Waiting>,
+    /// (ready at, order) → event.
+    queue: BTreeMap<(i64, u64), Waiting>,
+    order: u64,
     under_way: BTreeMap<u64, (usize, Vec<Value>)>,
     next_delivery: u64,
     next_event: u64,
@@ -102,9 +103,10 @@ impl Subscription {
             "object" => self.object_type.as_deref().and_then(Kind::parse),
             name => Kind::parse(name),
         };
-        let property = match &event.what {
-            Happening::Property { name, .. } => self.property.as_deref() == Some(name),
-            _ => true,
+        let property = if let Happening::Property { name, .. } = &event.what {
+            self.property.as_deref() == Some(name)
+        } else {
+            true
         };
         self.active && kind == Some(event.kind) && wanted == action && property
     }
@@ -150,7 +152,8 @@ impl Hooks {
             settings: None,
             subscriptions: BTreeMap::new(),
             next_subscription: 1,
-            queue: VecDeque::new(),
+            queue: BTreeMap::new(),
+            order: 0,
             under_way: BTreeMap::new(),
             next_delivery: 1,
             next_event: 100,
@@ -330,8 +333,20 @@ impl Hooks {
         let copies = if self.mischief.double > 0 { 2 } else { 1 };
         self.mischief.double = self.mischief.double.saturating_sub(1);
         for _ in 0..copies {
-            self.queue.push_back(Waiting { ready_at, attempt: 0, event: event.clone() });
+            self.push(ready_at, Waiting { attempt: 0, event: event.clone() });
         }
+    }
+
+    fn push(&mut self, ready_at: i64, waiting: Waiting) {
+        self.order += 1;
+        self.queue.insert((ready_at, self.order), waiting);
+    }
+
+    /// The next event to leave: the longest waiting one, or the latest under the reordering mischief.
+    fn next_ready(&self, now: i64) -> Option<((i64, u64), usize)> {
+        let mut ready = self.queue.range(..=(now, u64::MAX));
+        let next = if self.mischief.reorder { ready.next_back() } else { ready.next() };
+        next.map(|(key, one)| (*key, one.attempt))
     }
 
     /// Deliveries that may leave now.
@@ -346,26 +361,14 @@ impl Hooks {
         }
         let most = settings.concurrent.min(IN_FLIGHT);
         while self.under_way.len() < most {
-            let Some(attempt) = self.queue.iter().find(|one| one.ready_at <= now).map(|one| one.attempt)
-            else {
-                break;
-            };
+            let Some((_, attempt)) = self.next_ready(now) else { break };
             let mut events = Vec::new();
-            let mut kept = VecDeque::new();
-            if self.mischief.reorder {
-                self.queue.make_contiguous().reverse();
+            while events.len() < EVENTS
+                && let Some((key, its)) = self.next_ready(now)
+                && its == attempt
+            {
+                events.extend(self.queue.remove(&key).map(|one| one.event));
             }
-            for one in std::mem::take(&mut self.queue) {
-                if events.len() < EVENTS && one.ready_at <= now && one.attempt == attempt {
-                    events.push(one.event);
-                } else {
-                    kept.push_back(one);
-                }
-            }
-            if self.mischief.reorder {
-                kept.make_contiguous().reverse();
-            }
-            self.queue = kept;
             // Only this machine is ever called.
             if !is_loopback(&settings.target) {
                 continue;
@@ -392,7 +395,7 @@ impl Hooks {
         let Some(wait) = RETRY_S.get(attempt).map(|seconds| seconds * 1000) else { return };
         for event in events {
             let spread = i64::try_from(self.random.next() % 1000).unwrap_or(0) * wait / 10_000;
-            self.queue.push_back(Waiting { ready_at: now + wait + spread, attempt: attempt + 1, event });
+            self.push(now + wait + spread, Waiting { attempt: attempt + 1, event });
         }
     }
 }

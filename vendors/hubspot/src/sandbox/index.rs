@@ -157,7 +157,7 @@ impl Index {
                 self.keys.insert((*prop, *value, slot));
             }
         }
-        self.images.get_mut(place).map_or(None, |known| std::mem::replace(known, image))
+        self.images.get_mut(place).and_then(|known| std::mem::replace(known, image))
     }
 }
 

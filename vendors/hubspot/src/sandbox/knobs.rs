@@ -56,8 +56,6 @@ pub(super) struct Knobs {
     pub(super) association_page: usize,
     /// Deleting an archived or unknown record answers 204.
     pub(super) delete_is_idempotent: bool,
-    /// Whether lists take an `after` that this sandbox did not hand out.
-    pub(super) list_after_any_id: bool,
     /// Changes wait so long before a webhook carries them, in milliseconds.
     pub(super) webhook_delay_ms: i64,
 }
@@ -83,7 +81,6 @@ impl Default for Knobs {
             shuffle_batch_results: false,
             association_page: 500,
             delete_is_idempotent: true,
-            list_after_any_id: true,
             webhook_delay_ms: 0,
         }
     }

@@ -104,7 +104,12 @@ fn route(req: &Req, family: Family, rest: &[&str], dated: bool) -> Route {
         Family::Objects(_) if verb == "search" && rest.len() == 1 => Bucket::Search,
         Family::AssociationsV3(..) | Family::AssociationsV4(..) => Bucket::Associations,
         Family::OAuth | Family::Webhooks(_) => Bucket::Free,
-        _ => Bucket::General,
+        Family::Objects(_)
+        | Family::RecordAssociations(..)
+        | Family::Properties(_)
+        | Family::Pipelines(_)
+        | Family::Owners
+        | Family::Account => Bucket::General,
     };
     let reads = req.method == Method::GET
         || (req.method == Method::POST && matches!(verb, "search" | "read" | "introspect"))

@@ -9,7 +9,7 @@ use super::portal::Portal;
 use super::record::{Record, Select};
 use super::sorted::Sorted;
 use super::table::Slot;
-use super::wire::{ApiError, Reply, flag_at, list_at, text_at, texts_at};
+use super::wire::{ApiError, Reply, list_at, text_at, texts_at};
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -180,7 +180,7 @@ impl Query {
                 continue;
             }
             let count = take.min(size - skip);
-            page.extend(list.from_rank(from + skip).take(count).map(|(_, slot)| slot));
+            page.extend(list.starting_at(from + skip).take(count).map(|(_, slot)| slot));
             take -= count;
             skip = 0;
             if take == 0 {
@@ -243,12 +243,8 @@ impl Query {
             Field::Prop(prop, value_type) => {
                 let Some(value) = image.value(prop) else { return SortKey::Nothing };
                 let text = portal.pool.text(value);
-                match value_type {
-                    super::registry::ValueType::Number => {
-                        text.parse().map_or_else(|_| SortKey::Text(text.to_owned()), SortKey::Number)
-                    }
-                    _ => SortKey::Text(text.to_lowercase()),
-                }
+                let number = text.parse().ok().filter(|_| value_type == super::registry::ValueType::Number);
+                number.map_or_else(|| SortKey::Text(text.to_lowercase()), SortKey::Number)
             }
         }
     }
@@ -273,18 +269,13 @@ impl SortKey {
 }
 
 fn read_sort(portal: &Portal, kind: Kind, sort: &Value) -> (Field, bool) {
-    match sort {
-        Value::String(name) => match name.strip_prefix('-') {
-            Some(name) => (field(portal, kind, name), true),
-            None => (field(portal, kind, name), false),
-        },
-        _ => {
-            let name = text_at(sort, "propertyName").unwrap_or_default();
-            let direction = text_at(sort, "direction").unwrap_or_default();
-            let descending = direction.eq_ignore_ascii_case("DESCENDING") || flag_at(sort, "descending");
-            (field(portal, kind, &name), descending)
-        }
+    if let Value::String(name) = sort {
+        let bare = name.strip_prefix('-');
+        return (field(portal, kind, bare.unwrap_or(name)), bare.is_some());
     }
+    let name = text_at(sort, "propertyName").unwrap_or_default();
+    let direction = text_at(sort, "direction").unwrap_or_default();
+    (field(portal, kind, &name), direction.eq_ignore_ascii_case("DESCENDING"))
 }
 
 /// The part of an axis that a group can match; `exact`: all of it does.
@@ -378,7 +369,7 @@ fn candidates(portal: &Portal, index: &Index, kind: Kind, group: &[Filter]) -> V
         })
         .min_by_key(|(_, from, to)| to.saturating_sub(*from));
     let Some((axis, from, to)) = best else { return Vec::new() };
-    axis.list(index).from_rank(from).take(to.saturating_sub(from)).map(|(_, slot)| slot).collect()
+    axis.list(index).starting_at(from).take(to.saturating_sub(from)).map(|(_, slot)| slot).collect()
 }
 
 #[derive(serde::Serialize)]

@@ -19,11 +19,22 @@ use syncline_kit::sandbox::faults::{Access, FaultKind};
 use syncline_kit::{HttpRequest, HttpResponse};
 
 impl HubSpot {
-    /// Answers one request.
+    /// Answers one request. `Date` tells the sandbox's time, also to the caller of a control call.
     pub(super) fn serve(&mut self, request: &HttpRequest, wall: Timestamp) -> Outcome {
-        if let Some(control) = control::parse(request) {
-            return Outcome::Answer(self.control(control, wall));
+        let mut outcome = match control::parse(request) {
+            Some(control) => Outcome::Answer(self.control(control, wall)),
+            None => self.vendor_call(request, wall),
+        };
+        let date = self.clock.at(wall).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        if let (Outcome::Answer(response) | Outcome::Truncated(response, _), Ok(date)) =
+            (&mut outcome, HeaderValue::from_str(&date))
+        {
+            response.headers_mut().insert(header::DATE, date);
         }
+        outcome
+    }
+
+    fn vendor_call(&mut self, request: &HttpRequest, wall: Timestamp) -> Outcome {
         let now = self.now(wall);
         self.portal.settle(now);
         let req = Req::new(request);
@@ -173,7 +184,7 @@ impl HubSpot {
                 };
                 Some(ApiError::new(status, "internal error"))
             }
-            FaultKind::TokenExpired => Some(auth::expired(now.rem_euclid(60_000))),
+            FaultKind::TokenExpired => Some(auth::expired(now - 1_000, now)),
             FaultKind::RowLock => Some(ApiError::new(
                 StatusCode::LOCKED,
                 "The records are locked by another request, try again later",

@@ -61,7 +61,7 @@ impl<T: Ord + Copy> Sorted<T> {
     }
 
     /// Elements from rank `from` on, ascending.
-    pub(super) fn from_rank(&self, from: usize) -> impl Iterator<Item = T> + '_ {
+    pub(super) fn starting_at(&self, from: usize) -> impl Iterator<Item = T> + '_ {
         let mut skip = from;
         let mut at = 0;
         while self.chunks.get(at).is_some_and(|chunk| skip >= chunk.len()) {
@@ -98,12 +98,12 @@ mod tests {
                 model.insert(item);
             }
         }
-        assert!(list.from_rank(0).eq(model.iter().copied()));
+        assert!(list.starting_at(0).eq(model.iter().copied()));
         assert_eq!(list.len(), model.len());
         for bound in [0, 17, 2_999, 5_999, 9_000] {
             let rank = model.range(..bound).count();
             assert_eq!(list.rank(&bound), rank);
-            assert_eq!(list.from_rank(rank).next(), model.range(bound..).next().copied());
+            assert_eq!(list.starting_at(rank).next(), model.range(bound..).next().copied());
         }
     }
 }

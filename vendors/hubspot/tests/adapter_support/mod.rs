@@ -1,6 +1,6 @@
 //! The connector and a sandbox in one process: no sockets, no waiting, a clock that sleeping moves.
 #![allow(dead_code, unreachable_pub, reason = "every test file uses its own part")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a helper of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::wildcard_enum_match_arm, reason = "a helper of tests")]
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};

@@ -170,7 +170,7 @@ impl Account {
     pub(crate) fn types(&mut self, from: (&str, &str), to: (&str, &str)) -> Vec<u64> {
         let all = self.get(&format!("/crm/v4/objects/{}/{}/associations/{}", from.0, from.1, to.0));
         let rows = all.body["results"].as_array().unwrap().clone();
-        let row = rows.iter().find(|row| row["toObjectId"].to_string() == to.1);
+        let row = rows.iter().find(|row| row["toObjectId"].as_u64() == to.1.parse().ok());
         let types = row.map(|row| row["associationTypes"].as_array().unwrap().clone()).unwrap_or_default();
         types.iter().map(|one| one["typeId"].as_u64().unwrap()).collect()
     }
