@@ -130,7 +130,11 @@ def _():
 
 @check("py.login.password-grant")
 def _():
-    sf = Salesforce(**PASSWORD, consumer_key=CRED["client_id"], consumer_secret=CRED["client_secret"], session=session(), domain=domain(TOKEN))
+    # With a security token of its own the library would choose SOAP.
+    sf = Salesforce(
+        username=CRED["username"], password=CRED["password"] + CRED["security_token"], consumer_key=CRED["client_id"],
+        consumer_secret=CRED["client_secret"], session=session(), domain=domain(TOKEN),
+    )
     assert sf.query("SELECT Id FROM User LIMIT 1")["totalSize"] == 1
 
 

@@ -161,6 +161,9 @@ impl Org {
             written: 0,
             noop: 0,
         };
+        for object in &org.store.schema.objects {
+            org.store.pool.intern(&object.name);
+        }
         org.found();
         org
     }

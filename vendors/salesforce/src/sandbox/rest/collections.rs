@@ -239,9 +239,11 @@ impl Salesforce {
             if i > 0 {
                 out.push(',');
             }
-            let rec = self.org.store.read_id(id).map_err(|()| {
-                Fail::new(400, "MALFORMED_ID", format!("malformed id {id}"))
-            })?;
+            let rec = self
+                .org
+                .store
+                .read_id(id)
+                .map_err(|()| Fail::new(400, "MALFORMED_ID", format!("malformed id {id}")))?;
             if let Some(rec) = rec.filter(|rec| rec.object() == obj && self.org.read(*rec).is_ok()) {
                 self.push_record(&mut out, rec, &fields, &req.version)?;
             } else {

@@ -192,13 +192,16 @@ impl Compiler<'_> {
 
     fn leaf(&self, objects: &[Obj], field: &str, at: usize) -> Res<Place> {
         let schema = &self.org.store.schema;
+        let many = objects.len() > 1;
+        if many && field.eq_ignore_ascii_case("type") {
+            return Ok(Place::new());
+        }
         let place: Place = objects
             .iter()
             .filter_map(|obj| Some((*obj, schema.get(*obj).find(field)?)))
             .filter(|(obj, index)| !schema.get(*obj).fields[*index].hidden)
             .collect();
-        let many = objects.len() > 1;
-        if place.is_empty() && !(many && field.eq_ignore_ascii_case("type")) {
+        if place.is_empty() {
             let entity =
                 if many { "Name" } else { objects.first().map_or("", |obj| &*schema.get(*obj).name) };
             let message = format!(

@@ -69,6 +69,9 @@ impl Org {
                 && query.cond.as_ref().is_none_or(|cond| self.holds(cond, rec, row))
         };
         let want = query.limit.unwrap_or(usize::MAX).saturating_add(query.offset);
+        if query.limit == Some(0) {
+            return Vec::new();
+        }
         let walk = walk_of(self, query);
         let hull = query.cond.as_ref().map_or(ALL, |cond| self.hull(obj, cond));
         let points = match parent {
