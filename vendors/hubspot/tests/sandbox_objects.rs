@@ -104,6 +104,7 @@ fn every_kind_of_bad_value_is_named() {
     let number = account.post(COMPANIES, json!({"properties": {"numberofemployees": "many", "name": "A"}}));
     let cases = [
         (CONTACTS, "email", "bad@", "INVALID_EMAIL", "Email address bad@ is invalid"),
+        (DEALS, "amount", "1_000", "INVALID_INTEGER", "1_000 was not a valid number"),
         (CONTACTS, "foo", "1", "PROPERTY_DOESNT_EXIST", "Property \"foo\" does not exist"),
         (CONTACTS, "closedate", "soon", "INVALID_LONG", "soon was not a valid long."),
         (
@@ -412,6 +413,12 @@ fn a_deal_follows_its_stage_and_amount() {
     assert_eq!(won["amount"], "100.50");
     assert_eq!(won["closedate"], "2026-01-08T09:00:00Z");
     assert_eq!(won["days_to_close"], "3");
+    account.patch(&path, json!({"properties": {"closedate": ""}}));
+    assert_eq!(
+        account.get(&path).body["properties"]["closedate"],
+        Value::Null,
+        "filled when it closes, not later"
+    );
     let refused = account.patch(&path, json!({"properties": {"deal_currency_code": "BRL"}}));
     assert_eq!(refused.code(), "INVALID_OPTION");
     assert!(refused.message().contains("is not a part of the current effective currency codes for portal"));
@@ -430,6 +437,10 @@ fn a_company_can_come_from_a_contacts_domain() {
     let company = companies.ids()[0].to_owned();
     assert_eq!(account.types(("contacts", &contact), ("companies", &company)), [1, 279]);
     assert_eq!(account.calls()["rows_written"], 3);
+    account.delete(&format!("{COMPANIES}/{company}"));
+    account.make("contacts", json!({"email": "new@acme.example"}));
+    let companies = account.get(COMPANIES);
+    assert_eq!((companies.ids().len(), companies.ids()[0] == company), (1, false));
 }
 
 #[test]

@@ -52,6 +52,13 @@ fn every_operator_finds_what_it_should() {
         (one("domain", "EQ", "C.EXAMPLE"), "C"),
         (one("hs_object_id", "GT", &ids[2]), "D E"),
         (one("hs_object_id", "EQ", &ids[1]), "B"),
+        (one("hs_object_id", "NEQ", &ids[1]), "A C D E"),
+        (
+            filters(
+                json!([{"propertyName": "hs_object_id", "operator": "IN", "values": [ids[0], ids[3], "999"]}]),
+            ),
+            "A D",
+        ),
         (
             filters(
                 json!([{"propertyName": "numberofemployees", "operator": "BETWEEN", "value": "20", "highValue": "40"}]),

@@ -421,14 +421,9 @@ impl Portal {
         }
         let counts = (self.written, self.unchanged);
         let act = super::portal::Act { source: super::table::Source::Automation, ..*act };
-        let known = self.table(Kind::Companies).registry.any("domain").zip(self.pool.find(&domain));
-        let company = known
-            .and_then(|(prop, sym)| {
-                let table = self.table(Kind::Companies);
-                table.slots_from(0).find(|slot| {
-                    table.is_live(*slot) && table.row(*slot).is_some_and(|row| row.value(prop) == Some(sym))
-                })
-            })
+        let named = self.pool.find(&domain).and_then(|sym| self.domains.get(&sym));
+        let company = named
+            .and_then(|slots| slots.iter().copied().find(|slot| self.table(Kind::Companies).is_live(*slot)))
             .or_else(|| {
                 let given =
                     vec![("domain".to_owned(), Some(domain.clone())), ("name".to_owned(), Some(domain))];

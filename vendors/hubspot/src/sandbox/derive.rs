@@ -93,7 +93,8 @@ fn deal(out: &mut Out<'_>, slot: Slot, act: &Act) {
     out.set("hs_is_closed_won", Some(won.to_string()));
     out.set("hs_is_closed_lost", Some((closed && !won).to_string()));
     let mut closedate = text("closedate");
-    if closed && closedate.is_none() {
+    let closing = closed && text("hs_is_closed").as_deref() != Some("true");
+    if closing && closedate.is_none() {
         closedate = Some(stamp::text(act.now));
         out.set("closedate", closedate.clone());
     }

@@ -81,6 +81,8 @@ pub(super) struct Portal {
     pub(super) hidden: BTreeSet<End>,
     /// Associations of archived records, for restoring them.
     pub(super) binned_edges: BTreeMap<End, Vec<(End, Vec<TypeId>)>>,
+    /// Companies by domain, archived ones included: what automation looks up.
+    pub(super) domains: BTreeMap<Sym, BTreeSet<Slot>>,
     /// Rows whose stored values changed since the count was last taken.
     pub(super) written: u64,
     /// Rows asked to take values they had.
@@ -145,6 +147,7 @@ impl Portal {
             listening: false,
             hidden: BTreeSet::new(),
             binned_edges: BTreeMap::new(),
+            domains: BTreeMap::new(),
             written: 0,
             unchanged: 0,
             random: Random::new(seed_number),

@@ -354,6 +354,10 @@ fn candidates(portal: &Portal, index: &Index, kind: Kind, group: &[Filter]) -> V
             return known.flat_map(|value| index.holders(prop, value)).collect();
         }
     }
+    let ids = group.iter().find(|filter| filter.field == Field::Id && matches!(filter.op, Op::Eq | Op::In));
+    if let Some(ids) = ids {
+        return (0..ids.values.len()).filter_map(|at| portal.table(kind).slot(ids.id(at)?)).collect();
+    }
     let tied = group.iter().find_map(|filter| match (filter.field, filter.op) {
         (Field::Tied(to), Op::Eq) => Some((to, portal.find(to, filter.id(0)?)?)),
         _ => None,

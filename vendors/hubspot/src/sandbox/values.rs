@@ -47,8 +47,8 @@ pub(super) fn normalise(
     match def.value_type {
         ValueType::String | ValueType::Phone => string(name, text).map(Some),
         ValueType::Number => match text.trim().parse::<Decimal>() {
-            Ok(_) => Ok(Some(text.trim().to_owned())),
-            Err(_) => Err(Invalid::new("INVALID_INTEGER", name, format!("{text} was not a valid number"))),
+            Ok(_) if !text.contains('_') => Ok(Some(text.trim().to_owned())),
+            _ => Err(Invalid::new("INVALID_INTEGER", name, format!("{text} was not a valid number"))),
         },
         ValueType::Bool => {
             let lower = text.to_ascii_lowercase();

@@ -4,6 +4,7 @@ use super::catalog::LIFECYCLE;
 use super::derive;
 use super::kind::Kind;
 use super::knobs::Backward;
+use super::pool::Sym;
 use super::portal::{Act, Happening, Portal};
 use super::registry::{Def, Prop};
 use super::table::{Entry, Slot, Source, State};
@@ -263,12 +264,24 @@ impl Portal {
             if let Some(row) = self.table_mut(kind).row_mut(slot) {
                 row.put(Entry { prop, source: act.source, value, at: act.now });
             }
+            if kind == Kind::Companies && self.table(kind).registry.name(prop) == "domain" {
+                self.file_domain(slot, before, value);
+            }
             if self.listening {
                 let name = self.table(kind).registry.name(prop).to_owned();
                 self.note((kind, slot), act, Happening::Property { name, value: text.unwrap_or_default() });
             }
         }
         changed
+    }
+
+    fn file_domain(&mut self, slot: Slot, before: Option<Sym>, after: Option<Sym>) {
+        if let Some(slots) = before.and_then(|old| self.domains.get_mut(&old)) {
+            slots.remove(&slot);
+        }
+        if let Some(new) = after {
+            self.domains.entry(new).or_default().insert(slot);
+        }
     }
 
     /// Moves the unique keys of a property from its old value to its new one.
