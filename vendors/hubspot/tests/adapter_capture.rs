@@ -205,6 +205,9 @@ fn a_change_by_somebody_else_just_before_our_write_is_still_seen() {
 #[test]
 fn the_recycle_bin_is_read_once_a_day_and_an_absent_row_is_no_deletion() {
     let (mut world, company, contact, _) = at_rest();
+    world.want.objects[0].edges.clear();
+    world.pass(10);
+    world.capture();
     world.admin(json!({"do": "archive", "object": "contacts", "id": contact}));
     world.admin(json!({"do": "hide_record", "object": "companies", "id": company}));
     world.pass(600);
@@ -213,7 +216,11 @@ fn the_recycle_bin_is_read_once_a_day_and_an_absent_row_is_no_deletion() {
     world.pass(86_400);
     world.capture();
     assert_eq!(world.state("contacts", &contact), RecordState::Deleted);
-    assert_eq!(world.state("companies", &company), RecordState::Live);
+    assert_eq!(
+        world.state("companies", &company),
+        RecordState::Live,
+        "searches and the bin say nothing of it"
+    );
 }
 
 #[test]
@@ -246,6 +253,18 @@ fn an_edge_that_changes_alone_is_found_by_the_nightly_sweep() {
     assert_eq!(world.field("contacts", &contact, "@contact_to_company"), Observed::Empty);
     assert_eq!(world.field("deals", &deal, "@deal_to_contact"), refs(&[Ref::to("contacts", &*contact)]));
     assert_eq!(world.field("contacts", &contact, "firstname"), text("Ada"), "what was not read stays");
+}
+
+#[test]
+fn a_privacy_deletion_without_webhook_is_found_by_the_nightly_sweep() {
+    let (mut world, _, contact, _) = at_rest();
+    world.admin(json!({"do": "gdpr_delete", "object": "contacts", "id": contact}));
+    world.pass(600);
+    assert_eq!(world.capture(), []);
+    world.pass(86_400);
+    world.capture();
+    assert_eq!(world.state("contacts", &contact), RecordState::Deleted);
+    assert_eq!(world.stored.live("deals"), 1);
 }
 
 #[test]

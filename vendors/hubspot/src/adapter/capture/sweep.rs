@@ -8,8 +8,9 @@ use crate::adapter::{
     client::Call,
     records::{BATCH, List, Row},
 };
-use syncline_kit::vendor::VendorError;
-use syncline_model::{FieldName, Observation, RecordId, RecordState};
+use std::collections::{BTreeMap, BTreeSet};
+use syncline_kit::vendor::{CaptureWant, VendorError};
+use syncline_model::{FieldName, Observation, Observed, RecordId, RecordRef, RecordState};
 
 impl Scene<'_> {
     /// One page of the recycle bin; it comes in order of ids, so all of it is read [gh airbyte#35017].
@@ -53,18 +54,43 @@ impl Scene<'_> {
     ) -> Result<(Vec<Observation>, Option<Task>), VendorError> {
         let object = &self.want.object;
         let ids = self.known.ids(object, after, PAGE).await;
-        let related = self.hub.read_wanted_edges(std::slice::from_ref(&field), &ids).await?;
-        let seen = related
-            .into_iter()
-            .map(|(id, fields)| Observation {
-                fields,
-                ..self.hub.tombstone(object, id, None, RecordState::Live)
-            })
-            .collect();
+        let mut related = self.hub.read_wanted_edges(std::slice::from_ref(&field), &ids).await?;
+        let mut seen = self.vanished(&field, &ids, &mut related).await?;
+        seen.extend(related.into_iter().map(|(id, fields)| Observation {
+            fields,
+            ..self.hub.tombstone(object, id, None, RecordState::Live)
+        }));
         if let Some(last) = ids.last().filter(|_| ids.len() >= PAGE) {
             return Ok((seen, Some(Task::Edges { field, after: Some(last.clone()), started })));
         }
         state.swept.insert(field, started);
         Ok((seen, None))
+    }
+
+    /// "No associations" is also what is said of a record that is gone, perhaps without a trace in the bin (a privacy
+    /// deletion, a merge): those without edges are looked up by id, and what is not there is read for what became of it.
+    async fn vanished(
+        &self,
+        field: &FieldName,
+        ids: &[RecordId],
+        related: &mut BTreeMap<RecordId, Vec<(FieldName, Observed)>>,
+    ) -> Result<Vec<Observation>, VendorError> {
+        let object = &self.want.object;
+        let has_edges = |id: &RecordId| {
+            related.get(id).is_some_and(|fields| {
+                fields.iter().any(|(name, seen)| name == field && seen.value().is_some())
+            })
+        };
+        let bare: Vec<RecordId> = ids.iter().filter(|id| !has_edges(id)).cloned().collect();
+        let name = ["hs_object_id".to_owned()];
+        let rows = self.hub.read_batch(object, &bare, &name).await?;
+        let present: BTreeSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+        let gone: Vec<RecordRef> = bare
+            .into_iter()
+            .filter(|id| !present.contains(id.as_str()))
+            .inspect(|id| drop(related.remove(id)))
+            .map(|id| self.hub.record(object.clone(), id))
+            .collect();
+        self.hub.read_records(&CaptureWant { objects: vec![self.want.clone()] }, &gone).await
     }
 }
