@@ -74,6 +74,21 @@ pub trait Vendor: Send + Sync {
         None
     }
 
+    /// Hands over schemas that are stored and fresh, so that a new process need not read them again.
+    fn remember(&self, schemas: &[ObjectSchema]) {
+        let _ = schemas;
+    }
+
+    /// How the vendor's limits stand, for the next process on this machine: limits do not end with a process.
+    fn pace(&self) -> Option<serde_json::Value> {
+        None
+    }
+
+    /// What [`Vendor::pace`] said at the end of the last process.
+    fn resume_pace(&self, pace: &serde_json::Value) {
+        let _ = pace;
+    }
+
     /// Credentials that changed since the last call (a refreshed token), to be stored encrypted.
     fn changed_credentials(&self) -> Option<serde_json::Value>;
 }

@@ -94,7 +94,11 @@ const KINDS: [KindText; 4] = [
             field("description", "text"),
         ],
         edges: &[
-            EdgeText { name: "parent", lines: &["required = false", r#"wait = "24h""#], comment: "" },
+            EdgeText {
+                name: "parent",
+                lines: &["required = false"],
+                comment: "Written without the parent first, and related to it once both are there.",
+            },
             EdgeText { name: "owner", lines: &["required = false"], comment: "" },
         ],
     },

@@ -24,6 +24,8 @@ use syncline_model::{ObjectName, RecordId};
 
 /// People change rarely and are looked at with the schemas, not in every cycle.
 const USER: &str = "User";
+/// How long people that were read are taken for fresh.
+const PEOPLE_FOR: SignedDuration = SignedDuration::from_mins(10);
 /// A role row is remembered as read only when its stamp is older than the read by this.
 const SETTLED: SignedDuration = SignedDuration::from_secs(2);
 
@@ -48,7 +50,7 @@ impl Salesforce {
         let users = if self.check_is_due(&objects) {
             self.look_around(want, &objects, &mut place, &mut page).await?
         } else {
-            true
+            self.people_are_fresh(&place)
         };
         if let Err(error) = self.round(want, &mut place, &mut page, starts, users, known).await {
             // A field may have been hidden since the schemas were read: look again, then once more.
@@ -64,6 +66,12 @@ impl Salesforce {
         page.more = !place.is_idle();
         page.cursor = place.cursor()?;
         Ok(page)
+    }
+
+    /// Whether people were read lately: a process that has just described the schemas has not read anybody.
+    fn people_are_fresh(&self, place: &Place) -> bool {
+        let read = place.streams.get(USER).and_then(|stream| stream.checkpoint);
+        read.is_some_and(|read| self.client.server_time().duration_since(read) < PEOPLE_FOR)
     }
 
     /// Schemas, the org and people in one call. Returns whether people were read.
