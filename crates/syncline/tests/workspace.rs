@@ -44,9 +44,10 @@ fn init_makes_a_private_key_and_says_what_comes_next() {
     let made = syncline(&["init", "--with", "salesforce,hubspot", "--model", "contacts_only"], &dir);
     assert!(made.status.success(), "{}", err(&made));
     assert!(out(&made).contains("syncline connect hubspot"), "{}", out(&made));
-    assert_eq!(fs::metadata(dir.join("secret.key")).unwrap().permissions().mode() & 0o777, 0o600);
+    for private in ["secret.key", "state.db"] {
+        assert_eq!(fs::metadata(dir.join(private)).unwrap().permissions().mode() & 0o777, 0o600, "{private}");
+    }
     assert!(fs::read_to_string(dir.join("syncline.toml")).unwrap().contains("model = \"contacts_only\""));
-    assert!(dir.join("state.db").exists());
 }
 
 #[test]

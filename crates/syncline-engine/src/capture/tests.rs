@@ -3,9 +3,11 @@
 use super::*;
 use crate::testing::{Bench, contact};
 use syncline_model::{
-    Base, EntityId, Evidence, JournalSeq, Kind, Link, LinkState, RecordState, Snapshot, journal::Event,
+    Base, EntityId, Evidence, JournalSeq, Kind, Link, LinkState, RecordState, Snapshot,
+    journal::Event,
+    plan::{Held, HeldReason},
 };
-use syncline_store::{DirtyKey, JournalFilter, LinkWrite, MatchKey};
+use syncline_store::{DirtyKey, HeldWrite, JournalFilter, LinkWrite, MatchKey};
 use uuid::Uuid;
 
 const LEFT: &str = "left";
@@ -158,4 +160,29 @@ async fn records_named_by_a_webhook_are_read_without_moving_the_cursor() {
     assert_eq!(load_cursor(&*ctx.store, &LEFT.into()).await.unwrap(), Cursor::default());
     let unknown = records(&ctx, &[RecordRef::new("nowhere", "contacts", "1")]).await;
     assert!(matches!(unknown, Err(Error::UnknownConnection { .. })));
+}
+
+#[tokio::test]
+async fn what_is_held_because_of_a_record_becomes_work_when_the_record_changes() {
+    let bench = Bench::new().await;
+    let ctx = ctx_with(&bench, vec![vec![contact("1", 1, "a@example.com", "A")]]).await;
+    cycle_left(&ctx).await;
+    let (entity, record) = (EntityId(Uuid::from_u128(42)), RecordRef::new(LEFT, "contacts", "1"));
+    let held = Held {
+        entity,
+        kind: Kind::Person,
+        record: RecordRef::new("right", "Contact", "9"),
+        attribute: None,
+        connection: LEFT.into(),
+        reason: HeldReason::Moved,
+        until: None,
+    };
+    let held = vec![(held, vec![format!("record:{record}")])];
+    let mut batch = ctx.batch();
+    batch.held.push(HeldWrite { entity, kind: Kind::Person, held, findings: Vec::new() });
+    ctx.store.commit(batch).await.unwrap();
+    plan_all(&ctx).await;
+    show(&bench, vec![contact("1", 2, "a@example.com", "B")]);
+    cycle_left(&ctx).await;
+    assert!(work_to_do(&ctx).await.contains(&DirtyKey::Entity(Kind::Person, entity)));
 }
