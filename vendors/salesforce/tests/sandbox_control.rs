@@ -437,7 +437,7 @@ fn the_org_can_be_refreshed_and_two_orgs_differ() {
     let before = org.column("SELECT Id FROM Organization", "Id");
     let after = org.admin(json!({"do": "refresh_org"}))["organization_id"].clone();
     assert_ne!(before[0], after);
-    assert_eq!(org.column("SELECT Id FROM Organization", "Id"), [after.clone()]);
+    assert_eq!(org.column("SELECT Id FROM Organization", "Id"), std::slice::from_ref(&after));
     assert_eq!(org.sandbox.credentials()["organization_id"], after);
     let other = syncline_salesforce::sandbox::Salesforce::new(Limits::Real, 2).credentials();
     let same = syncline_salesforce::sandbox::Salesforce::new(Limits::Real, 1).credentials();
@@ -453,7 +453,7 @@ fn paths_versions_and_bodies_outside_the_api_are_refused() {
     assert_eq!(org.get("/services/data").body.as_array().unwrap().last().unwrap()["label"], "Winter '27");
     assert_eq!(org.get("/services/data/v29.0/limits").code(), "NOT_FOUND");
     assert_eq!(org.get("/services/data/v68.0/limits/").status, 200);
-    assert_eq!(org.get("/services/data/v59.0/").body["identity"].as_str().unwrap().contains("/id/00D"), true);
+    assert!(org.get("/services/data/v59.0/").body["identity"].as_str().unwrap().contains("/id/00D"));
     assert_eq!(org.get("/nonsense").code(), "NOT_FOUND");
     assert_eq!(
         (org.delete("/limits").status, org.delete("/limits").code().to_owned()),

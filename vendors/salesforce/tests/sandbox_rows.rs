@@ -226,6 +226,16 @@ fn collections_answer_by_row_and_all_or_none_takes_everything_back() {
     assert_eq!(codes, [json!(rolled), json!("REQUIRED_FIELD_MISSING"), json!(rolled)]);
     assert_eq!(org.query("SELECT COUNT() FROM Account").body["totalSize"], 1);
     assert_eq!(org.calls()["rows_written"], before["rows_written"]);
+    org.admin(json!({"do": "add_field", "object": "Account", "name": "Key__c", "external_id": true}));
+    let rows = json!([{"attributes": {"type": "Account"}, "Key__c": "1", "Name": "a"},
+                      {"attributes": {"type": "Account"}, "Key__c": "2", "Name": "b", "OwnerId": "x"}]);
+    let answer = org.patch("/composite/sobjects/Account/Key__c", json!({"allOrNone": true, "records": rows}));
+    assert_eq!(answer.body[0]["errors"][0]["statusCode"], rolled);
+    assert_eq!(
+        (&answer.body[0]["created"], &answer.body[1]["created"]),
+        (&json!(true), &json!(true)),
+        "would have been"
+    );
     let bad = org.post(
         "/composite/sobjects",
         json!({"records": [{"attributes": {"type": "Account"}, "Name": "z"},

@@ -215,9 +215,9 @@ impl File<'_> {
         let opts =
             Opts { by: self.org.api_user, api: false, allow_duplicates: false, assign: false, loader: true };
         let saved = self.org.save_cells(&opts, self.obj, None, cells).map_err(|f| self.fail(line, &f))?;
-        later.extend(waiting.into_iter().map(|(field, by, text)| (line, saved.rec, field, by, text)));
+        later.extend(waiting.into_iter().map(|(field, by, text)| (line, saved, field, by, text)));
         if let Some(price) = price {
-            self.standard_price(saved.rec, &price, line)?;
+            self.standard_price(saved, &price, line)?;
         }
         Ok(())
     }

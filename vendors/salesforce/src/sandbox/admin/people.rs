@@ -22,7 +22,7 @@ impl Salesforce {
             "create" => {
                 let obj = self.admin_object(args)?;
                 let saved = self.org.save(&opts, obj, None, &args.fields()?)?;
-                Ok(Some(json!({"id": self.org.store.id(saved.rec)})))
+                Ok(Some(json!({"id": self.org.store.id(saved)})))
             }
             "edit" => {
                 let rec = self.admin_rec(args.text("id")?)?;

@@ -5,6 +5,7 @@ use crate::sandbox::Salesforce;
 use crate::sandbox::fail::{Fail, Res};
 use crate::sandbox::ids::{Obj, Rec};
 use crate::sandbox::save::plain;
+use crate::sandbox::schema::Type;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -15,8 +16,18 @@ const MAX_IDS: usize = 2000;
 /// Runs of one type in a create or update.
 const MAX_RUNS: usize = 10;
 
-/// What happened to a row: its record and whether it was created.
-type Verdict = Result<(Rec, Option<bool>), Fail>;
+/// What happened to a row.
+struct Verdict {
+    saved: Res<Rec>,
+    /// Upserts say whether the row is, or would have been, a new one.
+    created: Option<bool>,
+}
+
+impl From<Res<Rec>> for Verdict {
+    fn from(saved: Res<Rec>) -> Self {
+        Self { saved, created: None }
+    }
+}
 
 impl Salesforce {
     pub(super) fn collections(&mut self, req: &Req, rest: &[&str]) -> Res<Resp> {
@@ -75,9 +86,8 @@ impl Salesforce {
         }
         let opts = self.opts(req);
         self.many(all_or_none, rows.len(), |this, i| {
-            let target = if create { None } else { Some(this.row_id(&rows[i], types[i])?) };
-            let saved = this.org.save(&opts, types[i], target, &rows[i])?;
-            Ok((saved.rec, None))
+            let target = if create { Ok(None) } else { this.row_id(&rows[i], types[i]).map(Some) };
+            target.and_then(|target| this.org.save(&opts, types[i], target, &rows[i])).into()
         })
     }
 
@@ -119,33 +129,37 @@ impl Salesforce {
         self.many(all_or_none, rows.len(), |this, i| {
             let value = value_of(&rows[i]).filter(|v| !v.is_empty());
             let target = match value {
-                None if name == "Id" => None,
-                None => {
-                    let message = format!("{name} not specified");
-                    return Err(Fail::save("MISSING_ARGUMENT", message, &[]));
-                }
                 Some(value) if seen.get(&value.to_lowercase()).is_some_and(|n| *n > 1) => {
                     let message = format!("Duplicate external id specified: {value}");
-                    return Err(Fail::save("DUPLICATE_VALUE", message, &[&name]));
+                    Err(Fail::save("DUPLICATE_VALUE", message, &[&name]))
                 }
-                Some(value) if name == "Id" => Some(this.known_id(&value, Some(obj))?),
-                Some(value) => {
-                    let cell = this.org.cell_from_text(obj, key, &value)?;
-                    let found = this.org.find_by_key(obj, key, cell);
-                    if found.len() > 1 {
-                        let ids: Vec<String> = found.iter().map(|rec| this.org.store.id(*rec)).collect();
-                        let message = format!(
-                            "{name}: more than one record found for external id field: [{}]",
-                            ids.join(", ")
-                        );
-                        return Err(Fail::save("DUPLICATE_EXTERNAL_ID", message, &[&name]));
-                    }
-                    found.first().copied()
-                }
+                value => this.upsert_target(obj, key, value.as_deref()),
             };
-            let saved = this.org.save(&opts, obj, target, &rows[i])?;
-            Ok((saved.rec, Some(saved.created)))
+            let created = matches!(target, Ok(None));
+            let saved = target.and_then(|target| this.org.save(&opts, obj, target, &rows[i]));
+            Verdict { saved, created: Some(created) }
         })
+    }
+
+    /// The row that an upsert's key names; `None`: none yet.
+    fn upsert_target(&mut self, obj: Obj, key: usize, value: Option<&str>) -> Res<Option<Rec>> {
+        let field = &self.org.store.schema.get(obj).fields[key];
+        let (name, by_id) = (field.name.clone(), field.ty == Type::Id);
+        let value = match value {
+            None if by_id => return Ok(None),
+            None => return Err(Fail::save("MISSING_ARGUMENT", format!("{name} not specified"), &[])),
+            Some(value) if by_id => return self.known_id(value, Some(obj)).map(Some),
+            Some(value) => value,
+        };
+        let cell = self.org.cell_from_text(obj, key, value)?;
+        let found = self.org.find_by_key(obj, key, cell);
+        if found.len() > 1 {
+            let ids: Vec<String> = found.iter().map(|rec| self.org.store.id(*rec)).collect();
+            let message =
+                format!("{name}: more than one record found for external id field: [{}]", ids.join(", "));
+            return Err(Fail::save("DUPLICATE_EXTERNAL_ID", message, &[&name]));
+        }
+        Ok(found.first().copied())
     }
 
     fn delete_many(&mut self, req: &Req) -> Res<Resp> {
@@ -161,8 +175,7 @@ impl Salesforce {
         let all_or_none = req.param("allOrNone").is_some_and(|v| v.eq_ignore_ascii_case("true"));
         let opts = self.opts(req);
         self.many(all_or_none, ids.len(), |this, i| {
-            let rec = this.known_id(&ids[i], None)?;
-            this.org.delete(&opts, rec).map(|()| (rec, None))
+            this.known_id(&ids[i], None).and_then(|rec| this.org.delete(&opts, rec).map(|()| rec)).into()
         })
     }
 
@@ -179,7 +192,7 @@ impl Salesforce {
         let mut verdicts: Vec<Verdict> = Vec::with_capacity(count);
         for i in 0..count {
             let verdict = one(self, i);
-            if let Err(fail) = &verdict
+            if let Err(fail) = &verdict.saved
                 && fail.fields.is_none()
                 && matches!(fail.code, "INVALID_FIELD" | "JSON_PARSER_ERROR")
             {
@@ -189,25 +202,25 @@ impl Salesforce {
             }
             verdicts.push(verdict);
         }
-        if all_or_none && verdicts.iter().any(Result::is_err) {
+        if all_or_none && verdicts.iter().any(|v| v.saved.is_err()) {
             self.org.store.rollback(mark);
             (self.org.written, self.org.noop) = counted;
-            for verdict in verdicts.iter_mut().filter(|v| v.is_ok()) {
+            for verdict in verdicts.iter_mut().filter(|v| v.saved.is_ok()) {
                 let message = "Record rolled back because not all records were valid and the request was using AllOrNone header";
-                *verdict = Err(Fail::save("ALL_OR_NONE_OPERATION_ROLLED_BACK", message, &[]));
+                verdict.saved = Err(Fail::save("ALL_OR_NONE_OPERATION_ROLLED_BACK", message, &[]));
             }
         }
         let rows: Vec<Value> = verdicts
             .iter()
-            .map(|verdict| match verdict {
-                Ok((rec, created)) => {
-                    let mut row = json!({"id": self.org.store.id(*rec), "success": true, "errors": []});
-                    if let Some(created) = created {
-                        row["created"] = json!(created);
-                    }
-                    row
+            .map(|verdict| {
+                let mut row = match &verdict.saved {
+                    Ok(rec) => json!({"id": self.org.store.id(*rec), "success": true, "errors": []}),
+                    Err(fail) => json!({"success": false, "errors": [fail.row()]}),
+                };
+                if let Some(created) = verdict.created {
+                    row["created"] = json!(created);
                 }
-                Err(fail) => json!({"success": false, "errors": [fail.row()]}),
+                row
             })
             .collect();
         Ok(Resp::value(200, &Value::Array(rows)).rows(count as u64))

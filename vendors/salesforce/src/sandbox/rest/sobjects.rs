@@ -45,7 +45,7 @@ impl Salesforce {
         let fields = req.object()?.clone();
         let opts = self.opts(req);
         let saved = self.org.save(&opts, obj, None, &fields)?;
-        Ok(self.created(req, saved.rec, false))
+        Ok(self.created(req, saved, false))
     }
 
     fn created(&self, req: &Req, rec: Rec, upsert: bool) -> Resp {
@@ -214,7 +214,7 @@ impl Salesforce {
                         }
                         fields.insert(name, Value::String(value.to_owned()));
                         let saved = self.org.save(&opts, obj, None, &fields)?;
-                        Ok(self.created(req, saved.rec, true))
+                        Ok(self.created(req, saved, true))
                     }
                 }
             }

@@ -31,13 +31,6 @@ pub(crate) struct Opts {
     pub(crate) loader: bool,
 }
 
-/// A save's result.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Saved {
-    pub(crate) rec: Rec,
-    pub(crate) created: bool,
-}
-
 /// Values of a save, by field index.
 pub(crate) type Cells = Vec<(usize, Cell)>;
 
@@ -49,7 +42,7 @@ impl Org {
         obj: Obj,
         target: Option<Rec>,
         fields: &Map<String, Value>,
-    ) -> Res<Saved> {
+    ) -> Res<Rec> {
         let cells = self.read_fields(opts, obj, target.is_none(), fields)?;
         self.save_cells(opts, obj, target, cells)
     }
@@ -179,7 +172,7 @@ impl Org {
         obj: Obj,
         target: Option<Rec>,
         cells: Cells,
-    ) -> Res<Saved> {
+    ) -> Res<Rec> {
         let object = self.store.schema.get(obj);
         let name = object.name.clone();
         if opts.api && !(if target.is_some() { object.updateable } else { object.createable }) {
@@ -236,7 +229,7 @@ impl Org {
             if changed { self.written += 1 } else { self.noop += 1 }
         }
         self.after_save(opts, rec, created, contact);
-        Ok(Saved { rec, created })
+        Ok(rec)
     }
 
     fn audit(&self, obj: Obj, row: &mut Row, cells: &Cells) {
