@@ -168,13 +168,14 @@ impl<F: Fn(&RecordRef, &RecordRef) -> bool> Question<'_, F> {
     /// A preferred object on the same side wins if it is the only one of its object (a contact beats a lead, CRM-2).
     fn rival(&self, rivals: &[&Candidate]) -> Rival {
         let mine = preference(self.model, &self.record.record);
-        // What this record itself beats does not stand in its way.
-        let standing: Vec<_> =
-            rivals.iter().map(|rival| (preference(self.model, &rival.record), rival)).filter(|(rank, _)| *rank <= mine).collect();
-        match standing.as_slice() {
-            [] => Rival::None,
-            [(rank, winner)] if *rank < mine => Rival::Wins(winner.record.clone()),
-            _ => Rival::Equal,
+        // What this record itself beats does not stand in its way, nor do its equals where somebody beats them all.
+        let ranked = |rival: &&&Candidate| preference(self.model, &rival.record).cmp(&mine);
+        let mut winners = rivals.iter().filter(|rival| ranked(rival).is_lt());
+        match (winners.next(), winners.next()) {
+            (Some(winner), None) => Rival::Wins(winner.record.clone()),
+            (Some(_), Some(_)) => Rival::Equal,
+            (None, _) if rivals.iter().any(|rival| ranked(&rival).is_eq()) => Rival::Equal,
+            (None, _) => Rival::None,
         }
     }
 

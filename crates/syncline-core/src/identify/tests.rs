@@ -84,6 +84,15 @@ fn a_contact_beats_a_lead() {
 }
 
 #[test]
+fn a_contact_beats_any_number_of_leads_and_two_contacts_are_a_question() {
+    let contact = candidate("salesforce/Contact/1", &[("email", "a@x")]);
+    let leads = [candidate("salesforce/Lead/1", &[("email", "a@x")]), candidate("salesforce/Lead/2", &[("email", "a@x")])];
+    assert_eq!(what(&leads[0], &[contact.clone(), leads[1].clone()]), Identity::Beaten { by: contact.record.clone() });
+    let second = candidate("salesforce/Contact/2", &[("email", "a@x")]);
+    assert!(matches!(what(&leads[0], &[contact, second]), Identity::Ambiguous { .. }));
+}
+
+#[test]
 fn a_better_key_that_disagrees_is_a_question() {
     let company = candidate("hubspot/contacts/1", &[("domain", "a.com"), ("name", "acme")]);
     let account = candidate("salesforce/Contact/1", &[("domain", "b.com"), ("name", "acme")]);
