@@ -9,7 +9,7 @@ use std::{
 use syncline_core::{
     identify,
     mapping::{CreateAllowed, KeySource, Mapping, MatchRule},
-    plan::{ClockOffset, Context, Neighbourhood, Refusal, Target, side_digest, side_fields},
+    plan::{ClockOffset, Context, Neighbourhood, Refusal, Sides, Target, side_digest, side_fields},
 };
 use syncline_model::{
     ConnectionName, EntityId, FieldName, Kind, Link, LinkState, Observed, RecordRef, Snapshot, Value,
@@ -18,6 +18,7 @@ use syncline_store::{MatchKey, StoredEntity};
 
 /// What one planning pass keeps while it streams.
 pub(crate) struct Surroundings {
+    sides: Sides,
     earlier: BTreeMap<u32, BTreeMap<FieldName, u32>>,
     clocks: BTreeMap<ConnectionName, ClockOffset>,
     refusals: BTreeMap<EntityId, Vec<Refusal>>,
@@ -81,12 +82,26 @@ impl Surroundings {
                 parked.entry(EntityId(entity)).or_default().insert(connection.into(), what);
             }
         }
-        Ok(Self { earlier, clocks, refusals, parked, planned: BTreeSet::new(), records_of: BTreeMap::new() })
+        Ok(Self {
+            sides: Sides::of(ctx.mapping()),
+            earlier,
+            clocks,
+            refusals,
+            parked,
+            planned: BTreeSet::new(),
+            records_of: BTreeMap::new(),
+        })
     }
 
     /// The planner's context.
     pub(crate) fn context<'a>(&'a self, ctx: &'a Ctx) -> Context<'a> {
-        Context { mapping: ctx.mapping(), earlier: &self.earlier, clocks: &self.clocks, now: ctx.now() }
+        Context {
+            mapping: ctx.mapping(),
+            sides: &self.sides,
+            earlier: &self.earlier,
+            clocks: &self.clocks,
+            now: ctx.now(),
+        }
     }
 
     /// Remembers a refusal for the rest of the pass; the caller stores it.

@@ -3,7 +3,7 @@
 
 mod sets;
 
-pub use sets::{SetSide, decide_set};
+pub use sets::{SetSide, decide_options, decide_set};
 
 use crate::mapping::{Clear, Rule};
 use jiff::{SignedDuration, Timestamp};
@@ -202,10 +202,8 @@ impl<'a, V: Clone + Eq> Table<'a, V> {
             return self.agree(newest.now, newest.connection, Case::Newest);
         }
         // The tie side decides; one that takes no part in the conflict cannot, then the first changed side does.
-        let winner = self
-            .tie
-            .and_then(|tie| changes.iter().find(|change| change.connection == tie))
-            .unwrap_or(first);
+        let winner =
+            self.tie.and_then(|tie| changes.iter().find(|change| change.connection == tie)).unwrap_or(first);
         self.agree(winner.now, winner.connection, Case::Tie)
     }
 
@@ -264,7 +262,9 @@ impl<'a, V: Clone + Eq> Table<'a, V> {
                 let case = if equal { Case::FillBlank } else { Case::Tie };
                 self.agree(Some(value), ruler, case)
             }
-            (Some(value), None) if self.others_moved(ruler) => self.agree(Some(value), ruler, Case::WrittenBack),
+            (Some(value), None) if self.others_moved(ruler) => {
+                self.agree(Some(value), ruler, Case::WrittenBack)
+            }
             (Some(_), None) => Decision::Nothing,
             (None, _) => self.without(ruler).fill(ruler),
         }

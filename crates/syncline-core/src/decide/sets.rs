@@ -1,9 +1,10 @@
 //! Decisions about sets: multi-selects and edges with many targets under `union`. Added and removed elements travel
 //! one by one; an element that one side removed and another added again stays.
 
+use super::{Decision, Side};
 use crate::mapping::Rule;
-use std::collections::BTreeSet;
-use syncline_model::ConnectionName;
+use std::{collections::BTreeSet, sync::Arc};
+use syncline_model::{ConnectionName, Value, operation::Case};
 
 /// One side of a set decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +32,35 @@ pub fn decide_set<T: Ord + Clone>(rule: &Rule, sides: &[SetSide<T>]) -> Option<B
     }
 }
 
+/// Decides a multi-select under `union`. `agreed` gives, in the sides' order, what each agreed on last, if it did.
+pub fn decide_options(sides: &[Side<Value>], agreed: &[Option<&Option<Value>>]) -> Decision<Value> {
+    let sets: Vec<SetSide<Arc<str>>> = sides
+        .iter()
+        .zip(agreed)
+        .map(|(side, agreed)| SetSide {
+            connection: side.connection.clone(),
+            now: side.stand.shows().map(|now| elements(now)),
+            base: agreed.map(|agreed| elements(agreed.as_ref())),
+        })
+        .collect();
+    let Some(union) = decide_set(&Rule::Union, &sets) else { return Decision::Nothing };
+    let moved = sets.iter().find(|side| side.now.is_some() && side.now != side.base);
+    let Some(from) = moved.map(|side| side.connection.clone()) else { return Decision::Nothing };
+    let value = (!union.is_empty()).then_some(Value::Options(union));
+    Decision::Agree { value, from, case: Case::Union }
+}
+
+fn elements(value: Option<&Value>) -> BTreeSet<Arc<str>> {
+    match value {
+        Some(Value::Options(options)) => options.clone(),
+        Some(Value::Option(one) | Value::Text(one)) => BTreeSet::from([one.clone()]),
+        Some(_) | None => BTreeSet::new(),
+    }
+}
+
 fn union<T: Ord + Clone>(sides: &[SetSide<T>]) -> Option<BTreeSet<T>> {
-    let known: Vec<_> = sides.iter().filter_map(|side| side.now.as_ref().map(|now| (now, side.base.as_ref()))).collect();
+    let known: Vec<_> =
+        sides.iter().filter_map(|side| side.now.as_ref().map(|now| (now, side.base.as_ref()))).collect();
     if known.iter().all(|(now, base)| Some(*now) == *base) {
         return None;
     }
@@ -78,7 +106,10 @@ mod tests {
 
     #[test]
     fn a_side_that_cannot_be_read_removes_nothing() {
-        assert_eq!(decided(&[side("a", Some(&[1]), None), side("b", Some(&[1]), Some(&[1, 2]))]), Some(vec![1, 2]));
+        assert_eq!(
+            decided(&[side("a", Some(&[1]), None), side("b", Some(&[1]), Some(&[1, 2]))]),
+            Some(vec![1, 2])
+        );
     }
 
     #[test]

@@ -50,7 +50,11 @@ fn the_later_change_wins_only_when_it_is_certainly_later() {
     let rule = Rule::TwoWay;
     let early = changed(2, span(0, 10));
     assert_eq!(run(&rule, early.clone(), changed(3, span(12, 20))), agree(Some(3), B, Case::Newest));
-    assert_eq!(run(&rule, early.clone(), changed(3, span(11, 20))), agree(Some(2), A, Case::Tie), "within the clocks");
+    assert_eq!(
+        run(&rule, early.clone(), changed(3, span(11, 20))),
+        agree(Some(2), A, Case::Tie),
+        "within the clocks"
+    );
     assert_eq!(run(&rule, early.clone(), changed(3, span(5, 20))), agree(Some(2), A, Case::Tie), "overlap");
     assert_eq!(run(&rule, early, changed(3, None)), agree(Some(2), A, Case::Tie), "no stamp, no newest");
 }
@@ -68,7 +72,11 @@ fn unknown_takes_no_part_and_is_never_a_clear() {
 fn always_writes_back_but_its_blank_blanks_nothing() {
     let rule = Rule::Always(A.into());
     assert_eq!(run(&rule, same(1), changed(2, None)), agree(Some(1), A, Case::WrittenBack));
-    assert_eq!(run(&rule, changed(None, None), same(1)), agree(None, A, Case::OneChanged), "its clear travels");
+    assert_eq!(
+        run(&rule, changed(None, None), same(1)),
+        agree(None, A, Case::OneChanged),
+        "its clear travels"
+    );
     assert_eq!(run(&rule, fresh(1), fresh(2)), agree(Some(1), A, Case::NewRecord));
     assert_eq!(run(&rule, fresh(None), fresh(2)), Decision::Keep);
     assert_eq!(run(&rule, changed(3, None), changed(2, None)), agree(Some(3), A, Case::OneChanged));
@@ -81,7 +89,11 @@ fn prefer_falls_back_on_the_other_side_only_when_blank() {
     assert_eq!(run(&rule, fresh(None), fresh(2)), agree(Some(2), B, Case::FillBlank));
     assert_eq!(run(&rule, same(1), changed(2, None)), agree(Some(1), A, Case::WrittenBack));
     assert_eq!(run(&rule, same(None), changed(2, None)), agree(Some(2), B, Case::OneChanged));
-    assert_eq!(run(&rule, changed(None, None), same(1)), agree(None, A, Case::OneChanged), "its clear travels");
+    assert_eq!(
+        run(&rule, changed(None, None), same(1)),
+        agree(None, A, Case::OneChanged),
+        "its clear travels"
+    );
     assert_eq!(run(&rule, changed(None, None), changed(2, None)), agree(Some(2), B, Case::OneChanged));
     assert_eq!(run(&rule, changed(3, None), changed(2, None)), agree(Some(3), A, Case::OneChanged));
 }
@@ -159,7 +171,9 @@ fn every_case_of_two_sides_keeps_the_promises() {
                 let mirrored_rule = match rule {
                     Rule::Always(_) => Rule::Always(B.into()),
                     Rule::Prefer(_) => Rule::Prefer(B.into()),
-                    Rule::TwoWay | Rule::Union | Rule::MostRestrictive | Rule::Manual | Rule::Off => rule.clone(),
+                    Rule::TwoWay | Rule::Union | Rule::MostRestrictive | Rule::Manual | Rule::Off => {
+                        rule.clone()
+                    }
                 };
                 let mirrored = decide(
                     &mirrored_rule,

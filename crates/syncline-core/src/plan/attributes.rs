@@ -1,182 +1,230 @@
 //! Attributes: decide each, then see which sides have to be written.
 
-use super::{Agreed, Derivation, Draftsman, stand::Standing};
+use super::{
+    Agreed, Derivation, Draftsman,
+    stand::{Standing, word},
+};
 use crate::{
-    decide::{Decision, Side, Stand, decide},
+    decide::{Decision, Side, Stand, decide, decide_options},
     mapping::{
-        Attribute, Binding, FieldState, Rule,
+        Attribute, AttributeType, Binding, FieldState, Rule,
         codec::{Misfit, carries, encode},
     },
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use syncline_model::{
-    After, Base, ConnectionName, FieldChange, Kind, Observed, Reason, RecordRef, Value, operation::Case,
-    plan::HeldReason, review::Question,
+    After, ConnectionName, Evidence, FieldChange, Kind, Link, Observed, Reason, RecordRef, Value,
+    operation::Case, plan::HeldReason, review::Question,
 };
 
-impl Draftsman<'_> {
+/// One side of the attribute under decision.
+pub(super) struct Bound<'m> {
+    /// Position of the side.
+    position: usize,
+    binding: &'m Binding,
+    standing: Standing,
+}
+
+/// How a side compares with what was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aligned {
+    /// It holds it, or takes no part.
+    Settled,
+    /// It does not: a write is planned, or something is in its way. No base moves before it does.
+    Open,
+}
+
+impl<'a> Draftsman<'a> {
     pub(super) fn attributes(&mut self) {
         let model = self.model;
-        let bases = self.bases();
         for attribute in &model.attributes {
             if attribute.rule != Rule::Off {
-                self.attribute(attribute, &bases);
+                self.attribute(attribute);
             }
         }
     }
 
-    /// Bases as they count now, in the sides' order.
-    pub(super) fn bases(&self) -> Vec<Base> {
-        self.sides
-            .iter()
-            .map(|side| {
-                let digest = super::side_digest(self.context.mapping, self.hood.kind, side.record);
-                self.context.base_under(self.hood.kind, side.record, side.base, digest)
-            })
-            .collect()
-    }
-
-    fn attribute(&mut self, attribute: &Attribute, bases: &[Base]) {
-        let bound: Vec<(usize, &Binding, Standing)> = self
-            .sides
-            .iter()
-            .enumerate()
-            .filter_map(|(position, side)| {
-                let binding = attribute.binding(&side.record.connection, &side.record.object)?;
-                Some((position, binding, self.stand(attribute, binding, side, &bases[position])))
-            })
-            .collect();
+    fn attribute(&mut self, attribute: &'a Attribute) {
+        let bound = self.read(attribute);
         let sides: Vec<Side<Value>> = bound
             .iter()
-            .map(|(position, binding, standing)| Side {
-                connection: self.sides[*position].record.connection.clone(),
-                stand: if binding.direction.reads() { standing.stand.clone() } else { Stand::Unknown },
+            .map(|side| Side {
+                connection: self.sides[side.position].record.connection.clone(),
+                stand: self.counts_as(side, &bound),
             })
             .collect();
-        let decision = self.decide(attribute, &sides, &bound);
-        self.derive(attribute, &bound, &decision);
+        let decision = spelled_by_source(decide_one(attribute, &sides, &bound), &sides, &bound);
+        self.derive(attribute, &bound, &sides, &decision);
         self.note_unmapped(attribute, &bound);
         match &decision {
             Decision::Agree { value, from, case } => {
-                let reason = Reason { rule: rule_name(&attribute.rule), case: *case, from: Some(from.clone()) };
-                if let Some(value) = value.clone().or_else(|| attribute.constant.clone()) {
+                let reason =
+                    Reason { rule: rule_name(&attribute.rule), case: *case, from: Some(from.clone()) };
+                if let Some(value) = value.clone() {
                     self.values.insert(attribute.name.clone(), Agreed { value, from: from.clone() });
                 }
-                for (position, binding, _) in &bound {
-                    self.align(attribute, binding, *position, value.as_ref(), &reason);
-                }
+                self.bring_to(attribute, &bound, value.as_ref(), &reason);
             }
             Decision::Keep => {
-                self.note_current(attribute, &sides);
-                for (position, binding, standing) in &bound {
-                    if standing.seen.now.is_known() {
-                        let record = self.sides[*position].record.clone();
-                        self.adopt(&record, &binding.field);
-                    }
-                }
+                self.note_current(attribute, &sides, &bound);
+                self.settled(&bound, |side| side.standing.unmapped.is_none());
             }
             Decision::Nothing => {
-                self.note_current(attribute, &sides);
-                for (position, binding, standing) in &bound {
-                    if standing.respelled {
-                        let record = self.sides[*position].record.clone();
-                        self.adopt(&record, &binding.field);
-                    }
+                self.note_current(attribute, &sides, &bound);
+                for side in bound.iter().filter(|side| side.standing.respelled) {
+                    self.adopt(side.position, &side.binding.field);
                 }
             }
             Decision::Ask => {
-                self.note_current(attribute, &sides);
+                self.note_current(attribute, &sides, &bound);
                 self.plan.questions.push(Question::Conflict {
                     entity: self.hood.entity,
                     attribute: Arc::from(attribute.name.as_str()),
                 });
                 for side in &sides {
-                    self.hold(Some(&attribute.name), &side.connection, HeldReason::ManualConflict, Vec::new());
+                    self.hold(
+                        Some(&attribute.name),
+                        &side.connection,
+                        HeldReason::ManualConflict,
+                        Vec::new(),
+                    );
                 }
             }
         }
     }
 
-    fn decide(
-        &self,
-        attribute: &Attribute,
-        sides: &[Side<Value>],
-        bound: &[(usize, &Binding, Standing)],
-    ) -> Decision<Value> {
-        let restrictive = |left: &Value, right: &Value| {
-            // Consent: "opted out" is true and allows least.
-            matches!((left, right), (Value::Bool(true), Value::Bool(false)))
-        };
-        if let Some(constant) = &attribute.constant {
-            let Some(any) = sides.first() else { return Decision::Nothing };
-            return Decision::Agree { value: Some(constant.clone()), from: any.connection.clone(), case: Case::Declared };
+    fn read(&self, attribute: &'a Attribute) -> Vec<Bound<'a>> {
+        self.sides
+            .iter()
+            .enumerate()
+            .filter_map(|(position, side)| {
+                let binding = attribute.binding(&side.record.connection, &side.record.object)?;
+                let standing = self.stand(attribute, binding, side, &self.bases[position]);
+                Some(Bound { position, binding, standing })
+            })
+            .collect()
+    }
+
+    /// How a side goes into the decision: one that is only written is not read, and one whose record was the source of
+    /// another that we made agreed with it then, on what that one was made with.
+    fn counts_as(&self, side: &Bound<'_>, bound: &[Bound<'_>]) -> Stand<Value> {
+        if !side.binding.direction.reads() {
+            return Stand::Unknown;
         }
-        let decision = decide(&attribute.rule, attribute.tie.as_ref(), attribute.clear, sides, restrictive);
-        if decision != Decision::Nothing {
-            return decision;
-        }
-        // A side that is only written and has never agreed (a new binding) takes what the others hold.
-        let unwritten = bound.iter().any(|(_, binding, standing)| {
-            !binding.direction.reads() && matches!(standing.stand, Stand::NoBase(_))
-        });
-        match sides.iter().find_map(|side| side.stand.shows().flatten().map(|value| (side, value))) {
-            Some((side, value)) if unwritten => Decision::Agree {
-                value: Some(value.clone()),
-                from: side.connection.clone(),
-                case: Case::FillBlank,
-            },
-            _ => decision,
+        let Stand::NoBase(Some(shown)) = &side.standing.stand else { return side.standing.stand.clone() };
+        let made = bound.iter().find(|other| self.was_source_of(side.position, other.position));
+        let agreed = made.and_then(|made| made.standing.agreed.as_ref().map(|agreed| (made, agreed)));
+        match agreed {
+            Some((_, Some(agreed))) if agreed != shown => {
+                Stand::Changed { now: Some(shown.clone()), when: None }
+            }
+            Some((made, Some(_))) if matches!(made.standing.stand, Stand::Changed { .. }) => {
+                Stand::Same(Some(shown.clone()))
+            }
+            _ => side.standing.stand.clone(),
         }
     }
 
+    /// Whether the record at `made` was created from the one at `source`, which has agreed on nothing since.
+    pub(super) fn was_source_of(&self, source: usize, made: usize) -> bool {
+        let (source, made): (&Link, &Link) = (self.sides[source].link, self.sides[made].link);
+        // The entry that a link is about to get is not known while the answer is being learnt.
+        let later = made.since == syncline_model::JournalSeq::default() || made.since >= source.since;
+        source.base.is_none() && made.base.is_some() && made.evidence == Evidence::Created && later
+    }
+
     /// Keeps what the sides hold now for new records and for the scope.
-    fn note_current(&mut self, attribute: &Attribute, sides: &[Side<Value>]) {
-        let shown = |side: &Side<Value>| side.stand.shows().flatten().cloned().map(|value| (side.connection.clone(), value));
+    fn note_current(&mut self, attribute: &Attribute, sides: &[Side<Value>], bound: &[Bound<'_>]) {
         let preferred = match &attribute.rule {
             Rule::Always(connection) | Rule::Prefer(connection) => Some(connection),
-            Rule::TwoWay | Rule::Union | Rule::MostRestrictive | Rule::Manual | Rule::Off => attribute.tie.as_ref(),
+            Rule::TwoWay | Rule::Union | Rule::MostRestrictive | Rule::Manual | Rule::Off => {
+                attribute.tie.as_ref()
+            }
         };
-        let found = sides
-            .iter()
-            .filter(|side| Some(&side.connection) == preferred)
-            .find_map(shown)
-            .or_else(|| sides.iter().find_map(shown));
-        if let Some((from, value)) = found {
+        let mut shown =
+            sides.iter().zip(bound).filter(|(side, _)| matches!(side.stand.shows(), Some(Some(_))));
+        let found =
+            shown.clone().find(|(side, _)| Some(&side.connection) == preferred).or_else(|| shown.next());
+        if let Some((side, bound)) = found
+            && let Some(value) = bound.standing.spelling.clone()
+        {
+            let from = side.connection.clone();
             self.values.insert(attribute.name.clone(), Agreed { value, from });
         }
     }
 
-    /// Brings one side to the agreed value, or notes that it is there already.
-    fn align(&mut self, attribute: &Attribute, binding: &Binding, position: usize, value: Option<&Value>, reason: &Reason) {
-        let side = &self.sides[position];
-        let record = side.record.clone();
-        let present = side.snapshot.field(binding.field.as_str()).clone();
-        let Some(connection) = self.context.mapping.connections.get(&record.connection) else { return };
-        if binding.field_state == FieldState::Missing || !present.is_known() {
-            // What cannot be seen is not written blindly; a value that should go there is listed.
-            if value.is_some() && binding.direction.writes() && present != Observed::NotFetched {
-                let wake = vec![format!("schema:{}/{}", record.connection, record.object)];
-                self.hold(Some(&attribute.name), &record.connection, HeldReason::NoSuchField, wake);
+    /// Plans what brings the sides to a value. Bases move only when all hold it: a change whose counterpart is not
+    /// written yet, for whatever reason, stays a change.
+    fn bring_to(
+        &mut self,
+        attribute: &Attribute,
+        bound: &[Bound<'_>],
+        value: Option<&Value>,
+        reason: &Reason,
+    ) {
+        let mut settled = true;
+        for side in bound {
+            settled &= self.align(attribute, side, value, reason) == Aligned::Settled;
+        }
+        if settled {
+            self.settled(bound, |_| true);
+        }
+    }
+
+    /// Moves the bases of an attribute to what the sides show.
+    fn settled(&mut self, bound: &[Bound<'_>], takes_part: impl Fn(&Bound<'_>) -> bool) {
+        for side in bound {
+            if side.standing.seen.now.is_known() && takes_part(side) {
+                self.adopt(side.position, &side.binding.field);
             }
-            return;
         }
-        if carries(attribute, binding, connection, &present, value) || !binding.direction.writes() {
-            self.adopt(&record, &binding.field);
-            return;
+        self.any_agreed |= bound.len() > 1;
+    }
+
+    /// Brings one side to the agreed value, or sees that it is there already.
+    fn align(
+        &mut self,
+        attribute: &Attribute,
+        side: &Bound<'_>,
+        value: Option<&Value>,
+        reason: &Reason,
+    ) -> Aligned {
+        let Bound { position, binding, standing } = side;
+        let record = self.sides[*position].record.clone();
+        let present = &standing.seen.now;
+        if !binding.direction.writes() {
+            return Aligned::Settled;
         }
-        let updateable = matches!(&binding.field_state, FieldState::Present { updateable: true, .. });
-        if !updateable {
-            let wake = vec![format!("schema:{}/{}", record.connection, record.object)];
-            self.hold(Some(&attribute.name), &record.connection, HeldReason::NotWritable, wake);
-            return;
+        let Some(connection) = self.context.mapping.connections.get(&record.connection) else {
+            return Aligned::Open;
+        };
+        let wake = || vec![format!("schema:{}/{}", record.connection, record.object)];
+        if !present.is_known() {
+            // What cannot be seen is not written blindly; a value that should go there is listed.
+            if value.is_some() && *present != Observed::NotFetched {
+                self.hold(Some(&attribute.name), &record.connection, HeldReason::NoSuchField, wake());
+            }
+            return Aligned::Open;
+        }
+        if standing.unmapped.is_some() {
+            return Aligned::Open;
+        }
+        if carries(attribute, binding, connection, present, value) {
+            return Aligned::Settled;
+        }
+        if !matches!(&binding.field_state, FieldState::Present { updateable: true, .. }) {
+            self.hold(Some(&attribute.name), &record.connection, HeldReason::NotWritable, wake());
+            return Aligned::Open;
         }
         match self.spelled(attribute, binding, &record.connection, value) {
-            Ok(after) => self.change(attribute, binding, &record, present, after, reason.clone()),
+            Ok(after) => self.change(attribute, binding, &record, present.clone(), after, reason.clone()),
             Err(held) => {
-                let wake = vec![format!("schema:{}/{}", record.connection, record.object), "config".to_owned()];
+                let mut wake = wake();
+                wake.push("config".to_owned());
                 self.hold(Some(&attribute.name), &record.connection, held, wake);
             }
         }
+        Aligned::Open
     }
 
     /// What to write on a side for a value, or why it cannot be written.
@@ -234,43 +282,115 @@ impl Draftsman<'_> {
         changes.extend(companion);
     }
 
-    fn note_unmapped(&mut self, attribute: &Attribute, bound: &[(usize, &Binding, Standing)]) {
-        for (position, binding, standing) in bound {
-            let Some(value) = &standing.unmapped else { continue };
-            let source = self.sides[*position].record.clone();
+    fn note_unmapped(&mut self, attribute: &Attribute, bound: &[Bound<'_>]) {
+        for side in bound.iter().filter(|side| side.binding.direction.reads()) {
+            let Some(value) = &side.standing.unmapped else { continue };
+            self.unmapped.insert(attribute.name.clone(), value.clone());
+            let source = self.sides[side.position].record.clone();
             let wake = vec![format!("schema:{}/{}", source.connection, source.object), "config".to_owned()];
-            let others: Vec<ConnectionName> = attribute
+            let others: BTreeSet<&ConnectionName> = attribute
                 .bindings
                 .iter()
                 .filter(|other| other.direction.writes() && other.connection != source.connection)
-                .map(|other| other.connection.clone())
-                .collect::<std::collections::BTreeSet<_>>()
-                .into_iter()
+                .map(|other| &other.connection)
                 .collect();
-            if !binding.direction.reads() {
-                continue;
-            }
             for connection in others {
-                self.hold(Some(&attribute.name), &connection, HeldReason::Unmapped { value: value.clone() }, wake.clone());
+                self.hold(
+                    Some(&attribute.name),
+                    connection,
+                    HeldReason::Unmapped { value: value.clone() },
+                    wake.clone(),
+                );
             }
         }
     }
 
-    fn derive(&mut self, attribute: &Attribute, bound: &[(usize, &Binding, Standing)], decision: &Decision<Value>) {
+    fn derive(
+        &mut self,
+        attribute: &Attribute,
+        bound: &[Bound<'_>],
+        sides: &[Side<Value>],
+        decision: &Decision<Value>,
+    ) {
         let (case, result, asks) = match decision {
-            Decision::Agree { value, case, .. } => (Some(*case), value.as_ref().map(ToString::to_string), false),
+            Decision::Agree { value, case, .. } => {
+                (Some(*case), value.as_ref().map(ToString::to_string), false)
+            }
             Decision::Nothing | Decision::Keep => (None, None, false),
             Decision::Ask => (None, None, true),
         };
+        let seen = bound.iter().zip(sides).map(|(side, counted)| {
+            let mut seen = side.standing.seen.clone();
+            if side.binding.direction.reads() {
+                seen.stand = word(&counted.stand);
+            }
+            seen
+        });
         self.plan.derivations.push(Derivation {
             attribute: attribute.name.clone(),
             rule: rule_name(&attribute.rule).to_string(),
-            sides: bound.iter().map(|(_, _, standing)| standing.seen.clone()).collect(),
+            sides: seen.collect(),
             case,
             result,
             asks,
         });
     }
+}
+
+fn decide_one(attribute: &Attribute, sides: &[Side<Value>], bound: &[Bound<'_>]) -> Decision<Value> {
+    if let Some(constant) = &attribute.constant {
+        let Some(any) = sides.first() else { return Decision::Nothing };
+        return Decision::Agree {
+            value: Some(constant.clone()),
+            from: any.connection.clone(),
+            case: Case::Declared,
+        };
+    }
+    if attribute.rule == Rule::Union && attribute.value_type == AttributeType::Options {
+        let agreed: Vec<Option<&Option<Value>>> =
+            bound.iter().map(|side| side.standing.agreed.as_ref()).collect();
+        return decide_options(sides, &agreed);
+    }
+    // Consent: "opted out" is true and allows least.
+    let restrictive =
+        |left: &Value, right: &Value| matches!((left, right), (Value::Bool(true), Value::Bool(false)));
+    match decide(&attribute.rule, attribute.tie.as_ref(), attribute.clear, sides, restrictive) {
+        // Nothing on any readable side: that blanks no side which is only written.
+        Decision::Agree { value: None, case: Case::FillBlank, .. } => Decision::Keep,
+        Decision::Nothing => fill_written(sides, bound),
+        decision => decision,
+    }
+}
+
+/// A side that is only written and has never agreed (a new binding) takes what the others hold.
+fn fill_written(sides: &[Side<Value>], bound: &[Bound<'_>]) -> Decision<Value> {
+    let unwritten = bound
+        .iter()
+        .any(|side| !side.binding.direction.reads() && matches!(side.standing.stand, Stand::NoBase(_)));
+    let shown = sides.iter().find_map(|side| side.stand.shows().flatten().map(|value| (side, value)));
+    match shown {
+        Some((side, value)) if unwritten => Decision::Agree {
+            value: Some(value.clone()),
+            from: side.connection.clone(),
+            case: Case::FillBlank,
+        },
+        _ => Decision::Nothing,
+    }
+}
+
+/// What travels is what the source shows, not the form in which it was compared.
+fn spelled_by_source(
+    decision: Decision<Value>,
+    sides: &[Side<Value>],
+    bound: &[Bound<'_>],
+) -> Decision<Value> {
+    let Decision::Agree { value: Some(value), from, case } = decision else { return decision };
+    let source = sides
+        .iter()
+        .zip(bound)
+        .find(|(side, _)| side.connection == from && side.stand.shows() == Some(Some(&value)));
+    let value = source.and_then(|(_, bound)| bound.standing.spelling.clone()).unwrap_or(value);
+    Decision::Agree { value: Some(value), from, case }
 }
 
 /// The change of the field that is written together with another one, if there is one.

@@ -1,27 +1,27 @@
 //! Sides on which an entity has no record yet: whether one may be created, as what, and with what.
 
-use super::{Draftsman, attributes::companion_change, attributes::is_user};
-use crate::mapping::{Attribute, Cardinality, Carrier, CreateAllowed, Direction, Edge, FieldState, Pick};
+use super::{Draftsman, Parent, attributes::companion_change, attributes::is_user};
+use crate::mapping::{Attribute, Cardinality, Carrier, CreateAllowed, Edge, FieldState, Pick};
 use syncline_model::{
-    Action, After, AttributeName, ConnectionName, EdgeName, EntityId, FieldChange, Kind, ObjectName, Observed, Reason,
-    RecordRef,
+    Action, After, AttributeName, ConnectionName, EdgeName, EntityId, FieldChange, FieldName, Kind,
+    ObjectName, Observed, Reason, RecordId, RecordRef,
     operation::{Association, Case, Endpoint},
-    plan::HeldReason,
+    plan::{FindingKind, HeldReason},
 };
 
 impl Draftsman<'_> {
     pub(super) fn missing_sides(&mut self) {
         let connections: Vec<ConnectionName> = self.model.objects.keys().cloned().collect();
         for connection in connections {
-            let has_link = |link: &&syncline_model::Link| {
-                self.is_own(link) && link.record.connection == connection
-            };
             // A tombstone counts: what was deleted is not brought back (invariant "no resurrection").
-            if self.hood.links.iter().any(|link| has_link(&link)) {
+            if self.hood.links.iter().any(|link| self.is_own(link) && link.record.connection == connection) {
                 continue;
             }
             if self.in_scope(&connection) {
                 self.missing_side(&connection);
+            } else if self.lacks_identity(&connection) {
+                let record = self.sides[0].record.clone();
+                self.find(&record, FindingKind::NoIdentity);
             }
         }
     }
@@ -41,18 +41,20 @@ impl Draftsman<'_> {
         if fields.is_empty() {
             return;
         }
-        let refusal = self
-            .hood
-            .refusals
-            .iter()
-            .find(|refusal| refusal.is_about_create(connection, &fields))
-            .cloned();
+        let refusal =
+            self.hood.refusals.iter().find(|refusal| refusal.is_about_create(connection, &fields)).cloned();
         if let Some(refusal) = refusal {
             let reason = HeldReason::Refused { code: refusal.code, message: refusal.message };
             self.hold(None, connection, reason, vec![refusal.wake]);
             return;
         }
-        fields.retain(|change| self.not_refused(connection, change));
+        let record =
+            RecordRef { connection: connection.clone(), object: object.clone(), id: RecordId::new("") };
+        let all = fields.len();
+        let fields = self.without_refused(&record, fields);
+        if fields.len() < all && !self.has_required(connection, &object, &fields) {
+            return;
+        }
         let preconditions = self.preconditions(&fields, None);
         self.push(connection.clone(), Action::Create { object, fields }, preconditions);
         for association in associations {
@@ -60,8 +62,24 @@ impl Draftsman<'_> {
         }
     }
 
+    /// Whether the fields that a new record must have are among these.
+    fn has_required(&self, connection: &ConnectionName, object: &ObjectName, fields: &[FieldChange]) -> bool {
+        let given = |field: &FieldName| fields.iter().any(|change| change.field == *field);
+        self.model.attributes.iter().filter_map(|attribute| attribute.binding(connection, object)).all(
+            |binding| {
+                !matches!(binding.field_state, FieldState::Present { required: true, createable: true, .. })
+                    || !binding.direction.writes()
+                    || given(&binding.field)
+            },
+        )
+    }
+
     /// What the record would be, if it may be created at all (CRM-3, CRM-14).
-    fn object_to_create(&mut self, allowed: &CreateAllowed, connection: &ConnectionName) -> Option<ObjectName> {
+    fn object_to_create(
+        &mut self,
+        allowed: &CreateAllowed,
+        connection: &ConnectionName,
+    ) -> Option<ObjectName> {
         match allowed {
             CreateAllowed::Never => {
                 if !is_user(self.hood.kind) {
@@ -71,8 +89,10 @@ impl Draftsman<'_> {
             }
             CreateAllowed::As(object) => Some(object.clone()),
             CreateAllowed::LeadOrContact { lead, contact, edge } => {
-                let organisation = self.organisation(edge);
-                match organisation {
+                if self.waits_for_record(edge, connection) {
+                    return None;
+                }
+                match self.organisation(edge) {
                     Some(entity) if self.is_reachable(entity, connection) => Some(contact.clone()),
                     Some(entity) => {
                         self.plan.pending_organisation = Some(entity);
@@ -103,12 +123,21 @@ impl Draftsman<'_> {
         }
     }
 
+    /// Whether a person waits for a company that is nobody's yet: as what the person comes to be hangs on it (CRM-5).
+    fn waits_for_record(&mut self, edge: &EdgeName, connection: &ConnectionName) -> bool {
+        let name = AttributeName::new(edge.as_str());
+        let Some(Parent { entity: None, unresolved: Some(record), .. }) = self.parents.get(&name) else {
+            return false;
+        };
+        let (record, model) = (record.clone(), self.model);
+        let Some(edge) = model.edges.iter().find(|candidate| candidate.name == *edge) else { return false };
+        let wake = vec![format!("record:{record}")];
+        self.wait(edge, &name, connection, record, wake).is_none()
+    }
+
     /// The organisation of a person: by relation, else by the domain of the e-mail address.
     fn organisation(&self, edge: &EdgeName) -> Option<EntityId> {
-        self.parents
-            .get(edge.as_str())
-            .and_then(|parent| parent.entity)
-            .or(self.hood.organisation_by_domain)
+        self.parents.get(edge.as_str()).and_then(|parent| parent.entity).or(self.hood.organisation_by_domain)
     }
 
     /// The values of a new record; `None` where a required one cannot be given, which is listed.
@@ -150,6 +179,9 @@ impl Draftsman<'_> {
             None => attribute.default.as_ref(),
             Some(_) => None,
         });
+        if let (None, None, Some(value)) = (declared, agreed, self.unmapped.get(&attribute.name)) {
+            return Err(HeldReason::Unmapped { value: value.clone() });
+        }
         let (value, case, from) = match (declared, agreed) {
             (Some(declared), _) => (Some(declared), Case::Declared, None),
             (None, Some(agreed)) => (Some(&agreed.value), Case::NewRecord, Some(agreed.from.clone())),
@@ -161,7 +193,11 @@ impl Draftsman<'_> {
         let after = match (value, &binding.placeholder) {
             (None, None) if *required => {
                 return Err(HeldReason::DoesNotFit {
-                    problem: format!("`{}` is required there and the source has no value for it", binding.field).into(),
+                    problem: format!(
+                        "`{}` is required there and the source has no value for it",
+                        binding.field
+                    )
+                    .into(),
                 });
             }
             (None, None) => return Ok(Vec::new()),
@@ -203,8 +239,11 @@ impl Draftsman<'_> {
                 Cardinality::Many => self.set_targets(edge, &name, connection),
             };
             for (entity, from) in targets {
-                let reason =
-                    Reason { rule: super::attributes::rule_name(&edge.rule), case: Case::NewRecord, from: Some(from) };
+                let reason = Reason {
+                    rule: super::attributes::rule_name(&edge.rule),
+                    case: Case::NewRecord,
+                    from: Some(from),
+                };
                 match binding.carrier {
                     Carrier::Field => references.push(FieldChange {
                         field: binding.field.clone(),
@@ -217,10 +256,7 @@ impl Draftsman<'_> {
                         edge: edge.name.clone(),
                         field: binding.field.clone(),
                         from: Endpoint::Entity(self.hood.entity),
-                        to: match self.on(entity, connection) {
-                            Some(record) => Endpoint::Record(record.clone()),
-                            None => Endpoint::Entity(entity),
-                        },
+                        to: self.endpoint(entity, connection),
                         role: None,
                         primary: binding.pick == Pick::Primary,
                         row: None,
@@ -247,12 +283,15 @@ impl Draftsman<'_> {
                 None
             }
         });
-        let from = parent.from.clone().or_else(|| self.sides.first().map(|side| side.record.connection.clone()))?;
+        let from =
+            parent.from.clone().or_else(|| self.sides.first().map(|side| side.record.connection.clone()))?;
         match (entity, parent.unresolved) {
             (Some(entity), _) if self.is_reachable(entity, connection) => Some(vec![(entity, from)]),
             (None, None) => {
                 if edge.required {
-                    let reason = HeldReason::DoesNotFit { problem: format!("it has no {name}, which is required").into() };
+                    let reason = HeldReason::DoesNotFit {
+                        problem: format!("it has no {name}, which is required").into(),
+                    };
                     self.hold(Some(name), connection, reason, Vec::new());
                     return None;
                 }
@@ -282,10 +321,11 @@ impl Draftsman<'_> {
         let reason = self.waiting(edge, name, parent);
         let since = self.hood.waiting_since.unwrap_or(self.context.now);
         let until = edge.wait.and_then(|wait| since.checked_add(wait).ok());
-        let waits = !is_user(edge.to)
-            && (edge.required || until.is_some_and(|until| until > self.context.now));
+        // Parents of the same kind may form a circle, so a record goes ahead of them and is placed under them later.
+        let orderly = !is_user(edge.to) && edge.to != self.hood.kind;
+        let waits = edge.required || (orderly && until.is_some_and(|until| until > self.context.now));
         let attribute = Some(name);
-        if waits {
+        if waits && !is_user(edge.to) {
             self.hold_until(attribute, connection, reason, wake, until.filter(|_| !edge.required));
             return None;
         }
@@ -316,10 +356,12 @@ impl Draftsman<'_> {
         let mut found = std::collections::BTreeMap::new();
         for side in &self.sides {
             let Some(binding) = edge.binding(&side.record.connection, &side.record.object) else { continue };
-            if binding.direction == Direction::Out {
+            if !binding.direction.reads() {
                 continue;
             }
-            let Observed::Value(syncline_model::Value::Refs(refs)) = side.snapshot.field(binding.field.as_str()) else {
+            let Observed::Value(syncline_model::Value::Refs(refs)) =
+                side.snapshot.field(binding.field.as_str())
+            else {
                 continue;
             };
             for reference in refs {
@@ -328,7 +370,7 @@ impl Draftsman<'_> {
                     object: reference.object.clone(),
                     id: reference.id.clone(),
                 };
-                if let Some(entity) = self.hood.targets.get(&record).and_then(|target| target.entity) {
+                if let Some(entity) = self.entity_of(&record) {
                     found.entry(entity).or_insert_with(|| side.record.connection.clone());
                 }
             }

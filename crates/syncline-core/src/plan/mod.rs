@@ -11,15 +11,17 @@ mod scope;
 mod settle;
 mod stand;
 
-pub use neighbourhood::{ClockOffset, Context, Neighbourhood, Refusal, Target, side_digest, side_fields};
+pub use neighbourhood::{
+    ClockOffset, Context, Neighbourhood, Refusal, Sides, Target, side_digest, side_fields,
+};
 pub use preconditions::before_hash;
 pub use settle::{LinkChange, Settled, looked_at, settle};
 
-use crate::mapping::{OnDelete, OnLeave};
-use std::collections::BTreeMap;
+use crate::mapping::OnDelete;
+use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::{
-    Action, AttributeName, Base, ConnectionName, EntityId, FieldChange, FieldName, Kind, LinkState, Observed,
-    Precondition, Reason, RecordRef, Value,
+    Action, AttributeName, Base, BaseEntry, ConnectionName, EntityId, FieldChange, FieldName, Kind, Link,
+    LinkState, Observed, Precondition, Reason, RecordRef, Value,
     operation::{Association, Case},
     plan::{Finding, Held, HeldReason},
     review::Question,
@@ -90,8 +92,17 @@ pub struct SideSeen {
 /// A record in force: one per connection.
 pub(crate) struct ActiveSide<'a> {
     pub(crate) record: &'a RecordRef,
+    pub(crate) link: &'a Link,
     pub(crate) snapshot: &'a syncline_model::Snapshot,
-    pub(crate) base: Option<&'a Base>,
+}
+
+/// How the base of a field moves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Moved {
+    /// To what the record shows.
+    ToShown,
+    /// To this: a set of which only some elements are agreed.
+    To(Observed),
 }
 
 /// Work in progress on one entity.
@@ -100,14 +111,20 @@ pub(crate) struct Draftsman<'a> {
     pub(crate) hood: &'a Neighbourhood,
     pub(crate) model: &'a crate::mapping::KindModel,
     pub(crate) sides: Vec<ActiveSide<'a>>,
+    /// Their bases as they count now, in the same order.
+    pub(crate) bases: Vec<Base>,
     /// Changes by the record they go to.
     pub(crate) changes: BTreeMap<RecordRef, Vec<FieldChange>>,
     /// Relations to make or take away, with the record whose relation it is.
     pub(crate) relations: Vec<(ConnectionName, Action)>,
-    /// Fields whose base moves to what is shown, by record.
-    pub(crate) adopted: BTreeMap<RecordRef, Vec<FieldName>>,
+    /// Fields whose base moves, by position of the side.
+    pub(crate) moved: Vec<Vec<(FieldName, Moved)>>,
+    /// Whether the sides were seen to agree on anything that two of them carry.
+    pub(crate) any_agreed: bool,
     /// What the attributes are to hold.
     pub(crate) values: BTreeMap<AttributeName, Agreed>,
+    /// Attributes of which a side shows a value that has no counterpart.
+    pub(crate) unmapped: BTreeMap<AttributeName, std::sync::Arc<str>>,
     /// What the single-target edges are to hold.
     pub(crate) parents: BTreeMap<AttributeName, Parent>,
     pub(crate) plan: EntityPlan,
@@ -127,23 +144,32 @@ pub(crate) struct Parent {
     pub(crate) entity: Option<EntityId>,
     /// A record that a side points to and that is no entity yet.
     pub(crate) unresolved: Option<RecordRef>,
-    /// The side it comes from.
+    /// The side that the entity comes from.
     pub(crate) from: Option<ConnectionName>,
+    /// Two sides can carry the relation, and all that can be read show none.
+    pub(crate) orphan: bool,
 }
 
 /// Plans one entity. The same neighbourhood gives the same plan, byte for byte.
 pub fn plan_entity(context: &Context<'_>, hood: &Neighbourhood) -> EntityPlan {
     let Some(model) = context.mapping.kinds.get(&hood.kind) else { return EntityPlan::default() };
     let sides = active_sides(hood);
+    let bases = sides
+        .iter()
+        .map(|side| context.base_under(hood.kind, side.record, side.link.base.as_ref()))
+        .collect();
     let mut draftsman = Draftsman {
         context,
         hood,
         model,
+        moved: vec![Vec::new(); sides.len()],
         sides,
+        bases,
         changes: BTreeMap::new(),
         relations: Vec::new(),
-        adopted: BTreeMap::new(),
+        any_agreed: false,
         values: BTreeMap::new(),
+        unmapped: BTreeMap::new(),
         parents: BTreeMap::new(),
         plan: EntityPlan::default(),
     };
@@ -151,18 +177,20 @@ pub fn plan_entity(context: &Context<'_>, hood: &Neighbourhood) -> EntityPlan {
     draftsman.plan
 }
 
+/// One record per connection, in the connections' order whatever order the links came in.
 fn active_sides(hood: &Neighbourhood) -> Vec<ActiveSide<'_>> {
     let mut sides: Vec<ActiveSide<'_>> = Vec::new();
     for (link, snapshot) in hood.links.iter().zip(&hood.snapshots) {
-        let Some(snapshot) = snapshot else { continue };
-        if link.facet != hood.kind || !link.state.is_active() || !snapshot.is_live() {
-            continue;
+        if let Some(snapshot) = snapshot
+            && link.facet == hood.kind
+            && link.state.is_active()
+            && snapshot.is_live()
+        {
+            sides.push(ActiveSide { record: &link.record, link, snapshot });
         }
-        if sides.iter().any(|side| side.record.connection == link.record.connection) {
-            continue;
-        }
-        sides.push(ActiveSide { record: &link.record, snapshot, base: link.base.as_ref() });
     }
+    sides.sort_by(|left, right| left.record.cmp(right.record));
+    sides.dedup_by(|later, first| later.record.connection == first.record.connection);
     sides
 }
 
@@ -176,14 +204,21 @@ impl Draftsman<'_> {
         self.edges();
         self.deleted();
         self.updates();
-        self.missing_sides();
+        if !self.awaits_delete() {
+            self.missing_sides();
+        }
+        self.note_orphans();
         self.move_bases();
     }
 
     /// A record that waits for a person's word on what it is.
     fn hold_pending(&mut self) {
         let Some(review) = self.hood.review else { return };
-        for link in self.hood.links.iter().filter(|link| link.state == LinkState::Pending && link.facet == self.hood.kind)
+        for link in self
+            .hood
+            .links
+            .iter()
+            .filter(|link| link.state == LinkState::Pending && link.facet == self.hood.kind)
         {
             let held = Held {
                 entity: self.hood.entity,
@@ -198,38 +233,55 @@ impl Draftsman<'_> {
         }
     }
 
-    /// What a delete on one side means for the others (CRM-12). The deleted side itself is never written again.
-    fn deleted(&mut self) {
-        let tombstones: Vec<RecordRef> = self
-            .hood
+    /// A record of this entity that was deleted and has no successor on its connection.
+    fn tombstone(&self) -> Option<&Link> {
+        self.hood
             .links
             .iter()
             .filter(|link| self.is_own(link) && link.state == LinkState::Deleted)
             .filter(|link| !self.sides.iter().any(|side| side.record.connection == link.record.connection))
-            .map(|link| link.record.clone())
-            .collect();
-        let Some(tombstone) = tombstones.first().cloned() else { return };
+            .min_by(|left, right| left.record.cmp(&right.record))
+    }
+
+    /// Whether what is left of the entity waits for a decision on a delete, or goes with it: nothing new is made of it.
+    fn awaits_delete(&self) -> bool {
+        self.model.on_delete != OnDelete::Unlink && self.tombstone().is_some()
+    }
+
+    /// What a delete on one side means for the others (CRM-12). The deleted side itself is never written again.
+    fn deleted(&mut self) {
+        let Some(tombstone) = self.tombstone().map(|link| link.record.clone()) else { return };
         match self.model.on_delete {
             OnDelete::Review => {
-                self.plan.questions.push(Question::Deleted { entity: self.hood.entity, record: tombstone.clone() });
+                self.plan
+                    .questions
+                    .push(Question::Deleted { entity: self.hood.entity, record: tombstone.clone() });
                 let connection = tombstone.connection.clone();
                 self.hold(None, &connection, HeldReason::DeletedElsewhere { record: tombstone }, Vec::new());
             }
             OnDelete::Unlink => {}
-            OnDelete::Archive => {
-                let reason = Reason {
-                    rule: "on_delete".into(),
-                    case: Case::OneChanged,
-                    from: Some(tombstone.connection.clone()),
-                };
-                let records: Vec<RecordRef> = self.sides.iter().map(|side| side.record.clone()).collect();
-                for record in records {
-                    self.changes.remove(&record);
-                    let connection = record.connection.clone();
-                    let action = Action::Archive { record, reason: reason.clone() };
-                    self.push(connection, action, Vec::new());
-                }
-            }
+            OnDelete::Archive => self.archive_with(&tombstone),
+        }
+    }
+
+    fn archive_with(&mut self, tombstone: &RecordRef) {
+        self.changes.clear();
+        self.relations.clear();
+        let reason = Reason {
+            rule: "on_delete".into(),
+            case: Case::OneChanged,
+            from: Some(tombstone.connection.clone()),
+        };
+        // Only while the one is gone and the other is there: whoever restores the first keeps both.
+        let gone = self.hood.snapshots.iter().flatten().find(|snapshot| snapshot.record == *tombstone);
+        let gone = gone.map(|snapshot| preconditions::of(snapshot, Vec::new()));
+        for position in 0..self.sides.len() {
+            let side = &self.sides[position];
+            let there = preconditions::of(side.snapshot, Vec::new());
+            let record = side.record.clone();
+            let connection = record.connection.clone();
+            let conditions = std::iter::once(there).chain(gone.clone()).collect();
+            self.push(connection, Action::Archive { record, reason: reason.clone() }, conditions);
         }
     }
 
@@ -238,14 +290,15 @@ impl Draftsman<'_> {
         link.facet == self.hood.kind && settle::is_own_object(self.context.mapping, link)
     }
 
-    /// Turns collected changes into update operations, where the record takes part.
+    /// Turns collected changes into update operations, where the record takes part. A record that left the scope is not
+    /// written (CRM-7); what changed meanwhile stays a change against its base, and is merged when it comes back.
     fn updates(&mut self) {
         let changes = std::mem::take(&mut self.changes);
-        for (record, mut fields) in changes {
-            if self.model.on_leave == OnLeave::Freeze && !self.in_scope(&record.connection) {
+        for (record, fields) in changes {
+            if !self.in_scope(&record.connection) {
                 continue;
             }
-            fields.retain(|change| self.not_refused(&record.connection, change));
+            let fields = self.without_refused(&record, fields);
             if fields.is_empty() {
                 continue;
             }
@@ -254,19 +307,35 @@ impl Draftsman<'_> {
             self.push(connection, Action::Update { record, fields }, preconditions);
         }
         for (connection, action) in std::mem::take(&mut self.relations) {
-            if self.model.on_leave == OnLeave::Freeze && !self.in_scope(&connection) {
+            if !self.in_scope(&connection) {
                 continue;
             }
             let preconditions = match &action {
-                Action::Associate(association) | Action::Dissociate(association) => self.edge_preconditions(association),
+                Action::Associate(association) | Action::Dissociate(association) => {
+                    self.edge_preconditions(association)
+                }
                 Action::Create { .. } | Action::Update { .. } | Action::Archive { .. } => Vec::new(),
             };
             self.push(connection, action, preconditions);
         }
     }
 
-    /// Whether the vendor has not refused just this change before. A refusal ends when the value or the schema changes
-    /// (HUB-4).
+    /// Changes that the vendor has not refused just so before (HUB-4). What is written together is refused together: a
+    /// pipeline does not go without its stage.
+    pub(crate) fn without_refused(
+        &mut self,
+        record: &RecordRef,
+        fields: Vec<FieldChange>,
+    ) -> Vec<FieldChange> {
+        let refused: BTreeSet<AttributeName> = fields
+            .iter()
+            .filter(|change| !self.not_refused(&record.connection, change))
+            .map(|change| change.attribute.clone())
+            .collect();
+        fields.into_iter().filter(|change| !refused.contains(&change.attribute)).collect()
+    }
+
+    /// Whether the vendor has not refused just this change before. A refusal ends when the value or the schema changes.
     fn not_refused(&mut self, connection: &ConnectionName, change: &FieldChange) -> bool {
         let refusal = self.hood.refusals.iter().find(|refusal| refusal.is_about(connection, change)).cloned();
         match refusal {
@@ -279,34 +348,60 @@ impl Draftsman<'_> {
         }
     }
 
-    /// Stores that the sides agree: entries of adopted fields go, fields without any base are noted as such.
+    /// Stores what the sides were seen to agree on. With one side there is nothing to agree with: a base would only make
+    /// what changes before the other side is there look like a conflict.
     fn move_bases(&mut self) {
-        for side in &self.sides {
-            let adopted = self.adopted.remove(side.record).unwrap_or_default();
-            let digest = side_digest(self.context.mapping, self.hood.kind, side.record);
-            let mut base = self.context.base_under(self.hood.kind, side.record, side.base, digest);
-            for field in adopted {
-                base.entries.remove(&field);
+        if self.sides.len() < 2 {
+            return;
+        }
+        for (position, side) in self.sides.iter().enumerate() {
+            // A link is provisional until something is agreed that two sides carry.
+            if side.link.base.is_none() && !self.any_agreed {
+                continue;
             }
-            if side.base != Some(&base) && (side.base.is_some() || self.settles(&base, side.record)) {
+            let mut base = std::mem::take(&mut self.bases[position]);
+            for (field, moved) in std::mem::take(&mut self.moved[position]) {
+                match moved {
+                    Moved::ToShown => {
+                        base.entries.remove(&field);
+                    }
+                    Moved::To(agreed) => {
+                        let changed = base.entries.get(&field).and_then(|entry| entry.changed);
+                        base.entries.insert(field, BaseEntry { agreed: Some(agreed), changed });
+                    }
+                }
+            }
+            if side.link.base.as_ref() != Some(&base) {
                 self.plan.bases.push((side.record.clone(), base));
             }
         }
     }
 
-    /// A first base is stored only once at least one field of it is agreed: until then the link is provisional.
-    fn settles(&self, base: &Base, record: &RecordRef) -> bool {
-        side_fields(self.context.mapping, self.hood.kind, record)
-            .iter()
-            .any(|(field, _)| !base.entries.contains_key(field))
+    /// Lists relations that are missing in the source itself, where the record is written all the same (invariant 6).
+    fn note_orphans(&mut self) {
+        let creates = self.plan.operations.iter().any(|draft| matches!(draft.action, Action::Create { .. }));
+        let orphans: Vec<AttributeName> =
+            self.parents.iter().filter(|(_, parent)| parent.orphan).map(|(name, _)| name.clone()).collect();
+        for edge in orphans {
+            if self.sides.len() > 1 || creates {
+                let record = self.sides[0].record.clone();
+                self.find(&record, syncline_model::plan::FindingKind::NoParent { edge });
+            }
+        }
     }
 
-    pub(crate) fn push(&mut self, connection: ConnectionName, action: Action, preconditions: Vec<Precondition>) {
+    pub(crate) fn push(
+        &mut self,
+        connection: ConnectionName,
+        action: Action,
+        preconditions: Vec<Precondition>,
+    ) {
         self.plan.operations.push(Draft { connection, action, preconditions });
     }
 
-    pub(crate) fn adopt(&mut self, record: &RecordRef, field: &FieldName) {
-        self.adopted.entry(record.clone()).or_default().push(field.clone());
+    /// The base of a side's field moves to what it shows.
+    pub(crate) fn adopt(&mut self, position: usize, field: &FieldName) {
+        self.moved[position].push((field.clone(), Moved::ToShown));
     }
 
     pub(crate) fn hold(
@@ -344,7 +439,10 @@ impl Draftsman<'_> {
             reason,
             until,
         };
-        self.plan.held.push((held, wake));
+        match self.plan.held.iter_mut().find(|(known, _)| *known == held) {
+            Some((_, keys)) => keys.extend(wake),
+            None => self.plan.held.push((held, wake)),
+        }
     }
 
     pub(crate) fn find(&mut self, record: &RecordRef, what: syncline_model::plan::FindingKind) {

@@ -7,13 +7,16 @@ use std::{
     sync::Arc,
 };
 use syncline_model::{
-    After, Base, BaseEntry, ConnectionName, EntityId, FieldChange, FieldName, Kind, Link, RecordRef, Snapshot,
+    After, Base, BaseEntry, ConnectionName, EntityId, FieldChange, FieldName, Kind, Link, ObjectName,
+    RecordRef, Snapshot,
 };
 
 /// What is the same for all entities of a plan.
 pub struct Context<'a> {
     /// The mapping in force.
     pub mapping: &'a Mapping,
+    /// That mapping's sides, read off once.
+    pub sides: &'a Sides,
     /// Earlier mappings of sides, by their digest: field → binding digest.
     pub earlier: &'a BTreeMap<u32, BTreeMap<FieldName, u32>>,
     /// Clocks of the connections against ours.
@@ -111,6 +114,47 @@ impl Refusal {
     }
 }
 
+/// What a mapping binds on each side: computed once a pass, looked up for every record.
+#[derive(Debug, Clone, Default)]
+pub struct Sides(BTreeMap<Kind, BTreeMap<ConnectionName, BTreeMap<ObjectName, SideFields>>>);
+
+/// One side's bound fields.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SideFields {
+    /// With their binding digests.
+    pub(crate) fields: BTreeMap<FieldName, u32>,
+    /// [`side_digest`].
+    pub(crate) digest: u32,
+}
+
+impl Sides {
+    /// Reads a mapping's sides off.
+    pub fn of(mapping: &Mapping) -> Self {
+        let mut sides = Self::default();
+        for (kind, model) in &mapping.kinds {
+            for (connection, objects) in &model.objects {
+                for object in objects {
+                    let record = RecordRef::new(connection.clone(), object.clone(), "");
+                    let fields = side_fields(mapping, *kind, &record);
+                    let digest = digest_of(&fields);
+                    sides
+                        .0
+                        .entry(*kind)
+                        .or_default()
+                        .entry(connection.clone())
+                        .or_default()
+                        .insert(object.clone(), SideFields { fields, digest });
+                }
+            }
+        }
+        sides
+    }
+
+    fn get(&self, kind: Kind, record: &RecordRef) -> Option<&SideFields> {
+        self.0.get(&kind)?.get(&record.connection)?.get(&record.object)
+    }
+}
+
 /// The bound fields of a record's side with their binding digests, sorted.
 pub fn side_fields(mapping: &Mapping, kind: Kind, record: &RecordRef) -> BTreeMap<FieldName, u32> {
     let mut fields = BTreeMap::new();
@@ -130,9 +174,13 @@ pub fn side_fields(mapping: &Mapping, kind: Kind, record: &RecordRef) -> BTreeMa
 
 /// Digest over a side's bindings (FNV-1a): which mapping a base was agreed under.
 pub fn side_digest(mapping: &Mapping, kind: Kind, record: &RecordRef) -> u32 {
+    digest_of(&side_fields(mapping, kind, record))
+}
+
+fn digest_of(fields: &BTreeMap<FieldName, u32>) -> u32 {
     let mut hash: u32 = 0x811c_9dc5;
     let mut feed = |byte: u8| hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-    for (field, digest) in side_fields(mapping, kind, record) {
+    for (field, digest) in fields {
         field.as_str().bytes().for_each(&mut feed);
         feed(0);
         digest.to_le_bytes().into_iter().for_each(&mut feed);
@@ -143,25 +191,27 @@ pub fn side_digest(mapping: &Mapping, kind: Kind, record: &RecordRef) -> u32 {
 impl Context<'_> {
     /// A base as it counts under the mapping in force: fields that were agreed under another binding have none, and
     /// neither has any field of a link that never agreed on anything (decisions §2).
-    pub(crate) fn base_under(&self, kind: Kind, record: &RecordRef, base: Option<&Base>, digest: u32) -> Base {
+    pub(crate) fn base_under(&self, kind: Kind, record: &RecordRef, base: Option<&Base>) -> Base {
         let unagreed = || BaseEntry { agreed: None, changed: None };
-        let fields = side_fields(self.mapping, kind, record);
-        let Some(base) = base else {
-            let entries = fields.into_keys().map(|field| (field, unagreed())).collect();
-            return Base { mapping: digest, entries };
+        let Some(side) = self.sides.get(kind, record) else {
+            return base.cloned().unwrap_or_default();
         };
-        if base.mapping == digest {
+        let Some(base) = base else {
+            let entries = side.fields.keys().map(|field| (field.clone(), unagreed())).collect();
+            return Base { mapping: side.digest, entries };
+        };
+        if base.mapping == side.digest {
             return base.clone();
         }
         let earlier = self.earlier.get(&base.mapping);
         let mut entries = base.entries.clone();
-        entries.retain(|field, _| fields.contains_key(field));
-        for (field, binding) in fields {
-            if earlier.and_then(|earlier| earlier.get(&field)) != Some(&binding) {
-                entries.insert(field, unagreed());
+        entries.retain(|field, _| side.fields.contains_key(field));
+        for (field, binding) in &side.fields {
+            if earlier.and_then(|earlier| earlier.get(field)) != Some(binding) {
+                entries.insert(field.clone(), unagreed());
             }
         }
-        Base { mapping: digest, entries }
+        Base { mapping: side.digest, entries }
     }
 
     /// The clock of a connection.

@@ -36,7 +36,11 @@ pub(super) fn of(snapshot: &Snapshot, mut fields: Vec<FieldName>) -> Preconditio
 
 impl Draftsman<'_> {
     /// The fields that these changes write on `target`, and those of every other side that they were read from.
-    pub(super) fn preconditions(&self, changes: &[FieldChange], target: Option<&RecordRef>) -> Vec<Precondition> {
+    pub(super) fn preconditions(
+        &self,
+        changes: &[FieldChange],
+        target: Option<&RecordRef>,
+    ) -> Vec<Precondition> {
         let mut by_record: BTreeMap<&RecordRef, Vec<FieldName>> = BTreeMap::new();
         for change in changes {
             for side in &self.sides {
@@ -56,7 +60,9 @@ impl Draftsman<'_> {
     fn field_of(&self, record: &RecordRef, change: &FieldChange) -> Option<FieldName> {
         let attribute = self.model.attributes.iter().find(|attribute| attribute.name == change.attribute);
         if let Some(attribute) = attribute {
-            return attribute.binding(&record.connection, &record.object).map(|binding| binding.field.clone());
+            return attribute
+                .binding(&record.connection, &record.object)
+                .map(|binding| binding.field.clone());
         }
         let edge = self.model.edges.iter().find(|edge| edge.name.as_str() == change.attribute.as_str())?;
         edge.binding(&record.connection, &record.object).map(|binding| binding.field.clone())

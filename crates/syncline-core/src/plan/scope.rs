@@ -1,7 +1,7 @@
 //! Who takes part (CRM-7), decided on the values as they will be after the change.
 
 use super::Draftsman;
-use crate::mapping::{AttributeType, Predicate, codec::normalise};
+use crate::mapping::{AttributeType, CreateAllowed, Predicate, codec::normalise};
 use syncline_model::{AttributeName, ConnectionName, Value};
 
 impl Draftsman<'_> {
@@ -15,12 +15,23 @@ impl Draftsman<'_> {
         })
     }
 
+    /// Whether what keeps an entity from a connection is that it lacks what would identify it there.
+    pub(super) fn lacks_identity(&self, to: &ConnectionName) -> bool {
+        self.model.create.get(to).is_some_and(|rule| rule.allowed != CreateAllowed::Never)
+            && self.sides.iter().any(|side| {
+                let predicate = self.model.scope.get(&(side.record.connection.clone(), to.clone()));
+                predicate
+                    .is_some_and(|predicate| asks_presence(predicate) && self.holds(predicate) == Some(false))
+            })
+    }
+
     /// Three-valued: `None` where the predicate hangs on something that may not be seen.
     fn holds(&self, predicate: &Predicate) -> Option<bool> {
         match predicate {
             Predicate::Constant(value) => Some(*value),
             Predicate::Has(attribute) => {
-                if self.values.contains_key(attribute) {
+                // A value without a counterpart is a value all the same.
+                if self.values.contains_key(attribute) || self.unmapped.contains_key(attribute) {
                     Some(true)
                 } else if self.is_hidden(attribute) {
                     None
@@ -32,15 +43,18 @@ impl Draftsman<'_> {
             Predicate::In(attribute, wanted) => self.compare(attribute, wanted),
             Predicate::Not(inner) => self.holds(inner).map(|value| !value),
             Predicate::All(parts) => parts.iter().map(|part| self.holds(part)).fold(Some(true), and),
-            Predicate::Any(parts) => {
-                parts.iter().map(|part| self.holds(part).map(|value| !value)).fold(Some(true), and).map(|none| !none)
-            }
+            Predicate::Any(parts) => parts
+                .iter()
+                .map(|part| self.holds(part).map(|value| !value))
+                .fold(Some(true), and)
+                .map(|none| !none),
         }
     }
 
     fn compare(&self, attribute: &AttributeName, wanted: &[Value]) -> Option<bool> {
         let Some(agreed) = self.values.get(attribute) else {
-            return if self.is_hidden(attribute) { None } else { Some(false) };
+            let unseen = self.is_hidden(attribute) || self.unmapped.contains_key(attribute);
+            return if unseen { None } else { Some(false) };
         };
         let kind = self
             .model
@@ -57,7 +71,8 @@ impl Draftsman<'_> {
 
     /// Whether no side can read the attribute.
     fn is_hidden(&self, attribute: &AttributeName) -> bool {
-        let Some(attribute) = self.model.attributes.iter().find(|candidate| candidate.name == *attribute) else {
+        let Some(attribute) = self.model.attributes.iter().find(|candidate| candidate.name == *attribute)
+        else {
             return false;
         };
         !self.sides.iter().any(|side| {
@@ -65,6 +80,15 @@ impl Draftsman<'_> {
                 .binding(&side.record.connection, &side.record.object)
                 .is_some_and(|binding| side.snapshot.field(binding.field.as_str()).is_known())
         })
+    }
+}
+
+/// Whether a predicate only asks whether attributes have values.
+fn asks_presence(predicate: &Predicate) -> bool {
+    match predicate {
+        Predicate::Has(_) => true,
+        Predicate::All(parts) | Predicate::Any(parts) => parts.iter().all(asks_presence),
+        Predicate::Constant(_) | Predicate::Equals(..) | Predicate::In(..) | Predicate::Not(_) => false,
     }
 }
 

@@ -50,19 +50,29 @@ pub fn settle(
             continue;
         }
         match (&snapshot.state, &link.state) {
-            (RecordState::Converted { contact: Some(contact), account, .. }, LinkState::Active | LinkState::Pending | LinkState::DuplicateOf(_)) => {
+            (
+                RecordState::Converted { contact: Some(contact), account, .. },
+                LinkState::Active | LinkState::Pending | LinkState::DuplicateOf(_),
+            ) => {
                 converted(mapping, link, links, contact, account.as_ref(), &link_of, &mut settled);
             }
-            (RecordState::MergedInto(survivor), LinkState::Active | LinkState::Pending | LinkState::DuplicateOf(_) | LinkState::Deleted) => {
+            (
+                RecordState::MergedInto(survivor),
+                LinkState::Active | LinkState::Pending | LinkState::DuplicateOf(_) | LinkState::Deleted,
+            ) => {
                 merged(link, links, survivor, &link_of, &mut settled);
             }
             (RecordState::Deleted, LinkState::Active | LinkState::Pending) => {
                 settled.links.push(LinkChange::Put(Link { state: LinkState::Deleted, ..link.clone() }));
                 settled.replan.push(link.entity);
             }
-            // It came back from the recycle bin: its link is in force again.
+            // It came back from the recycle bin: its link is in force again, unless another took its place meanwhile.
             (RecordState::Live, LinkState::Deleted) => {
-                settled.links.push(LinkChange::Put(Link { state: LinkState::Active, ..link.clone() }));
+                let state = match in_force_beside(mapping, links, link) {
+                    Some(other) => LinkState::DuplicateOf(other.record.id.clone()),
+                    None => LinkState::Active,
+                };
+                settled.links.push(LinkChange::Put(Link { state, ..link.clone() }));
                 settled.replan.push(link.entity);
             }
             _ => {}
@@ -79,10 +89,13 @@ pub fn looked_at(mapping: &Mapping, snapshot: &Snapshot) -> Vec<RecordRef> {
     };
     match &snapshot.state {
         RecordState::Live | RecordState::Deleted => Vec::new(),
-        RecordState::MergedInto(survivor) => other(Some(beside.object.clone()), survivor).into_iter().collect(),
+        RecordState::MergedInto(survivor) => {
+            other(Some(beside.object.clone()), survivor).into_iter().collect()
+        }
         RecordState::Converted { contact, account, .. } => {
             let contact = contact.as_ref().and_then(|id| other(contact_object(mapping, beside), id));
-            let account = account.as_ref().and_then(|id| other(first_object(mapping, Kind::Organisation, beside), id));
+            let account =
+                account.as_ref().and_then(|id| other(first_object(mapping, Kind::Organisation, beside), id));
             [contact, account, Some(beside.clone())].into_iter().flatten().collect()
         }
     }
@@ -97,6 +110,17 @@ pub(super) fn is_own_object(mapping: &Mapping, link: &Link) -> bool {
         .is_some_and(|objects| objects.contains(&link.record.object))
 }
 
+/// The other link in force of the same entity on the same connection, if there is one.
+fn in_force_beside<'l>(mapping: &Mapping, links: &'l [Link], link: &Link) -> Option<&'l Link> {
+    links.iter().find(|other| {
+        other.record != link.record
+            && other.facet == link.facet
+            && other.record.connection == link.record.connection
+            && other.state.is_active()
+            && is_own_object(mapping, other)
+    })
+}
+
 /// A lead became a contact: the person's link moves to it in the same step, and the account resolves what was pending.
 fn converted(
     mapping: &Mapping,
@@ -109,9 +133,11 @@ fn converted(
 ) {
     let Some(object) = contact_object(mapping, &lead.record) else { return };
     let record = RecordRef { connection: lead.record.connection.clone(), object, id: contact.clone() };
-    settled
-        .links
-        .push(LinkChange::Put(Link { state: LinkState::ConvertedTo(contact.clone()), base: None, ..lead.clone() }));
+    settled.links.push(LinkChange::Put(Link {
+        state: LinkState::ConvertedTo(contact.clone()),
+        base: None,
+        ..lead.clone()
+    }));
     succeed(lead, links, record, Evidence::Conversion(lead.record.id.clone()), successor, settled);
     let pending = successor(&lead.record, Kind::Organisation).filter(|link| link.state == LinkState::Pending);
     let Some(pending) = pending else { return };
@@ -156,12 +182,21 @@ fn merged(
         object: loser.record.object.clone(),
         id: survivor.clone(),
     };
-    settled
-        .links
-        .push(LinkChange::Put(Link { state: LinkState::MergedInto(survivor.clone()), base: None, ..loser.clone() }));
+    settled.links.push(LinkChange::Put(Link {
+        state: LinkState::MergedInto(survivor.clone()),
+        base: None,
+        ..loser.clone()
+    }));
     if loser.state == LinkState::Deleted {
         // The delete was seen first, then that it was a merge.
-        succeed(&Link { state: LinkState::Active, ..loser.clone() }, links, record, Evidence::Merge(loser.record.id.clone()), successor, settled);
+        succeed(
+            &Link { state: LinkState::Active, ..loser.clone() },
+            links,
+            record,
+            Evidence::Merge(loser.record.id.clone()),
+            successor,
+            settled,
+        );
     } else {
         succeed(loser, links, record, Evidence::Merge(loser.record.id.clone()), successor, settled);
     }
@@ -184,8 +219,8 @@ fn succeed(
             }
         }
         Some(known) => {
-            // Both were linked: the survivor keeps its own entity. If it has nothing on the other sides, it moves here;
-            // else the other sides hold two records for what is now one, which a person has to look at.
+            // Both were linked: the survivor keeps its own entity. If it never agreed with anything and this one did, it
+            // moves here; else the other sides hold two records for what is now one, which a person has to look at.
             let mut records: Vec<RecordRef> = links
                 .iter()
                 .filter(|link| {
@@ -195,7 +230,11 @@ fn succeed(
                 })
                 .map(|link| link.record.clone())
                 .collect();
-            if known.state.is_active() && known.base.is_none() && before.state.is_active() {
+            if known.state.is_active()
+                && known.base.is_none()
+                && before.base.is_some()
+                && before.state.is_active()
+            {
                 settled.links.push(LinkChange::Put(Link {
                     entity: before.entity,
                     state: LinkState::Active,

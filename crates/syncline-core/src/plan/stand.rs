@@ -14,7 +14,11 @@ use syncline_model::{Base, ConnectionName, FieldName, Interval, Observed, Value}
 /// A side of an attribute, read.
 pub(super) struct Standing {
     pub(super) stand: Stand<Value>,
-    /// The side's value has no counterpart and would have travelled.
+    /// What it shows, as it spells it rather than in normal form: what travels.
+    pub(super) spelling: Option<Value>,
+    /// What was agreed last, in normal form; `None`: nothing was.
+    pub(super) agreed: Option<Option<Value>>,
+    /// The side moved to a value that has no counterpart: it neither travels nor is it written over.
     pub(super) unmapped: Option<Arc<str>>,
     /// The base is not spelled as the field is now, though it means the same.
     pub(super) respelled: bool,
@@ -22,7 +26,11 @@ pub(super) struct Standing {
 }
 
 /// What a field's base is: `None`, nothing was agreed.
-pub(super) fn base_of(base: &Base, field: &FieldName, now: &Observed) -> (Option<Observed>, Option<Interval>) {
+pub(super) fn base_of(
+    base: &Base,
+    field: &FieldName,
+    now: &Observed,
+) -> (Option<Observed>, Option<Interval>) {
     match base.entries.get(field) {
         Some(entry) => (entry.agreed.clone(), entry.changed),
         None if now.is_known() => (Some(now.clone()), None),
@@ -46,6 +54,8 @@ impl Draftsman<'_> {
         let (agreed, interval) = base_of(base, &binding.field, now);
         let mut standing = Standing {
             stand: Stand::Unknown,
+            spelling: None,
+            agreed: None,
             unmapped: None,
             respelled: false,
             seen: SideSeen {
@@ -56,11 +66,14 @@ impl Draftsman<'_> {
                 stand: "unknown",
             },
         };
-        let Some(connection) = self.context.mapping.connections.get(&side.record.connection) else { return standing };
+        let Some(connection) = self.context.mapping.connections.get(&side.record.connection) else {
+            return standing;
+        };
         let read = |seen: &Observed| decode(attribute, binding, connection, seen);
         let normal = |value: Option<&Value>| value.map(|value| normalise(attribute.value_type, value));
-        let meaning = match read(now) {
-            Meaning::Known(observed) if observed.is_known() => normal(observed.value()),
+        match read(now) {
+            Meaning::Known(Observed::Value(value)) => standing.spelling = Some(value),
+            Meaning::Known(Observed::Empty) => {}
             Meaning::Known(_) => return standing,
             Meaning::Unmapped(value) => {
                 if agreed.as_ref() != Some(now) {
@@ -68,25 +81,30 @@ impl Draftsman<'_> {
                 }
                 return standing;
             }
+        }
+        let meaning = normal(standing.spelling.as_ref());
+        let changed = |meaning| Stand::Changed {
+            now: meaning,
+            when: interval.map(|interval| self.span(&side.record.connection, interval)),
         };
-        let agreed_meaning = match agreed.as_ref().map(read) {
-            None => None,
-            Some(Meaning::Known(observed)) if observed.is_known() => Some(normal(observed.value())),
+        standing.stand = match agreed.as_ref().map(read) {
+            None => Stand::NoBase(meaning),
+            Some(Meaning::Known(observed)) if observed.is_known() => {
+                let agreed_meaning = normal(observed.value());
+                let same = agreed_meaning == meaning;
+                standing.agreed = Some(agreed_meaning);
+                if same {
+                    standing.respelled = agreed.as_ref() != Some(now);
+                    Stand::Same(meaning)
+                } else {
+                    changed(meaning)
+                }
+            }
+            Some(Meaning::Known(_)) => Stand::NoBase(meaning),
             // The base had no counterpart: whatever is shown now is a change from it.
-            Some(Meaning::Known(_) | Meaning::Unmapped(_)) => None,
+            Some(Meaning::Unmapped(_)) => changed(meaning),
         };
-        (standing.stand, standing.seen.stand) = match agreed_meaning {
-            None => (Stand::NoBase(meaning), "no_base"),
-            Some(agreed_meaning) if agreed_meaning == meaning => {
-                standing.respelled = agreed.as_ref() != Some(now);
-                (Stand::Same(meaning), "same")
-            }
-            Some(_) => {
-                let word = if meaning.is_none() { "cleared" } else { "changed" };
-                let when = interval.map(|interval| self.span(&side.record.connection, interval));
-                (Stand::Changed { now: meaning, when }, word)
-            }
-        };
+        standing.seen.stand = word(&standing.stand);
         standing
     }
 
@@ -94,10 +112,17 @@ impl Draftsman<'_> {
     pub(super) fn span(&self, connection: &ConnectionName, interval: Interval) -> Span {
         let clock = self.context.clock(connection);
         let ours = |stamp: jiff::Timestamp| stamp.checked_sub(clock.ahead).unwrap_or(stamp);
-        Span {
-            after: interval.after.map(ours),
-            until: ours(interval.until),
-            uncertainty: clock.uncertainty,
-        }
+        Span { after: interval.after.map(ours), until: ours(interval.until), uncertainty: clock.uncertainty }
+    }
+}
+
+/// How output names a stand.
+pub(super) fn word<V>(stand: &Stand<V>) -> &'static str {
+    match stand {
+        Stand::Unknown => "unknown",
+        Stand::Same(_) => "same",
+        Stand::Changed { now: None, .. } => "cleared",
+        Stand::Changed { now: Some(_), .. } => "changed",
+        Stand::NoBase(_) => "no_base",
     }
 }

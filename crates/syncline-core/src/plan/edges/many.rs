@@ -1,0 +1,213 @@
+//! Edges with any number of targets: the contacts of a deal. Elements are added and removed one by one, and each agrees
+//! or does not by itself.
+
+use super::EdgeSide;
+use crate::{
+    decide::{SetSide, decide_set},
+    mapping::Edge,
+    plan::{Derivation, Draftsman, Moved, SideSeen, attributes::rule_name, stand::base_of},
+};
+use std::collections::BTreeSet;
+use syncline_model::{
+    AttributeName, EntityId, Observed, Reason, RecordRef, Ref, Value, operation::Case, plan::HeldReason,
+};
+
+/// A side of the edge, read.
+struct SetReading<'e> {
+    side: EdgeSide<'e>,
+    agreed: Option<Observed>,
+    /// Entities it points to; `None`: not read.
+    now: Option<BTreeSet<EntityId>>,
+    /// Entities it agreed on last.
+    base: Option<BTreeSet<EntityId>>,
+    unresolved: Vec<RecordRef>,
+}
+
+impl<'a> Draftsman<'a> {
+    pub(super) fn many(&mut self, edge: &'a Edge) {
+        let name = AttributeName::new(edge.name.as_str());
+        let bound = self.bound(edge);
+        let readings: Vec<SetReading<'_>> = bound.iter().map(|side| self.read_set(*side)).collect();
+        let sides: Vec<SetSide<EntityId>> = readings
+            .iter()
+            .map(|reading| SetSide {
+                connection: self.sides[reading.side.position].record.connection.clone(),
+                now: reading.now.clone().filter(|_| reading.side.binding.direction.reads()),
+                base: self.set_base(reading, &readings),
+            })
+            .collect();
+        let agreed = if sides.len() > 1 { decide_set(&edge.rule, &sides) } else { None };
+        if let Some(agreed) = &agreed {
+            let from = sides.iter().find(|side| side.now.is_some() && side.now != side.base);
+            let reason = Reason {
+                rule: rule_name(&edge.rule),
+                case: Case::Union,
+                from: from.map(|side| side.connection.clone()),
+            };
+            for reading in &readings {
+                self.align_set(edge, &name, reading, agreed, &reason);
+            }
+        }
+        if sides.len() > 1 {
+            self.settle_elements(&readings);
+        }
+        for reading in readings.iter().filter(|reading| reading.side.binding.direction.reads()) {
+            self.wait_for_records(edge, &name, &bound, &reading.unresolved);
+        }
+        self.derive_set(name, edge, &readings, agreed.as_ref());
+    }
+
+    fn read_set<'e>(&self, side: EdgeSide<'e>) -> SetReading<'e> {
+        let seen = self.seen(side);
+        let (agreed, _) = base_of(&self.bases[side.position], &side.binding.field, seen);
+        let base = agreed.as_ref().and_then(|agreed| self.resolve(side, agreed)).map(|base| base.entities);
+        let (now, unresolved) = match self.resolve(side, seen) {
+            Some(now) => (Some(now.entities), now.unresolved),
+            None => (None, Vec::new()),
+        };
+        SetReading { side, agreed, now, base, unresolved }
+    }
+
+    /// What a side agreed on; the source of a record that we made agreed on what that one was made with.
+    fn set_base(&self, reading: &SetReading<'_>, readings: &[SetReading<'_>]) -> Option<BTreeSet<EntityId>> {
+        reading.base.clone().or_else(|| {
+            let made =
+                readings.iter().find(|other| self.was_source_of(reading.side.position, other.side.position));
+            made.and_then(|made| made.base.clone())
+        })
+    }
+
+    fn align_set(
+        &mut self,
+        edge: &Edge,
+        name: &AttributeName,
+        reading: &SetReading<'_>,
+        agreed: &BTreeSet<EntityId>,
+        reason: &Reason,
+    ) {
+        let EdgeSide { position, binding } = reading.side;
+        let Some(now) = &reading.now else { return };
+        if now == agreed || !binding.direction.writes() {
+            return;
+        }
+        let record = self.sides[position].record;
+        if !matches!(&binding.field_state, crate::mapping::FieldState::Present { updateable: true, .. }) {
+            let wake = vec![format!("schema:{}/{}", record.connection, record.object)];
+            self.hold(Some(name), &record.connection, HeldReason::NotWritable, wake);
+            return;
+        }
+        for entity in agreed.difference(now) {
+            if self.is_reachable(*entity, &record.connection) {
+                self.relate(edge, reading.side, *entity, reason);
+            } else {
+                self.wait_for(edge, name, position, *entity);
+            }
+        }
+        for reference in refs(self.seen(reading.side)) {
+            let entity = self.entity_of(&self.target(position, reference));
+            if entity.is_some_and(|entity| !agreed.contains(&entity)) {
+                self.unrelate(edge, reading.side, reference, reason);
+            }
+        }
+    }
+
+    /// Moves the bases of elements that all sides have, or none has. The others stay changes against their base until
+    /// their counterpart is written.
+    fn settle_elements(&mut self, readings: &[SetReading<'_>]) {
+        let others_hold = |position: usize, entity: EntityId, wanted: bool| {
+            readings
+                .iter()
+                .filter(|other| other.side.position != position && other.side.binding.direction.writes())
+                .all(|other| other.now.as_ref().is_some_and(|now| now.contains(&entity) == wanted))
+        };
+        for reading in readings {
+            let position = reading.side.position;
+            if reading.now.is_none() {
+                continue;
+            }
+            let shown = refs(self.seen(reading.side));
+            let before = reading.agreed.as_ref().map_or(&[][..], refs);
+            let has = |refs: &[Ref], wanted: &Ref| {
+                refs.iter().any(|reference| reference.object == wanted.object && reference.id == wanted.id)
+            };
+            let mut base: Vec<Ref> = shown
+                .iter()
+                .filter(|reference| {
+                    has(before, reference)
+                        || self
+                            .entity_of(&self.target(position, reference))
+                            .is_some_and(|entity| others_hold(position, entity, true))
+                })
+                .cloned()
+                .collect();
+            let kept = before.iter().filter(|reference| {
+                !has(shown, reference)
+                    && self
+                        .entity_of(&self.target(position, reference))
+                        .is_some_and(|entity| !others_hold(position, entity, false))
+            });
+            base.extend(kept.cloned());
+            base.sort();
+            let field = reading.side.binding.field.clone();
+            let whole = base.len() == shown.len() && base.iter().all(|reference| has(shown, reference));
+            let moved = if whole {
+                Moved::ToShown
+            } else {
+                let refs = if base.is_empty() { Observed::Empty } else { Observed::Value(Value::Refs(base)) };
+                if reading.agreed.as_ref() == Some(&refs) {
+                    continue;
+                }
+                Moved::To(refs)
+            };
+            self.moved[position].push((field, moved));
+        }
+        self.any_agreed |= readings.iter().filter(|reading| reading.now.is_some()).count() > 1;
+    }
+
+    fn derive_set(
+        &mut self,
+        name: AttributeName,
+        edge: &Edge,
+        readings: &[SetReading<'_>],
+        agreed: Option<&BTreeSet<EntityId>>,
+    ) {
+        let seen = readings
+            .iter()
+            .map(|reading| SideSeen {
+                record: self.sides[reading.side.position].record.clone(),
+                field: reading.side.binding.field.clone(),
+                base: reading.agreed.clone(),
+                now: self.seen(reading.side).clone(),
+                stand: match (&reading.now, &reading.base) {
+                    (None, _) => "unknown",
+                    (Some(_), None) => "no_base",
+                    (Some(now), Some(base)) if now == base => "same",
+                    (Some(_), Some(_)) => "changed",
+                },
+            })
+            .collect();
+        let result = agreed.filter(|agreed| !agreed.is_empty()).map(|agreed| {
+            let names: Vec<String> = agreed.iter().map(ToString::to_string).collect();
+            names.join(", ")
+        });
+        self.plan.derivations.push(Derivation {
+            attribute: name,
+            rule: rule_name(&edge.rule).to_string(),
+            sides: seen,
+            case: agreed.map(|_| Case::Union),
+            result,
+            asks: false,
+        });
+    }
+}
+
+fn refs(seen: &Observed) -> &[Ref] {
+    match seen {
+        Observed::Value(Value::Refs(refs)) => refs,
+        Observed::Value(_)
+        | Observed::Empty
+        | Observed::Absent
+        | Observed::NotPermitted
+        | Observed::NotFetched => &[],
+    }
+}

@@ -1,0 +1,311 @@
+//! Edges with at most one target: the account of a deal, the owner of anything.
+
+use super::{EdgeSide, Resolved, picked};
+use crate::{
+    decide::{Decision, Side, Stand, decide},
+    mapping::{Carrier, Clear, Edge, FieldState},
+    plan::{
+        Derivation, Draftsman, Parent, SideSeen,
+        attributes::{Aligned, is_user, rule_name},
+        stand::{base_of, word},
+    },
+};
+use syncline_model::{
+    After, AttributeName, EntityId, FieldChange, Observed, Reason, Ref, Value, operation::Case,
+    plan::HeldReason,
+};
+
+/// A side of the edge, read.
+struct Reading<'e> {
+    side: EdgeSide<'e>,
+    agreed: Option<Observed>,
+    now: Option<Resolved>,
+    /// What it agreed on last; `None`: nothing, or on a record that is nobody's.
+    before: Option<Option<EntityId>>,
+    stand: Stand<EntityId>,
+    /// It moved to a record that is nobody's yet: that neither travels nor is it written over.
+    astray: bool,
+    /// The base is not spelled as the field is now, though it leads to the same.
+    respelled: bool,
+}
+
+impl Reading<'_> {
+    fn shows(&self) -> Option<EntityId> {
+        self.now.as_ref().and_then(|now| now.entities.first().copied())
+    }
+}
+
+impl<'a> Draftsman<'a> {
+    pub(super) fn one(&mut self, edge: &'a Edge) {
+        let name = AttributeName::new(edge.name.as_str());
+        let bound = self.bound(edge);
+        let readings: Vec<Reading<'_>> = bound.iter().map(|side| self.read_one(*side)).collect();
+        let sides: Vec<Side<EntityId>> = readings
+            .iter()
+            .map(|reading| Side {
+                connection: self.sides[reading.side.position].record.connection.clone(),
+                stand: self.edge_counts_as(reading, &readings),
+            })
+            .collect();
+        let decision = match decide(&edge.rule, edge.tie.as_ref(), Clear::Travel, &sides, |_, _| false) {
+            Decision::Agree { value: None, case: Case::FillBlank, .. } => Decision::Keep,
+            Decision::Nothing => fill_written(&sides, &readings),
+            decision => decision,
+        };
+        let parent = self.parent(edge, &decision, &sides, &readings);
+        self.derive_one(&name, edge, &readings, &sides, &decision, parent.entity);
+        match &decision {
+            Decision::Agree { value, from, case } => {
+                let reason = Reason { rule: rule_name(&edge.rule), case: *case, from: Some(from.clone()) };
+                // A clear is of the relation that was there, not of whatever another side points to.
+                let source = sides.iter().position(|side| side.connection == *from);
+                let cleared = source.and_then(|source| readings[source].before.flatten());
+                let mut settled = true;
+                for reading in &readings {
+                    let aligned = match (value, reading.shows()) {
+                        (None, Some(shown)) if cleared.is_some_and(|cleared| cleared != shown) => {
+                            Aligned::Settled
+                        }
+                        _ => self.align_one(edge, &name, reading, *value, &reason),
+                    };
+                    settled &= aligned == Aligned::Settled;
+                }
+                if settled {
+                    self.settled_one(&readings);
+                }
+            }
+            Decision::Keep => self.settled_one(&readings),
+            Decision::Nothing => {
+                for reading in readings.iter().filter(|reading| reading.respelled) {
+                    self.adopt(reading.side.position, &reading.side.binding.field);
+                }
+            }
+            Decision::Ask => {
+                for side in &sides {
+                    self.hold(Some(&name), &side.connection, HeldReason::ManualConflict, Vec::new());
+                }
+            }
+        }
+        let astray: Vec<_> = parent.unresolved.iter().cloned().collect();
+        self.wait_for_records(edge, &name, &bound, &astray);
+        self.parents.insert(name, parent);
+    }
+
+    fn read_one<'e>(&self, side: EdgeSide<'e>) -> Reading<'e> {
+        let seen = self.seen(side);
+        let (agreed, interval) = base_of(&self.bases[side.position], &side.binding.field, seen);
+        let now = self.resolve(side, seen);
+        let base = agreed.as_ref().and_then(|agreed| self.resolve(side, agreed));
+        let mut reading = Reading {
+            side,
+            before: base
+                .as_ref()
+                .filter(|base| base.unresolved.is_empty())
+                .map(|base| base.entities.first().copied()),
+            astray: false,
+            respelled: false,
+            stand: Stand::Unknown,
+            agreed,
+            now,
+        };
+        let Some(now) = &reading.now else { return reading };
+        if !now.unresolved.is_empty() {
+            reading.astray = reading.agreed.as_ref() != Some(seen);
+            return reading;
+        }
+        let shown = now.entities.first().copied();
+        reading.stand = match (base, reading.before) {
+            (None, _) => Stand::NoBase(shown),
+            (Some(_), Some(before)) if before == shown => {
+                reading.respelled = reading.agreed.as_ref() != Some(seen);
+                Stand::Same(shown)
+            }
+            // Also where the base leads to a record that is nobody's: what is shown now is not that one.
+            (Some(_), _) => {
+                let connection = &self.sides[side.position].record.connection;
+                Stand::Changed { now: shown, when: interval.map(|interval| self.span(connection, interval)) }
+            }
+        };
+        reading
+    }
+
+    /// As for attributes: the source of a record that we made agreed with it then.
+    fn edge_counts_as(&self, reading: &Reading<'_>, readings: &[Reading<'_>]) -> Stand<EntityId> {
+        if !reading.side.binding.direction.reads() {
+            return Stand::Unknown;
+        }
+        let Stand::NoBase(Some(shown)) = reading.stand else { return reading.stand.clone() };
+        let made =
+            readings.iter().find(|other| self.was_source_of(reading.side.position, other.side.position));
+        match made.and_then(|made| made.before.map(|before| (made, before))) {
+            Some((_, Some(before))) if before != shown => Stand::Changed { now: Some(shown), when: None },
+            Some((made, Some(_))) if matches!(made.stand, Stand::Changed { .. }) => Stand::Same(Some(shown)),
+            _ => reading.stand.clone(),
+        }
+    }
+
+    fn parent(
+        &self,
+        edge: &Edge,
+        decision: &Decision<EntityId>,
+        sides: &[Side<EntityId>],
+        readings: &[Reading<'_>],
+    ) -> Parent {
+        let agreed = match decision {
+            Decision::Agree { value, from, .. } => value.map(|entity| (entity, from.clone())),
+            Decision::Nothing | Decision::Keep | Decision::Ask => {
+                let shown = |side: &Side<EntityId>| {
+                    side.stand.shows().flatten().map(|entity| (*entity, side.connection.clone()))
+                };
+                let tied =
+                    sides.iter().filter(|side| Some(&side.connection) == edge.tie.as_ref()).find_map(shown);
+                tied.or_else(|| sides.iter().find_map(shown))
+            }
+        };
+        let unresolved = readings
+            .iter()
+            .filter(|reading| reading.side.binding.direction.reads())
+            .filter_map(|reading| reading.now.as_ref()?.unresolved.first().cloned())
+            .next();
+        // A relation to the like (a parent organisation) or to an owner is nothing that a record hangs on.
+        let structural = edge.wait.is_some() && edge.to != self.hood.kind && !is_user(edge.to);
+        let shows_none = sides.iter().any(|side| matches!(side.stand.shows(), Some(None)));
+        let writable = edge.bindings.iter().any(|binding| {
+            binding.direction.writes()
+                && readings.iter().all(|reading| {
+                    let record = self.sides[reading.side.position].record;
+                    sides.len() > 1 || binding.connection != record.connection
+                })
+        });
+        let orphan = structural && writable && shows_none && agreed.is_none() && unresolved.is_none();
+        let (entity, from) = agreed.unzip();
+        Parent { entity, unresolved, from, orphan }
+    }
+
+    fn settled_one(&mut self, readings: &[Reading<'_>]) {
+        for reading in readings {
+            if reading.now.as_ref().is_some_and(|now| now.unresolved.is_empty()) {
+                self.adopt(reading.side.position, &reading.side.binding.field);
+            }
+        }
+        self.any_agreed |= readings.len() > 1;
+    }
+
+    /// Brings one side's relation to the agreed target.
+    fn align_one(
+        &mut self,
+        edge: &Edge,
+        name: &AttributeName,
+        reading: &Reading<'_>,
+        target: Option<EntityId>,
+        reason: &Reason,
+    ) -> Aligned {
+        let EdgeSide { position, binding } = reading.side;
+        let record = self.sides[position].record;
+        let seen = self.seen(reading.side);
+        if !binding.direction.writes() {
+            return Aligned::Settled;
+        }
+        let schema = || vec![format!("schema:{}/{}", record.connection, record.object)];
+        let Some(now) = &reading.now else {
+            if target.is_some() && *seen != Observed::NotFetched {
+                self.hold(Some(name), &record.connection, HeldReason::NoSuchField, schema());
+            }
+            return Aligned::Open;
+        };
+        if reading.astray {
+            return Aligned::Open;
+        }
+        if now.unresolved.is_empty() && reading.shows() == target {
+            return Aligned::Settled;
+        }
+        if !matches!(&binding.field_state, FieldState::Present { updateable: true, .. }) {
+            self.hold(Some(name), &record.connection, HeldReason::NotWritable, schema());
+            return Aligned::Open;
+        }
+        match target {
+            Some(entity) if !self.is_reachable(entity, &record.connection) => {
+                self.wait_for(edge, name, position, entity);
+                return Aligned::Open;
+            }
+            None if edge.required => {
+                let problem = format!("{name} is required there and may not be cleared").into();
+                self.hold(Some(name), &record.connection, HeldReason::DoesNotFit { problem }, Vec::new());
+                return Aligned::Open;
+            }
+            Some(_) | None => {}
+        }
+        match binding.carrier {
+            Carrier::Field => self.changes.entry(record.clone()).or_default().push(FieldChange {
+                field: binding.field.clone(),
+                attribute: name.clone(),
+                before: seen.clone(),
+                after: target.map_or(After::Clear, After::Reference),
+                reason: reason.clone(),
+            }),
+            Carrier::Association => {
+                // First the new one, which takes being primary from the old one; then the old one goes.
+                if let Some(entity) = target {
+                    self.relate(edge, reading.side, entity, reason);
+                }
+                let replaced: Vec<Ref> = match seen {
+                    Observed::Value(Value::Refs(refs)) => picked(refs, binding.pick).cloned().collect(),
+                    Observed::Value(_)
+                    | Observed::Empty
+                    | Observed::Absent
+                    | Observed::NotPermitted
+                    | Observed::NotFetched => Vec::new(),
+                };
+                for reference in replaced {
+                    self.unrelate(edge, reading.side, &reference, reason);
+                }
+            }
+        }
+        Aligned::Open
+    }
+
+    fn derive_one(
+        &mut self,
+        name: &AttributeName,
+        edge: &Edge,
+        readings: &[Reading<'_>],
+        sides: &[Side<EntityId>],
+        decision: &Decision<EntityId>,
+        result: Option<EntityId>,
+    ) {
+        let case = match decision {
+            Decision::Agree { case, .. } => Some(*case),
+            Decision::Nothing | Decision::Keep | Decision::Ask => None,
+        };
+        let seen = readings.iter().zip(sides).map(|(reading, side)| SideSeen {
+            record: self.sides[reading.side.position].record.clone(),
+            field: reading.side.binding.field.clone(),
+            base: reading.agreed.clone(),
+            now: self.seen(reading.side).clone(),
+            stand: word(&side.stand),
+        });
+        let seen = seen.collect();
+        self.plan.derivations.push(Derivation {
+            attribute: name.clone(),
+            rule: rule_name(&edge.rule).to_string(),
+            sides: seen,
+            case,
+            result: result.map(|entity| entity.to_string()),
+            asks: *decision == Decision::Ask,
+        });
+    }
+}
+
+/// A side that is only written and has never agreed takes what the others hold.
+fn fill_written(sides: &[Side<EntityId>], readings: &[Reading<'_>]) -> Decision<EntityId> {
+    let unwritten = readings
+        .iter()
+        .any(|reading| !reading.side.binding.direction.reads() && matches!(reading.stand, Stand::NoBase(_)));
+    let shown = sides.iter().find_map(|side| side.stand.shows().flatten().map(|entity| (side, *entity)));
+    match shown {
+        Some((side, entity)) if unwritten => {
+            Decision::Agree { value: Some(entity), from: side.connection.clone(), case: Case::FillBlank }
+        }
+        _ => Decision::Nothing,
+    }
+}

@@ -1,0 +1,182 @@
+//! Conversions, merges, deletes and restores: links move, fields do not.
+
+use super::world::*;
+use crate::plan::{LinkChange, Settled, settle};
+use syncline_model::{Evidence, Kind, Link, LinkState, RecordRef, RecordState, review::Question};
+
+const LEAD: &str = "salesforce/Lead/00Q";
+const H: &str = "hubspot/contacts/1";
+
+fn pair() -> Case {
+    Case::of(Kind::Person)
+        .agreed(
+            LEAD,
+            &[("LastName", text("Lovelace")), ("Email", text("ada@acme.com")), ("Title", text("Dr"))],
+        )
+        .agreed(
+            H,
+            &[("lastname", text("Lovelace")), ("email", text("ada@acme.com")), ("jobtitle", text("Dr"))],
+        )
+}
+
+fn becomes(mut case: Case, address: &str, state: RecordState) -> Case {
+    let position = case.hood.links.iter().position(|link| link.record == record(address)).unwrap();
+    case.hood.snapshots[position].as_mut().unwrap().state = state;
+    case
+}
+
+fn settled(case: &Case, known: &[Link]) -> Settled {
+    let link_of = |record: &RecordRef, facet: Kind| {
+        known.iter().find(|link| link.record == *record && link.facet == facet).cloned()
+    };
+    settle(&case.mapping, case.hood.kind, &case.hood.links, &case.hood.snapshots, link_of)
+}
+
+/// Puts the settled links in force, with the snapshot of a record that came in.
+fn follow(mut case: Case, settled: Settled) -> Case {
+    for change in settled.links {
+        let LinkChange::Put(link) = change else { continue };
+        match case
+            .hood
+            .links
+            .iter()
+            .position(|known| known.record == link.record && known.facet == link.facet)
+        {
+            Some(position) => case.hood.links[position] = link,
+            None if link.facet == case.hood.kind => {
+                case = case.fresh(&link.record.to_string(), &[]);
+                *case.hood.links.last_mut().unwrap() = link;
+            }
+            None => {}
+        }
+    }
+    case
+}
+
+fn links(settled: &Settled) -> Vec<String> {
+    settled
+        .links
+        .iter()
+        .map(|change| match change {
+            LinkChange::Put(link) => format!("{} {} {:?}", link.record, link.facet, link.state),
+            LinkChange::Remove(record, facet) => format!("{record} {facet} removed"),
+        })
+        .collect()
+}
+
+fn link(address: &str, facet: Kind, number: u128, state: LinkState) -> Link {
+    let mut case = Case::of(facet).link(address, state);
+    case.link_mut(address).entity = entity(number);
+    case.hood.links.remove(0)
+}
+
+fn converted() -> RecordState {
+    RecordState::Converted { contact: Some("003".into()), account: Some("A2".into()), opportunity: None }
+}
+
+#[test]
+fn a_converted_lead_hands_its_link_over_and_nothing_on_the_other_side_is_blanked() {
+    let case = becomes(pair(), LEAD, converted());
+    let settled = settled(&case, &[]);
+    assert_eq!(
+        links(&settled),
+        ["salesforce/Lead/00Q person ConvertedTo(RecordId(\"003\"))", "salesforce/Contact/003 person Active"]
+    );
+    let case = follow(case, settled).seen(
+        "salesforce/Contact/003",
+        10,
+        &[("LastName", text("Lovelace")), ("Email", text("ada@acme.com"))],
+    );
+    let plan = case.plan();
+    assert_eq!(
+        operations(&plan),
+        ["update salesforce/Contact/003 Title=Dr"],
+        "what the contact lacks is filled"
+    );
+    let settled_again = super::identity::settled(&case, &[]);
+    assert!(settled_again.links.is_empty(), "settled once and for all: {:?}", links(&settled_again));
+}
+
+#[test]
+fn the_company_of_a_converted_lead_is_the_account_it_was_put_under() {
+    let case = becomes(pair(), LEAD, converted());
+    let pending = link(LEAD, Kind::Organisation, 2, LinkState::Pending);
+    let settled = settled(&case, std::slice::from_ref(&pending));
+    assert_eq!(
+        links(&settled)[2..],
+        ["salesforce/Lead/00Q organisation removed", "salesforce/Account/A2 organisation Active"]
+    );
+    assert!(settled.replan.contains(&entity(2)));
+    let account = link("salesforce/Account/A2", Kind::Organisation, 9, LinkState::Active);
+    let settled = super::identity::settled(&case, &[pending, account]);
+    assert_eq!(
+        links(&settled)[2..],
+        ["salesforce/Lead/00Q organisation removed"],
+        "a known account stays whose it is"
+    );
+}
+
+#[test]
+fn a_merge_is_followed_to_the_survivor() {
+    let contacts = Case::of(Kind::Person)
+        .agreed("salesforce/Contact/003", &[("Email", text("a@b.de"))])
+        .agreed(H, &[("email", text("a@b.de"))]);
+    let case = becomes(contacts, "salesforce/Contact/003", RecordState::MergedInto("004".into()));
+    let unknown = settled(&case, &[]);
+    assert_eq!(
+        links(&unknown),
+        [
+            "salesforce/Contact/003 person MergedInto(RecordId(\"004\"))",
+            "salesforce/Contact/004 person Active"
+        ]
+    );
+    // The survivor was a record of its own that never agreed with anything: it joins.
+    let alone = link("salesforce/Contact/004", Kind::Person, 9, LinkState::Active);
+    let joined = settled(&case, &[alone]);
+    let LinkChange::Put(link) = &joined.links[1] else { panic!("{joined:?}") };
+    assert_eq!((link.entity, &link.state), (entity(1), &LinkState::Active));
+    assert_eq!(link.evidence, Evidence::Merge("003".into()));
+    assert!(joined.questions.is_empty());
+}
+
+#[test]
+fn a_merge_that_was_first_seen_as_a_delete_is_followed_all_the_same() {
+    let mut contacts = Case::of(Kind::Person)
+        .agreed("salesforce/Contact/003", &[("Email", text("a@b.de"))])
+        .agreed(H, &[("email", text("a@b.de"))]);
+    contacts.link_mut("salesforce/Contact/003").state = LinkState::Deleted;
+    let case = becomes(contacts, "salesforce/Contact/003", RecordState::MergedInto("004".into()));
+    assert_eq!(links(&settled(&case, &[]))[1], "salesforce/Contact/004 person Active");
+}
+
+#[test]
+fn a_merge_of_two_linked_records_is_a_question() {
+    let contacts = Case::of(Kind::Person)
+        .agreed("salesforce/Contact/003", &[("Email", text("a@b.de"))])
+        .agreed(H, &[("email", text("a@b.de"))]);
+    let case = becomes(contacts, "salesforce/Contact/003", RecordState::MergedInto("004".into()));
+    let mut other = link("salesforce/Contact/004", Kind::Person, 9, LinkState::Active);
+    other.base = Some(syncline_model::Base::default());
+    let both = settled(&case, std::slice::from_ref(&other));
+    assert_eq!(links(&both), ["salesforce/Contact/003 person MergedInto(RecordId(\"004\"))"]);
+    let [Question::SameThing { records, .. }] = both.questions.as_slice() else { panic!("{both:?}") };
+    assert_eq!(*records, [record(H), record("salesforce/Contact/004")]);
+    // Two links that are both new: it cannot be told which of the other sides' records is meant.
+    let mut fresh = case;
+    fresh.link_mut("salesforce/Contact/003").base = None;
+    other.base = None;
+    assert_eq!(settled(&fresh, &[other]).questions.len(), 1);
+}
+
+#[test]
+fn a_delete_takes_the_link_out_of_force_and_a_restore_brings_it_back() {
+    let case = becomes(pair(), LEAD, RecordState::Deleted);
+    let gone = settled(&case, &[]);
+    assert_eq!(links(&gone), ["salesforce/Lead/00Q person Deleted"]);
+    let mut case = follow(case, gone);
+    case = becomes(case, LEAD, RecordState::Live);
+    assert_eq!(links(&settled(&case, &[])), ["salesforce/Lead/00Q person Active"]);
+    // Another record took its place meanwhile: one in force is enough.
+    let case = case.fresh("salesforce/Contact/003", &[]);
+    assert_eq!(links(&settled(&case, &[])), ["salesforce/Lead/00Q person DuplicateOf(RecordId(\"003\"))"]);
+}

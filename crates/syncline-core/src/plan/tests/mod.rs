@@ -1,0 +1,9 @@
+//! What the planner promises, one behaviour a test, on neighbourhoods that `world` builds.
+
+mod canopy;
+mod edges;
+mod fields;
+mod identity;
+mod people;
+mod speed;
+mod world;

@@ -1,0 +1,220 @@
+//! What people and organisations become on the other side, and what is never made.
+
+use super::world::*;
+use crate::mapping::{CreateAllowed, OnDelete};
+use syncline_model::{Evidence, Kind, LinkState, Observed, RecordState, plan::HeldReason, review::Question};
+
+const H: &str = "hubspot/contacts/1";
+
+fn hubspot(fields: &[(&'static str, Observed)]) -> Case {
+    let mut all = vec![("lastname", text("Lovelace")), ("email", text("ada@acme.com"))];
+    all.extend(fields.iter().cloned());
+    Case::of(Kind::Person).fresh(H, &all)
+}
+
+#[test]
+fn accounts_are_born_in_salesforce_unless_the_model_lifts_it() {
+    let company = |mapping| {
+        Case::under(mapping, Kind::Organisation)
+            .fresh("hubspot/companies/7", &[("name", text("Acme"))])
+            .plan()
+    };
+    let plan = company(mapping());
+    assert!(plan.operations.is_empty());
+    assert_eq!(held(&plan), ["salesforce - model_forbids_create [config]"]);
+    assert_eq!(operations(&company(contacts_only())), ["create salesforce/Account Name=Acme"]);
+}
+
+#[test]
+fn a_person_of_a_known_account_becomes_a_contact() {
+    let plan = hubspot(&[("@contact_to_company", refs(&["companies/C2!"]))])
+        .other(2, &["salesforce/Account/A2", "hubspot/companies/C2"])
+        .plan();
+    assert_eq!(
+        operations(&plan),
+        ["create salesforce/Contact LastName=Lovelace, Email=ada@acme.com, AccountId=#2"]
+    );
+    assert_eq!(plan.pending_organisation, None);
+}
+
+#[test]
+fn a_person_with_the_domain_of_a_known_account_becomes_a_contact_under_it() {
+    let mut case = hubspot(&[]).other(2, &["salesforce/Account/A2"]);
+    case.hood.organisation_by_domain = Some(entity(2));
+    assert_eq!(
+        operations(&case.plan()),
+        ["create salesforce/Contact LastName=Lovelace, Email=ada@acme.com, AccountId=#2"]
+    );
+}
+
+#[test]
+fn any_other_person_becomes_a_lead_with_its_organisation_pending() {
+    let plan = hubspot(&[("@contact_to_company", refs(&["companies/C2!"]))])
+        .other(2, &["hubspot/companies/C2"])
+        .plan();
+    assert_eq!(operations(&plan), ["create salesforce/Lead LastName=Lovelace, Email=ada@acme.com"]);
+    assert_eq!(plan.pending_organisation, Some(entity(2)));
+    assert!(plan.findings.is_empty());
+    let plan = hubspot(&[]).plan();
+    assert_eq!(operations(&plan), ["create salesforce/Lead LastName=Lovelace, Email=ada@acme.com"]);
+    assert_eq!(plan.pending_organisation, None);
+}
+
+#[test]
+fn a_person_waits_for_a_company_that_is_nobodys_before_it_becomes_anything() {
+    let mut case =
+        hubspot(&[("@contact_to_company", refs(&["companies/C9!"]))]).other(2, &["salesforce/Account/A2"]);
+    case.hood.organisation_by_domain = Some(entity(2));
+    let plan = case.plan();
+    assert!(plan.operations.is_empty());
+    assert_eq!(
+        held(&plan)[0],
+        "salesforce company waits_for_parent until 86400 [record:hubspot/companies/C9]"
+    );
+    case.hood.waiting_since = Some(at(-86_401));
+    assert_eq!(operations(&case.plan()).len(), 1, "then it goes ahead");
+}
+
+#[test]
+fn contacts_only_makes_contacts() {
+    let mut case = hubspot(&[]);
+    case.mapping = contacts_only();
+    assert_eq!(operations(&case.plan()), ["create salesforce/Contact LastName=Lovelace, Email=ada@acme.com"]);
+}
+
+#[test]
+fn a_create_that_was_refused_is_not_tried_again_as_it_is() {
+    let mut case = hubspot(&[]);
+    let plan = case.plan();
+    let after =
+        plan.operations[0].action.fields().iter().map(|it| (it.field.clone(), it.after.clone())).collect();
+    case.hood.refusals.push(crate::plan::Refusal {
+        connection: SF.into(),
+        field: None,
+        after,
+        code: "RULE".into(),
+        message: "no".into(),
+        wake: "schema:salesforce/Lead".into(),
+    });
+    let plan = case.plan();
+    assert!(plan.operations.is_empty());
+    assert_eq!(held(&plan), ["salesforce - refused [schema:salesforce/Lead]"]);
+    let plan = case.seen(H, 10, &[("jobtitle", text("Dr"))]).plan();
+    assert_eq!(operations(&plan).len(), 1, "with other values it is");
+}
+
+#[test]
+fn a_create_without_a_refused_field_goes_unless_the_field_is_required() {
+    let refused = |field: &str, value: &str| {
+        let mut case = hubspot(&[("jobtitle", text("Dr"))]);
+        case.hood.refusals.push(crate::plan::Refusal {
+            connection: SF.into(),
+            field: Some(field.into()),
+            after: vec![(
+                field.into(),
+                syncline_model::After::Value(syncline_model::Value::text(value).unwrap()),
+            )],
+            code: "X".into(),
+            message: "x".into(),
+            wake: "schema:salesforce/Lead".into(),
+        });
+        case.plan()
+    };
+    assert_eq!(
+        operations(&refused("Title", "Dr")),
+        ["create salesforce/Lead LastName=Lovelace, Email=ada@acme.com"]
+    );
+    assert!(refused("LastName", "Lovelace").operations.is_empty());
+}
+
+#[test]
+fn an_undecided_create_is_not_repeated() {
+    let mut case = hubspot(&[]);
+    case.hood.parked.insert(SF.into(), "the create of a Lead".into());
+    let plan = case.plan();
+    assert!(plan.operations.is_empty());
+    assert!(matches!(plan.held[0].0.reason, HeldReason::Parked { .. }));
+}
+
+#[test]
+fn a_deleted_record_is_asked_about_and_never_brought_back() {
+    let case = || hubspot(&[]).link("salesforce/Contact/003", LinkState::Deleted);
+    let plan = case().plan();
+    assert!(plan.operations.is_empty());
+    assert_eq!(held(&plan), ["salesforce - deleted_elsewhere []"]);
+    assert_eq!(
+        plan.questions,
+        [Question::Deleted { entity: entity(1), record: record("salesforce/Contact/003") }]
+    );
+    let plan = case().model(|model| model.on_delete = OnDelete::Unlink).plan();
+    assert!(plan.operations.is_empty() && plan.held.is_empty() && plan.questions.is_empty());
+}
+
+#[test]
+fn a_delete_is_followed_where_declared_and_only_while_it_holds() {
+    let mut case = hubspot(&[]).model(|model| model.on_delete = OnDelete::Archive);
+    case = case.link("salesforce/Contact/003", LinkState::Deleted);
+    if let Some(Some(snapshot)) = case.hood.snapshots.last_mut() {
+        snapshot.state = RecordState::Deleted;
+    }
+    let plan = case.plan();
+    assert_eq!(operations(&plan), ["archive hubspot/contacts/1"]);
+    let conditions: Vec<String> =
+        plan.operations[0].preconditions.iter().map(|condition| condition.record.to_string()).collect();
+    assert_eq!(conditions, [H, "salesforce/Contact/003"], "restored meanwhile, nothing is archived");
+}
+
+#[test]
+fn a_record_that_was_seen_deleted_has_a_successor_after_a_merge_and_nobody_is_asked() {
+    let plan = hubspot(&[])
+        .agreed("salesforce/Contact/004", &[("LastName", text("Lovelace")), ("Email", text("ada@acme.com"))])
+        .link("salesforce/Contact/003", LinkState::Deleted)
+        .plan();
+    assert!(plan.questions.is_empty() && plan.operations.is_empty());
+}
+
+#[test]
+fn duplicates_excluded_and_converted_records_are_never_written_and_nothing_is_made_beside_them() {
+    for state in [
+        LinkState::DuplicateOf("002".into()),
+        LinkState::Excluded,
+        LinkState::ConvertedTo("003".into()),
+        LinkState::MergedInto("003".into()),
+        LinkState::Pending,
+    ] {
+        let plan = hubspot(&[])
+            .link("salesforce/Lead/00Q", state.clone())
+            .seen(H, 10, &[("phone", text("1"))])
+            .plan();
+        assert!(plan.operations.is_empty(), "{state:?}: {:?}", operations(&plan));
+    }
+    // The company of a lead is no record of the organisation.
+    let mut company = Case::of(Kind::Organisation)
+        .model(|model| {
+            model.create.get_mut(SF).unwrap().allowed = CreateAllowed::As("Account".into());
+        })
+        .fresh("hubspot/companies/7", &[("name", text("Acme"))])
+        .link("salesforce/Lead/00Q", LinkState::Pending);
+    company.link_mut("salesforce/Lead/00Q").evidence = Evidence::CompanyOfLead;
+    assert_eq!(operations(&company.plan()), ["create salesforce/Account Name=Acme"]);
+}
+
+#[test]
+fn an_ambiguous_record_waits_for_its_review() {
+    let mut case = Case::of(Kind::Person).link(H, LinkState::Pending);
+    case.hood.review = Some(7);
+    let plan = case.plan();
+    assert!(plan.operations.is_empty());
+    assert_eq!(held(&plan), ["hubspot - ambiguous [review:7]"]);
+}
+
+#[test]
+fn two_records_in_force_on_one_side_are_never_both_written() {
+    let plan = Case::of(Kind::Person)
+        .agreed(H, &[("lastname", text("L")), ("email", text("a@b.de"))])
+        .agreed("salesforce/Contact/003", &[("LastName", text("L")), ("Email", text("a@b.de"))])
+        .agreed("salesforce/Lead/00Q", &[("LastName", text("L")), ("Email", text("a@b.de"))])
+        .seen(H, 10, &[("jobtitle", text("Dr"))])
+        .plan();
+    assert_eq!(operations(&plan), ["update salesforce/Contact/003 Title=Dr"]);
+}

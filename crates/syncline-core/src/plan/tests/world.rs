@@ -1,0 +1,589 @@
+//! A small mapping of organisations, people and deals between `salesforce` and `hubspot`, and neighbourhoods in it.
+
+use crate::{
+    mapping::{
+        Attribute, AttributeType, Binding, Breaker, Cardinality, Carrier, Clear, Codec, Companion,
+        ConnectionModel, CreateAllowed, CreateRule, Direction, Edge, EdgeBinding, FieldState, Guard,
+        KindModel, Mapping, ModelChoice, OnDelete, OnLeave, Pick, Predicate, Rule,
+        test_support::{attribute, binding, connection_in},
+    },
+    observe::observe,
+    plan::{
+        ClockOffset, Context, EntityPlan, Neighbourhood, Sides, Target, plan_entity, side_digest, side_fields,
+    },
+};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use syncline_model::{
+    Action, After, Base, ConnectionName, Endpoint, EntityId, Evidence, FieldName, FieldType, JournalSeq,
+    Kind, Link, LinkState, Observation, Observed, RecordRef, RecordState, Ref, Snapshot, Value, Version,
+};
+use uuid::Uuid;
+
+pub(super) const SF: &str = "salesforce";
+pub(super) const HS: &str = "hubspot";
+
+pub(super) fn text(value: &str) -> Observed {
+    Value::text(value).into()
+}
+
+pub(super) fn option(value: &str) -> Observed {
+    Observed::Value(Value::option(value))
+}
+
+/// References to `Object/id`; `!` marks the primary one, `:role` the role.
+pub(super) fn refs(targets: &[&str]) -> Observed {
+    let mut refs: Vec<Ref> = targets
+        .iter()
+        .map(|target| {
+            let (target, role) =
+                target.split_once(':').map_or((*target, None), |(target, role)| (target, Some(role)));
+            let (target, primary) = target.strip_suffix('!').map_or((target, false), |target| (target, true));
+            let (object, id) = target.split_once('/').unwrap();
+            Ref { role: role.map(Into::into), primary, ..Ref::to(object, id) }
+        })
+        .collect();
+    refs.sort();
+    if refs.is_empty() { Observed::Empty } else { Observed::Value(Value::Refs(refs)) }
+}
+
+pub(super) fn entity(number: u128) -> EntityId {
+    EntityId(Uuid::from_u128(number))
+}
+
+/// Seconds of a day that tests play in.
+pub(super) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + second).unwrap()
+}
+
+pub(super) fn record(address: &str) -> RecordRef {
+    address.parse().unwrap()
+}
+
+fn create(allowed: CreateAllowed) -> CreateRule {
+    CreateRule { allowed }
+}
+
+fn field(name: &str, value_type: AttributeType, sides: &[(&str, &str, &str, FieldType)]) -> Attribute {
+    let mut attribute = attribute(name, value_type);
+    for (connection, object, field, field_type) in sides {
+        attribute.bindings.push(binding(connection, object, field, *field_type));
+    }
+    attribute
+}
+
+fn edge(name: &str, to: Kind, cardinality: Cardinality, sides: &[(&str, &str, &str, Carrier, Pick)]) -> Edge {
+    Edge {
+        name: name.into(),
+        to,
+        cardinality,
+        rule: if cardinality == Cardinality::Many { Rule::Union } else { Rule::TwoWay },
+        tie: Some(SF.into()),
+        required: false,
+        wait: None,
+        bindings: sides
+            .iter()
+            .map(|(connection, object, field, carrier, pick)| EdgeBinding {
+                connection: (*connection).into(),
+                object: (*object).into(),
+                field: (*field).into(),
+                carrier: *carrier,
+                pick: *pick,
+                targets: Vec::new(),
+                field_state: present(FieldType::Reference),
+                direction: Direction::Both,
+                digest: 1,
+            })
+            .collect(),
+    }
+}
+
+fn present(field_type: FieldType) -> FieldState {
+    binding("", "", "", field_type).field_state
+}
+
+fn owner(objects: &[(&str, &str)]) -> Edge {
+    let sides: Vec<_> = objects
+        .iter()
+        .map(|(connection, object)| {
+            let field = if *connection == SF { "OwnerId" } else { "hubspot_owner_id" };
+            (*connection, *object, field, Carrier::Field, Pick::All)
+        })
+        .collect();
+    edge("owner", Kind::User, Cardinality::One, &sides)
+}
+
+fn kind(
+    kind: Kind,
+    sf: &[&str],
+    hs: &str,
+    scope: Predicate,
+    attributes: Vec<Attribute>,
+    edges: Vec<Edge>,
+) -> KindModel {
+    KindModel {
+        kind,
+        objects: BTreeMap::from([
+            (SF.into(), sf.iter().map(|object| (*object).into()).collect()),
+            (HS.into(), vec![hs.into()]),
+        ]),
+        match_keys: Vec::new(),
+        create: BTreeMap::from([
+            (SF.into(), create(CreateAllowed::As(sf[sf.len() - 1].into()))),
+            (HS.into(), create(CreateAllowed::As(hs.into()))),
+        ]),
+        scope: BTreeMap::from([((SF.into(), HS.into()), scope.clone()), ((HS.into(), SF.into()), scope)]),
+        on_leave: OnLeave::Freeze,
+        on_delete: OnDelete::Review,
+        attributes,
+        edges,
+    }
+}
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+fn organisation() -> KindModel {
+    let mut name = field(
+        "name",
+        AttributeType::Text,
+        &[(SF, "Account", "Name", FieldType::Text), (HS, "companies", "name", FieldType::Text)],
+    );
+    require(&mut name, 0);
+    let mut parent = edge(
+        "parent",
+        Kind::Organisation,
+        Cardinality::One,
+        &[
+            (SF, "Account", "ParentId", Carrier::Field, Pick::All),
+            (HS, "companies", "@parent", Carrier::Association, Pick::All),
+        ],
+    );
+    parent.wait = Some(DAY);
+    kind(
+        Kind::Organisation,
+        &["Account"],
+        "companies",
+        Predicate::Has("name".into()),
+        vec![
+            name,
+            field(
+                "website",
+                AttributeType::Url,
+                &[(SF, "Account", "Website", FieldType::Url), (HS, "companies", "website", FieldType::Text)],
+            ),
+            field(
+                "revenue",
+                AttributeType::Money,
+                &[
+                    (SF, "Account", "Revenue", FieldType::Money),
+                    (HS, "companies", "revenue", FieldType::Decimal),
+                ],
+            ),
+        ],
+        vec![parent, owner(&[(SF, "Account"), (HS, "companies")])],
+    )
+}
+
+fn require(attribute: &mut Attribute, position: usize) {
+    if let FieldState::Present { required, .. } = &mut attribute.bindings[position].field_state {
+        *required = true;
+    }
+}
+
+fn person() -> KindModel {
+    let three = |name: &str, value_type, sf: &str, hs: &str, field_type| {
+        field(
+            name,
+            value_type,
+            &[
+                (SF, "Lead", sf, field_type),
+                (SF, "Contact", sf, field_type),
+                (HS, "contacts", hs, field_type),
+            ],
+        )
+    };
+    let mut last_name = three("last_name", AttributeType::Text, "LastName", "lastname", FieldType::Text);
+    for position in 0..2 {
+        require(&mut last_name, position);
+        last_name.bindings[position].placeholder = Value::text("[not provided]");
+    }
+    let mut company = edge(
+        "company",
+        Kind::Organisation,
+        Cardinality::One,
+        &[
+            (SF, "Contact", "AccountId", Carrier::Field, Pick::All),
+            (HS, "contacts", "@contact_to_company", Carrier::Association, Pick::Primary),
+        ],
+    );
+    company.wait = Some(DAY);
+    let mut model = kind(
+        Kind::Person,
+        &["Lead", "Contact"],
+        "contacts",
+        Predicate::Has("email".into()),
+        vec![
+            last_name,
+            three("email", AttributeType::Email, "Email", "email", FieldType::Email),
+            three("phone", AttributeType::Phone, "Phone", "phone", FieldType::Phone),
+            three("title", AttributeType::Text, "Title", "jobtitle", FieldType::Text),
+            three("opted_out", AttributeType::Bool, "OptedOut", "opted_out", FieldType::Bool),
+        ],
+        vec![company, owner(&[(SF, "Lead"), (SF, "Contact"), (HS, "contacts")])],
+    );
+    model.attributes[4].rule = Rule::MostRestrictive;
+    model.create.insert(
+        SF.into(),
+        create(CreateAllowed::LeadOrContact {
+            lead: "Lead".into(),
+            contact: "Contact".into(),
+            edge: "company".into(),
+        }),
+    );
+    model
+}
+
+fn deal() -> KindModel {
+    let mut stage = field(
+        "stage",
+        AttributeType::Option,
+        &[(SF, "Opportunity", "StageName", FieldType::Option), (HS, "deals", "dealstage", FieldType::Option)],
+    );
+    require(&mut stage, 0);
+    let map = |read: &[(&str, &str)], write: &[(&str, &str)]| Codec::Map {
+        read: read.iter().map(|(side, meaning)| ((*side).into(), (*meaning).into())).collect(),
+        write: write.iter().map(|(meaning, side)| ((*meaning).into(), (*side).into())).collect(),
+    };
+    // Two stages of Salesforce mean the same in HubSpot.
+    stage.bindings[0].codec = map(
+        &[("New", "open"), ("Qualified", "open"), ("Closed Won", "won")],
+        &[("open", "New"), ("won", "Closed Won")],
+    );
+    stage.bindings[1].codec = map(&[("s1", "open"), ("s2", "won")], &[("open", "s1"), ("won", "s2")]);
+    stage.bindings[1].companion = Some(Companion {
+        field: "pipeline".into(),
+        values: BTreeMap::from([
+            ("s1".into(), Value::option("default")),
+            ("s2".into(), Value::option("default")),
+        ]),
+    });
+    let mut tags = field(
+        "tags",
+        AttributeType::Options,
+        &[(SF, "Opportunity", "Tags__c", FieldType::Options), (HS, "deals", "tags", FieldType::Options)],
+    );
+    tags.rule = Rule::Union;
+    let mut account = edge(
+        "account",
+        Kind::Organisation,
+        Cardinality::One,
+        &[
+            (SF, "Opportunity", "AccountId", Carrier::Field, Pick::All),
+            (HS, "deals", "@deal_to_company", Carrier::Association, Pick::Primary),
+        ],
+    );
+    account.wait = Some(DAY);
+    let contacts = edge(
+        "contacts",
+        Kind::Person,
+        Cardinality::Many,
+        &[
+            (SF, "Opportunity", "@OpportunityContactRole", Carrier::Association, Pick::All),
+            (HS, "deals", "@deal_to_contact", Carrier::Association, Pick::All),
+        ],
+    );
+    let mut model = kind(
+        Kind::Deal,
+        &["Opportunity"],
+        "deals",
+        Predicate::All(vec![Predicate::Has("name".into()), Predicate::Has("stage".into())]),
+        vec![
+            field(
+                "name",
+                AttributeType::Text,
+                &[(SF, "Opportunity", "Name", FieldType::Text), (HS, "deals", "dealname", FieldType::Text)],
+            ),
+            stage,
+            field(
+                "amount",
+                AttributeType::Money,
+                &[
+                    (SF, "Opportunity", "Amount", FieldType::Money),
+                    (HS, "deals", "amount", FieldType::Decimal),
+                ],
+            ),
+            tags,
+        ],
+        vec![account, contacts, owner(&[(SF, "Opportunity"), (HS, "deals")])],
+    );
+    model.create.insert(
+        SF.into(),
+        create(CreateAllowed::AfterParent { object: "Opportunity".into(), edge: "account".into() }),
+    );
+    model
+}
+
+/// The mapping: leads and contacts.
+pub(super) fn mapping() -> Mapping {
+    let mut organisation = organisation();
+    organisation.create.insert(SF.into(), create(CreateAllowed::Never));
+    let connection = |vendor: &str| ConnectionModel { vendor: vendor.into(), ..connection_in("UTC") };
+    let breaker = Breaker { count: 100, share_permille: 0 };
+    Mapping {
+        model: ModelChoice::LeadsAndContacts,
+        connections: BTreeMap::from([(SF.into(), connection(SF)), (HS.into(), connection(HS))]),
+        kinds: BTreeMap::from([
+            (Kind::Organisation, organisation),
+            (Kind::Person, person()),
+            (Kind::Deal, deal()),
+        ]),
+        guard: Guard { create: breaker, blank: breaker, archive: breaker },
+    }
+}
+
+/// The mapping: contacts only.
+pub(super) fn contacts_only() -> Mapping {
+    let mut mapping = mapping();
+    mapping.model = ModelChoice::ContactsOnly;
+    for (kind, object) in
+        [(Kind::Organisation, "Account"), (Kind::Person, "Contact"), (Kind::Deal, "Opportunity")]
+    {
+        let model = mapping.kinds.get_mut(&kind).unwrap();
+        model.create.insert(SF.into(), create(CreateAllowed::As(object.into())));
+    }
+    mapping
+}
+
+/// One entity under test.
+pub(super) struct Case {
+    pub(super) mapping: Mapping,
+    pub(super) hood: Neighbourhood,
+    pub(super) now: Timestamp,
+}
+
+impl Case {
+    pub(super) fn of(kind: Kind) -> Self {
+        Self::under(mapping(), kind)
+    }
+
+    pub(super) fn under(mapping: Mapping, kind: Kind) -> Self {
+        let hood = Neighbourhood {
+            entity: entity(1),
+            kind,
+            links: Vec::new(),
+            snapshots: Vec::new(),
+            targets: BTreeMap::new(),
+            records_of: BTreeMap::new(),
+            planned: BTreeSet::new(),
+            organisation_by_domain: None,
+            review: None,
+            refusals: Vec::new(),
+            parked: BTreeMap::new(),
+            waiting_since: None,
+        };
+        Self { mapping, hood, now: at(0) }
+    }
+
+    pub(super) fn model(mut self, edit: impl FnOnce(&mut KindModel)) -> Self {
+        edit(self.mapping.kinds.get_mut(&self.hood.kind).unwrap());
+        self
+    }
+
+    pub(super) fn attribute(self, name: &str, edit: impl FnOnce(&mut Attribute)) -> Self {
+        self.model(|model| edit(model.attributes.iter_mut().find(|it| it.name.as_str() == name).unwrap()))
+    }
+
+    pub(super) fn edge(self, name: &str, edit: impl FnOnce(&mut Edge)) -> Self {
+        self.model(|model| edit(model.edges.iter_mut().find(|it| it.name.as_str() == name).unwrap()))
+    }
+
+    /// The binding of an attribute on a connection, on all its objects.
+    pub(super) fn bindings(self, name: &str, connection: &str, edit: impl Fn(&mut Binding)) -> Self {
+        self.attribute(name, |attribute| {
+            attribute.bindings.iter_mut().filter(|it| it.connection.as_str() == connection).for_each(edit);
+        })
+    }
+
+    /// A linked record that has agreed on what it shows. Bound fields that are not given are empty.
+    pub(super) fn agreed(self, address: &str, fields: &[(&str, Observed)]) -> Self {
+        let digest = side_digest(&self.mapping, self.hood.kind, &record(address));
+        self.linked(address, fields, Some(Base { mapping: digest, entries: BTreeMap::new() }))
+    }
+
+    /// A linked record that has agreed on nothing.
+    pub(super) fn fresh(self, address: &str, fields: &[(&str, Observed)]) -> Self {
+        self.linked(address, fields, None)
+    }
+
+    fn linked(mut self, address: &str, fields: &[(&str, Observed)], base: Option<Base>) -> Self {
+        let record = record(address);
+        let mut all: BTreeMap<FieldName, Observed> = side_fields(&self.mapping, self.hood.kind, &record)
+            .into_keys()
+            .map(|field| (field, Observed::Empty))
+            .collect();
+        all.extend(fields.iter().map(|(field, value)| (FieldName::new(field), value.clone())));
+        self.hood.links.push(Link {
+            record: record.clone(),
+            facet: self.hood.kind,
+            entity: self.hood.entity,
+            state: LinkState::Active,
+            evidence: Evidence::First,
+            since: JournalSeq(1),
+            base,
+        });
+        self.hood.snapshots.push(Some(Snapshot {
+            record,
+            version: Some(Version("1".into())),
+            modified: Some(at(-1000)),
+            state: RecordState::Live,
+            fields: all.into_iter().collect(),
+        }));
+        self
+    }
+
+    /// A link without a record in force.
+    pub(super) fn link(mut self, address: &str, state: LinkState) -> Self {
+        self = self.linked(address, &[], None);
+        if let Some(link) = self.hood.links.last_mut() {
+            link.state = state;
+        }
+        self
+    }
+
+    fn position(&self, address: &str) -> usize {
+        self.hood.links.iter().position(|link| link.record == record(address)).unwrap()
+    }
+
+    pub(super) fn link_mut(&mut self, address: &str) -> &mut Link {
+        let position = self.position(address);
+        &mut self.hood.links[position]
+    }
+
+    /// The record is seen again at `second` with these fields, as the engine takes it in.
+    pub(super) fn seen(mut self, address: &str, second: i64, fields: &[(&str, Observed)]) -> Self {
+        let position = self.position(address);
+        let seen = Observation {
+            record: record(address),
+            version: Some(Version(second.to_string().into())),
+            modified: Some(at(second)),
+            state: RecordState::Live,
+            fields: fields.iter().map(|(field, value)| (FieldName::new(field), value.clone())).collect(),
+        };
+        let link = std::slice::from_mut(&mut self.hood.links[position]);
+        let now = observe(self.hood.snapshots[position].as_ref(), link, &seen);
+        self.hood.snapshots[position] = Some(now.snapshot);
+        self
+    }
+
+    /// Another entity with its records in force, to be pointed to.
+    pub(super) fn other(mut self, number: u128, addresses: &[&str]) -> Self {
+        let records: BTreeMap<ConnectionName, RecordRef> =
+            addresses.iter().map(|address| record(address)).map(|it| (it.connection.clone(), it)).collect();
+        for it in records.values() {
+            self.hood.targets.insert(it.clone(), Target { entity: Some(entity(number)) });
+        }
+        self.hood.records_of.insert(entity(number), records);
+        self
+    }
+
+    pub(super) fn at(mut self, second: i64) -> Self {
+        self.now = at(second);
+        self
+    }
+
+    pub(super) fn plan(&self) -> EntityPlan {
+        plan_in(&self.mapping, &self.hood, self.now)
+    }
+}
+
+pub(super) fn plan_in(mapping: &Mapping, hood: &Neighbourhood, now: Timestamp) -> EntityPlan {
+    let sides = Sides::of(mapping);
+    let exact = ClockOffset { ahead: SignedDuration::ZERO, uncertainty: SignedDuration::from_secs(1) };
+    let clocks = BTreeMap::from([(SF.into(), exact), (HS.into(), exact)]);
+    let context = Context { mapping, sides: &sides, earlier: &BTreeMap::new(), clocks: &clocks, now };
+    plan_entity(&context, hood)
+}
+
+/// Operations in words.
+pub(super) fn operations(plan: &EntityPlan) -> Vec<String> {
+    plan.operations
+        .iter()
+        .map(|draft| {
+            let fields: Vec<String> = draft
+                .action
+                .fields()
+                .iter()
+                .map(|change| match &change.after {
+                    After::Value(value) => format!("{}={value}", change.field),
+                    After::Clear => format!("{}=", change.field),
+                    After::Reference(entity) => format!("{}=#{}", change.field, entity.0.as_u128()),
+                })
+                .collect();
+            let fields = fields.join(", ");
+            match &draft.action {
+                Action::Create { object, .. } => format!("create {}/{object} {fields}", draft.connection),
+                Action::Update { record, .. } => format!("update {record} {fields}"),
+                Action::Archive { record, .. } => format!("archive {record}"),
+                Action::Associate(it) | Action::Dissociate(it) => {
+                    let end = |end: &Endpoint| match end {
+                        Endpoint::Record(record) => record.to_string(),
+                        Endpoint::Entity(entity) => format!("#{}", entity.0.as_u128()),
+                    };
+                    let primary = if it.primary { " primary" } else { "" };
+                    let role = it.role.as_ref().map(|role| format!(" as {role}")).unwrap_or_default();
+                    let (word, from, to) = (draft.action.word(), end(&it.from), end(&it.to));
+                    format!("{word} {from} {} {to}{primary}{role}", it.field)
+                }
+            }
+        })
+        .collect()
+}
+
+/// The cases that decided the fields written.
+pub(super) fn reasons(plan: &EntityPlan) -> Vec<String> {
+    let all = plan.operations.iter().flat_map(|draft| draft.action.fields());
+    all.map(|change| {
+        let from = change.reason.from.as_ref().map_or("-", ConnectionName::as_str);
+        format!("{} {} {:?} {from}", change.field, change.reason.rule, change.reason.case)
+    })
+    .collect()
+}
+
+/// Held items in words: where, what, why, and what releases them.
+pub(super) fn held(plan: &EntityPlan) -> Vec<String> {
+    plan.held
+        .iter()
+        .map(|(held, wake)| {
+            let what = held.attribute.as_ref().map_or("-", |it| it.as_str());
+            let until = held.until.map(|until| format!(" until {}", until.as_second() - at(0).as_second()));
+            format!(
+                "{} {what} {}{} [{}]",
+                held.connection,
+                held.reason.name(),
+                until.unwrap_or_default(),
+                wake.join(" ")
+            )
+        })
+        .collect()
+}
+
+/// Findings in words.
+pub(super) fn findings(plan: &EntityPlan) -> Vec<String> {
+    plan.findings.iter().map(|it| format!("{} {}", it.record, it.what)).collect()
+}
+
+/// Records whose base moves, with the fields that then still differ from it.
+pub(super) fn bases(plan: &EntityPlan) -> Vec<String> {
+    plan.bases
+        .iter()
+        .map(|(record, base)| {
+            let open: Vec<&str> = base.entries.keys().map(FieldName::as_str).collect();
+            format!("{record} [{}]", open.join(" "))
+        })
+        .collect()
+}
+
+/// An attribute whose clears stay.
+pub(super) fn keep_clears(attribute: &mut Attribute) {
+    attribute.clear = Clear::Keep;
+}
