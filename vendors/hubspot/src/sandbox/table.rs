@@ -124,6 +124,11 @@ impl Row {
         }
     }
 
+    /// Gives back memory that growing the row left over.
+    pub(super) fn tighten(&mut self) {
+        self.values.shrink_to_fit();
+    }
+
     /// Forgets everything but the id.
     pub(super) fn erase(&mut self) {
         self.values.clear();

@@ -213,6 +213,9 @@ impl Portal {
         let birth = derive::birth(self, kind, slot, act);
         self.put(kind, slot, birth, &Act { source: Source::Calculated, ..*act });
         self.finish(kind, slot, act);
+        if let Some(row) = self.table_mut(kind).row_mut(slot) {
+            row.tighten();
+        }
         slot
     }
 
