@@ -135,6 +135,28 @@ fn a_lost_journal_entry_is_noticed() {
     assert!(matches!(now(pin!(store.commit(batch(|_| {})))), Err(StoreError::Corrupt(_))));
 }
 
+#[test]
+fn equal_hashes_do_not_make_equal_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("syncline.db");
+    let store = open(&path);
+    let addresses = ["hubspot/contacts/1", "hubspot/contacts/2"];
+    now(pin!(commit(store.as_ref(), |batch| {
+        for address in addresses {
+            batch.snapshots.push(snapshot(address, 1, &[]));
+            batch.keys.push((record(address), Kind::Person, vec![key("email", address)]));
+        }
+    })));
+    let one_hash = "UPDATE match_key SET hash = (SELECT min(hash) FROM match_key)";
+    assert_eq!(Connection::open(&path).unwrap().execute(one_hash, []).unwrap(), 2);
+    let found =
+        now(pin!(store.by_keys(Kind::Person, &addresses.map(|address| key("email", address))))).unwrap();
+    assert_eq!(found.concat().len(), 1, "{found:?}");
+    assert!(
+        found.iter().zip(addresses).all(|(found, address)| found.iter().all(|one| *one == record(address)))
+    );
+}
+
 /// The power fails at any byte of the write-ahead log: what is found is a state between two batches.
 #[test]
 fn a_log_that_is_cut_anywhere_holds_whole_batches() {

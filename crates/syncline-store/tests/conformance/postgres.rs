@@ -72,6 +72,7 @@ fn the_whole_suite_on_postgresql() {
         a_lost_journal_entry_is_noticed(&suite).await;
         a_lost_connection_is_replaced(&suite).await;
         a_batch_waits_for_the_one_before(&suite).await;
+        equal_hashes_do_not_make_equal_keys(&suite).await;
     });
     suite.case("measure", async |handles| {
         measure::load(handles.one.as_ref(), 4_000).await;
@@ -170,15 +171,16 @@ async fn a_lost_connection_is_replaced(suite: &Suite) {
     assert_eq!(second.seq.0, 1 + u64::from(first.is_ok()));
 }
 
-/// A batch that began first and is not through yet holds the next one up, and the next one sees all of it.
+/// A batch that began first and is not through yet holds the next one up, and the next one sees all of it. The lane of a
+/// batch that waits cannot be claimed by another meanwhile.
 async fn a_batch_waits_for_the_one_before(suite: &Suite) {
     let schema = suite.schema();
     let store = suite.connect(&schema).await.unwrap();
     let fence = store.claim_lane("l", "a", at(0), at(9)).await.unwrap().unwrap();
     suite
         .sql(&format!(
-            "BEGIN; SELECT * FROM {schema}.lane FOR SHARE; SELECT * FROM {schema}.head FOR UPDATE;
-             INSERT INTO {schema}.journal SELECT 1, 0, NULL, NULL, event FROM (VALUES ('\\x01'::bytea)) AS e (event);
+            "BEGIN; SELECT * FROM {schema}.head FOR UPDATE;
+             INSERT INTO {schema}.journal VALUES (1, 0, NULL, NULL, '\\x01');
              UPDATE {schema}.head SET seq = 1"
         ))
         .await;
@@ -187,18 +189,52 @@ async fn a_batch_waits_for_the_one_before(suite: &Suite) {
         batch.dirty.push(DirtyKey::Entity(Kind::Deal, entity(1)));
         batch.journal.push(event("2"));
     }));
-    let claim = store.claim_lane("l", "b", at(10), at(20));
-    let blocked = async {
-        // Both wait on the server once it says so; then the first ends.
-        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
-        while suite.admin.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < 2 {
-            tokio::task::yield_now().await;
-        }
+    let batch_waits = tokio::sync::Notify::new();
+    let claim = async {
+        batch_waits.notified().await;
+        store.claim_lane("l", "b", at(10), at(20)).await
+    };
+    let before = async {
+        until_waiting(suite, 1).await;
+        batch_waits.notify_one();
+        until_waiting(suite, 2).await;
         suite.sql("COMMIT").await;
     };
-    let (next, claim, ()) = tokio::join!(next, claim, blocked);
+    let (next, claim, ()) = tokio::join!(next, claim, before);
     assert_eq!(next.unwrap().seq, JournalSeq(2));
     assert_eq!(claim.unwrap().unwrap().epoch, 2);
+}
+
+/// Asks the server until so many wait for a lock there.
+async fn until_waiting(suite: &Suite, count: i64) {
+    for _ in 0..100_000 {
+        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
+        if suite.admin.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) >= count {
+            return;
+        }
+    }
+    panic!("{count} should wait for a lock by now");
+}
+
+async fn equal_hashes_do_not_make_equal_keys(suite: &Suite) {
+    let schema = suite.schema();
+    let store = suite.connect(&schema).await.unwrap();
+    let addresses = ["hubspot/contacts/1", "hubspot/contacts/2"];
+    commit(&store, |batch| {
+        for address in addresses {
+            batch.snapshots.push(snapshot(address, 1, &[]));
+            batch.keys.push((record(address), Kind::Person, vec![key("email", address)]));
+        }
+    })
+    .await;
+    suite
+        .sql(&format!("UPDATE {schema}.match_key SET hash = (SELECT min(hash) FROM {schema}.match_key)"))
+        .await;
+    let found = store.by_keys(Kind::Person, &addresses.map(|address| key("email", address))).await.unwrap();
+    assert_eq!(found.concat().len(), 1, "{found:?}");
+    assert!(
+        found.iter().zip(addresses).all(|(found, address)| found.iter().all(|one| *one == record(address)))
+    );
 }
 
 fn random_sequences(suite: &Suite) {
@@ -207,6 +243,11 @@ fn random_sequences(suite: &Suite) {
         .runtime
         .block_on(async { (suite.connect(&schema).await.unwrap(), suite.connect(&schema).await.unwrap()) });
     let (one, two) = (Arc::new(one), Arc::new(two));
+    // Numbers of streams run against the order of their names.
+    for address in ["c/y/1", "b/z/1", "b/y/1", "a/z/1", "a/y/1", "B/z/1", "B/y/1"] {
+        let known = commit(one.as_ref(), |batch| batch.snapshots.push(snapshot(address, 1, &[])));
+        suite.runtime.block_on(known);
+    }
     let fresh = || {
         // Names keep their numbers, as they do in life.
         suite.runtime.block_on(suite.sql(&format!(
