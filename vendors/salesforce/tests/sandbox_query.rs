@@ -182,6 +182,7 @@ fn what_stands_outside_the_grammar_is_refused_by_name() {
             "INVALID_TYPE",
             "Didn't understand relationship 'Foos'",
         ),
+        ("SELECT Id Name FROM Contact", "MALFORMED_QUERY", "only aggregate expressions use field aliasing"),
         ("SELECT Id, Id FROM Contact", "INVALID_FIELD", "duplicate field selected: Id"),
         ("SELECT FIELDS(ALL) FROM Contact", "MALFORMED_QUERY", "LIMIT of at most 200"),
         ("SELECT Id FROM Contact LIMIT 1 OFFSET 2001", "NUMBER_OUTSIDE_VALID_RANGE", "Maximum SOQL offset"),
@@ -353,4 +354,68 @@ fn describe_tells_fields_children_and_changes() {
     assert_eq!(org.query("SELECT Syncline_Id__c FROM Contact").code(), "INVALID_FIELD");
     assert_eq!(org.get("/sobjects/Foo/describe").code(), "NOT_FOUND");
     assert_eq!(org.get("/sobjects/Contact").body["objectDescribe"]["keyPrefix"], "003");
+}
+
+/// `NOT (NOT c)` keeps the planner from seeing through `c`, so it reads every row; `c` itself may take any index.
+#[test]
+fn indexes_never_change_what_a_condition_finds() {
+    let mut org = org();
+    org.admin(json!({"do": "add_field", "object": "Contact", "name": "Key__c", "external_id": true}));
+    let mut text = String::from("LastName,Email,Key__c,Title,Account.Name,SystemModstamp\n");
+    let mut state = 1u64;
+    let mut random = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    for n in 0..300 {
+        let key = random(40);
+        text += &format!(
+            "L{},p{}@x.co,{},T{},{},2026-01-01T00:00:{:02}Z\n",
+            random(9),
+            random(9),
+            if key < 30 { format!("K{key}") } else { String::new() },
+            n % 3,
+            if n % 4 == 0 { "" } else { "A" },
+            random(8)
+        );
+    }
+    let mut seeds = syncline_kit::sandbox::seed::SeedFiles::default();
+    seeds.insert("Contact", text.into_bytes());
+    seeds.insert("Account", b"Name\nA\n".to_vec());
+    use syncline_kit::sandbox::Sandbox as _;
+    org.sandbox.seed(&seeds, org.now).unwrap();
+    let ids = org.column("SELECT Id FROM Contact ORDER BY Id", "Id");
+    for n in 0..20 {
+        org.delete(&format!("/sobjects/Contact/{}", ids[n * 7].as_str().unwrap()));
+    }
+    let account = org.column("SELECT Id FROM Account", "Id")[0].as_str().unwrap().to_owned();
+    for round in 0..400 {
+        let mut leaf = || {
+            let (second, id) = (random(8), ids[random(300) as usize].as_str().unwrap().to_owned());
+            let op = ["<", "<=", "=", ">=", ">", "!="][random(6) as usize];
+            match random(8) {
+                0 | 1 => format!("SystemModstamp {op} 2026-01-01T00:00:0{second}Z"),
+                2 | 3 => format!("Id {op} '{id}'"),
+                4 => format!("Email IN ('P{}@x.co', 'none')", random(9)),
+                5 => format!("Key__c = 'k{}'", random(40)),
+                6 => format!("AccountId = '{account}'"),
+                _ => format!("Title != 'T{}'", random(3)),
+            }
+        };
+        let inner = [leaf(), leaf()].join(" AND ");
+        let cond = match round % 4 {
+            0 => format!("({inner})"),
+            1 => format!("(({}) OR ({inner}))", leaf()),
+            2 => format!("({} AND (({}) OR ({inner})))", leaf(), leaf()),
+            _ => format!("({} OR {})", leaf(), leaf()),
+        };
+        let order =
+            ["", "ORDER BY SystemModstamp, Id", "ORDER BY Id DESC", "ORDER BY LastName, Id"][round % 4];
+        let rest = format!("{order} LIMIT {}", [5, 50, 2000][round % 3]);
+        let mut find = |cond: &str| {
+            let answer = org.query_all(&format!("SELECT Id FROM Contact WHERE {cond} {rest}"));
+            answer.records().iter().map(|r| r["Id"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(find(&cond), find(&format!("(NOT (NOT {cond}))")), "{cond} {rest}");
+    }
 }

@@ -61,7 +61,13 @@ pub(crate) fn sequence(id: &Id15) -> u64 {
 /// The 18-character form.
 pub(crate) fn long(id: &Id15) -> String {
     let mut text = String::with_capacity(18);
-    text.extend(id.iter().map(|b| *b as char));
+    push_long(&mut text, id);
+    text
+}
+
+/// Writes the 18-character form.
+pub(crate) fn push_long(text: &mut String, id: &Id15) {
+    text.push_str(std::str::from_utf8(id).unwrap_or_default());
     for block in id.chunks(5) {
         let bits = block
             .iter()
@@ -69,7 +75,6 @@ pub(crate) fn long(id: &Id15) -> String {
             .fold(0usize, |bits, (k, byte)| if byte.is_ascii_uppercase() { bits | (1 << k) } else { bits });
         text.push(SUFFIX[bits] as char);
     }
-    text
 }
 
 /// Reads 15 or 18 characters; the checksum of the long form restores lost case. `None`: malformed.

@@ -213,7 +213,7 @@ impl File<'_> {
         }
         self.user_name(&mut cells);
         let opts =
-            Opts { by: self.org.api_user, api: false, allow_duplicates: false, assign: false, loader: true };
+            Opts { by: self.org.person, api: false, allow_duplicates: false, assign: false, loader: true };
         let saved = self.org.save_cells(&opts, self.obj, None, cells).map_err(|f| self.fail(line, &f))?;
         later.extend(waiting.into_iter().map(|(field, by, text)| (line, saved, field, by, text)));
         if let Some(price) = price {
@@ -250,7 +250,7 @@ impl File<'_> {
         let price = self.org.cell_from_text(obj, unit, price).map_err(|f| self.fail(line, &f))?;
         let cells = vec![(unit, price), (product_field, Cell::Ref(product)), (book_field, Cell::Ref(book))];
         let opts =
-            Opts { by: self.org.api_user, api: false, allow_duplicates: false, assign: false, loader: true };
+            Opts { by: self.org.person, api: false, allow_duplicates: false, assign: false, loader: true };
         self.org.save_cells(&opts, obj, None, cells).map(|_| ()).map_err(|f| self.fail(line, &f))
     }
 

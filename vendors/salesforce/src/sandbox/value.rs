@@ -133,15 +133,43 @@ pub(crate) fn days(year: i32, month: u32, day: u32) -> Option<i32> {
 }
 
 pub(crate) fn date_text(days: i32) -> String {
-    let (y, m, d) = civil(days);
-    format!("{y:04}-{m:02}-{d:02}")
+    let mut text = String::with_capacity(10);
+    push_date(&mut text, days);
+    text
 }
 
-/// `2024-05-01T10:20:30.000+0000`, the form of REST answers.
 pub(crate) fn time_text(seconds: i64) -> String {
-    let (y, m, d) = civil(seconds.div_euclid(86_400) as i32);
-    let s = seconds.rem_euclid(86_400);
-    format!("{y:04}-{m:02}-{d:02}T{:02}:{:02}:{:02}.000+0000", s / 3600, s / 60 % 60, s % 60)
+    let mut text = String::with_capacity(28);
+    push_time(&mut text, seconds);
+    text
+}
+
+fn push_pair(out: &mut String, number: u32) {
+    out.push((b'0' + (number / 10 % 10) as u8) as char);
+    out.push((b'0' + (number % 10) as u8) as char);
+}
+
+/// Writes `YYYY-MM-DD`.
+pub(crate) fn push_date(out: &mut String, days: i32) {
+    let (year, month, day) = civil(days);
+    let year = year.clamp(0, 9999) as u32;
+    push_pair(out, year / 100);
+    push_pair(out, year);
+    out.push('-');
+    push_pair(out, month);
+    out.push('-');
+    push_pair(out, day);
+}
+
+/// Writes `2024-05-01T10:20:30.000+0000`, the form of REST answers.
+pub(crate) fn push_time(out: &mut String, seconds: i64) {
+    push_date(out, seconds.div_euclid(86_400) as i32);
+    let second = seconds.rem_euclid(86_400) as u32;
+    for (mark, number) in [('T', second / 3600), (':', second / 60 % 60), (':', second % 60)] {
+        out.push(mark);
+        push_pair(out, number);
+    }
+    out.push_str(".000+0000");
 }
 
 /// `YYYY-MM-DD`.

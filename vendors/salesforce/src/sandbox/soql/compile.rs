@@ -8,6 +8,7 @@ use crate::sandbox::ids::{self, Id15, Obj, Rec};
 use crate::sandbox::org::Org;
 use crate::sandbox::schema::{Field, Type};
 use crate::sandbox::value;
+use std::collections::BTreeSet;
 
 /// (object, field) for each object that a path can meet at one place.
 pub(crate) type Place = Vec<(Obj, usize)>;
@@ -42,9 +43,41 @@ pub(crate) enum Expr {
     Or(Vec<Expr>),
     Not(Box<Expr>),
     Cmp(Path, Op, Const),
-    In(Path, bool, Vec<Const>),
+    In(Path, bool, Vec<Const>, Members),
     Like(Path, Vec<Wild>),
     Multi(Path, bool, Vec<Vec<String>>),
+}
+
+/// The values of an IN list where they can be looked up.
+#[derive(Debug, Clone)]
+pub(crate) enum Members {
+    /// Compare one by one.
+    Listed,
+    Ids(BTreeSet<Rec>),
+    Texts(BTreeSet<String>),
+}
+
+impl Members {
+    fn of(values: &[Const]) -> Self {
+        let mut ids = BTreeSet::new();
+        let mut texts = BTreeSet::new();
+        for value in values {
+            match value {
+                // An id of another org or object is no row's.
+                Const::Id(_, rec) => ids.extend(*rec),
+                Const::Text(text) => {
+                    texts.insert(text.clone());
+                }
+                Const::Null
+                | Const::Bool(_)
+                | Const::Num(..)
+                | Const::Date(_)
+                | Const::Time(_)
+                | Const::Days(..) => return Members::Listed,
+            }
+        }
+        if texts.is_empty() { Members::Ids(ids) } else { Members::Texts(texts) }
+    }
 }
 
 /// A piece of a LIKE pattern.
@@ -352,8 +385,10 @@ impl Compiler<'_> {
             }
             Cond::In(name, negated, lits) => {
                 let path = self.filter(name)?;
-                let values = lits.iter().map(|lit| self.constant(&path, name, lit)).collect::<Res<_>>()?;
-                Expr::In(path, *negated, values)
+                let values: Vec<Const> =
+                    lits.iter().map(|lit| self.constant(&path, name, lit)).collect::<Res<_>>()?;
+                let members = Members::of(&values);
+                Expr::In(path, *negated, values, members)
             }
             Cond::Multi(name, includes, texts) => {
                 let path = self.filter(name)?;

@@ -1,6 +1,6 @@
 //! Whether a row fulfils a condition.
 
-use super::compile::{Const, Expr, Path, Wild};
+use super::compile::{Const, Expr, Members, Path, Wild};
 use super::parse::Op;
 use crate::sandbox::ids::Rec;
 use crate::sandbox::org::Org;
@@ -43,9 +43,16 @@ impl Org {
             Expr::Or(all) => all.iter().any(|e| self.holds(e, rec, row)),
             Expr::Not(inner) => !self.holds(inner, rec, row),
             Expr::Cmp(path, op, value) => self.compare(self.path_value(path, rec, row), path.ty, *op, value),
-            Expr::In(path, negated, values) => {
+            Expr::In(path, negated, values, members) => {
                 let cell = self.path_value(path, rec, row);
-                values.iter().any(|value| self.compare(cell, path.ty, Op::Eq, value)) != *negated
+                let found = match members {
+                    Members::Ids(ids) => cell.rec().is_some_and(|rec| ids.contains(&rec)),
+                    Members::Texts(texts) => {
+                        cell.sym().is_some_and(|sym| texts.contains(self.store.pool.fold_text(sym)))
+                    }
+                    Members::Listed => values.iter().any(|value| self.compare(cell, path.ty, Op::Eq, value)),
+                };
+                found != *negated
             }
             Expr::Like(path, pattern) => match self.path_value(path, rec, row).sym() {
                 Some(sym) => {

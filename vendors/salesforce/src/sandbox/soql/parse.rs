@@ -245,8 +245,11 @@ impl Parser<'_> {
             return Err(self.unexpected());
         }
         if !self.eat_sign("(") {
-            // `SELECT Name n` renames nothing outside of aggregates; the alias is read and dropped.
-            self.alias();
+            let at = self.peek().at;
+            if self.alias().is_some() {
+                let message = "only aggregate expressions use field aliasing";
+                return Err(Fail::malformed_query(lex::caret(self.soql, at, message)));
+            }
             return Ok(Item::Path(name));
         }
         let item = match name.text.to_ascii_lowercase().as_str() {

@@ -221,7 +221,7 @@ impl Org {
                 Some(found)
             }
             Expr::Cmp(path, Op::Eq, value) => self.point(obj, path, std::slice::from_ref(value)),
-            Expr::In(path, false, values) => self.point(obj, path, values),
+            Expr::In(path, false, values, _) => self.point(obj, path, values),
             Expr::Not(_) | Expr::Cmp(..) | Expr::In(..) | Expr::Like(..) | Expr::Multi(..) => None,
         }
     }

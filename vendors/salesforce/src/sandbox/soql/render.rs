@@ -1,7 +1,7 @@
 //! Rows as JSON text in the order of the SELECT list.
 
 use super::compile::{Out, Place, Query};
-use crate::sandbox::ids::{Obj, Rec};
+use crate::sandbox::ids::{self, Obj, Rec};
 use crate::sandbox::org::Org;
 use crate::sandbox::schema::{Field, Source, Type};
 use crate::sandbox::store::Row;
@@ -11,17 +11,21 @@ use std::fmt::Write as _;
 /// Writes a JSON string.
 pub(crate) fn push_text(out: &mut String, text: &str) {
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if (c as u32) < 0x20 => {
-                let _ = write!(out, "\\u{:04x}", c as u32);
+    if text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {
+        out.push_str(text);
+    } else {
+        for c in text.chars() {
+            match c {
+                '"' => out.push_str("\\\""),
+                '\\' => out.push_str("\\\\"),
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                '\t' => out.push_str("\\t"),
+                c if (c as u32) < 0x20 => {
+                    let _ = write!(out, "\\u{:04x}", c as u32);
+                }
+                c => out.push(c),
             }
-            c => out.push(c),
         }
     }
     out.push('"');
@@ -43,10 +47,22 @@ impl Org {
                 }
             }
             Cell::Num(mantissa, places) => out.push_str(&value::number_text(mantissa, places)),
-            Cell::Date(days) => push_text(out, &value::date_text(days)),
-            Cell::Time(seconds) => push_text(out, &value::time_text(seconds)),
+            Cell::Date(days) => {
+                out.push('"');
+                value::push_date(out, days);
+                out.push('"');
+            }
+            Cell::Time(seconds) => {
+                out.push('"');
+                value::push_time(out, seconds);
+                out.push('"');
+            }
             Cell::Text(sym) => push_text(out, self.store.pool.text(sym)),
-            Cell::Ref(rec) => push_text(out, &self.store.id(rec)),
+            Cell::Ref(rec) => {
+                out.push('"');
+                ids::push_long(out, &self.store.id15(rec));
+                out.push('"');
+            }
         }
     }
 
@@ -70,11 +86,19 @@ impl Org {
     pub(crate) fn push_attributes(&self, out: &mut String, rec: Rec, version: &str, any: bool) {
         let name = &self.store.schema.get(rec.object()).name;
         let shown: &str = if any { "Name" } else { name };
-        let id = self.store.id(rec);
-        let _ = write!(
-            out,
-            "\"attributes\":{{\"type\":\"{shown}\",\"url\":\"/services/data/v{version}/sobjects/{name}/{id}\"}}"
-        );
+        for part in [
+            "\"attributes\":{\"type\":\"",
+            shown,
+            "\",\"url\":\"/services/data/v",
+            version,
+            "/sobjects/",
+            name,
+            "/",
+        ] {
+            out.push_str(part);
+        }
+        ids::push_long(out, &self.store.id15(rec));
+        out.push_str("\"}");
     }
 
     /// One row of a result.
