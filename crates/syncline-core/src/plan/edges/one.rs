@@ -11,8 +11,7 @@ use crate::{
     },
 };
 use syncline_model::{
-    After, AttributeName, EntityId, FieldChange, Observed, Reason, Ref, Value, operation::Case,
-    plan::HeldReason,
+    After, AttributeName, EntityId, FieldChange, Observed, Reason, Value, operation::Case, plan::HeldReason,
 };
 
 /// A side of the edge, read.
@@ -216,7 +215,8 @@ impl<'a> Draftsman<'a> {
         if reading.astray {
             return Aligned::Open;
         }
-        if now.unresolved.is_empty() && reading.shows() == target {
+        // A side that could hold several holds just this one: a run that was cut short between the two calls is finished.
+        if now.unresolved.is_empty() && reading.shows() == target && now.entities.len() <= 1 {
             return Aligned::Settled;
         }
         if !matches!(&binding.field_state, FieldState::Present { updateable: true, .. }) {
@@ -245,19 +245,15 @@ impl<'a> Draftsman<'a> {
             }),
             Carrier::Association => {
                 // First the new one, which takes being primary from the old one; then the old one goes.
-                if let Some(entity) = target {
+                if let Some(entity) = target.filter(|entity| !now.entities.contains(entity)) {
                     self.relate(edge, reading.side, entity, reason);
                 }
-                let replaced: Vec<Ref> = match seen {
-                    Observed::Value(Value::Refs(refs)) => picked(refs, binding.pick).cloned().collect(),
-                    Observed::Value(_)
-                    | Observed::Empty
-                    | Observed::Absent
-                    | Observed::NotPermitted
-                    | Observed::NotFetched => Vec::new(),
-                };
-                for reference in replaced {
-                    self.unrelate(edge, reading.side, &reference, reason);
+                let Observed::Value(Value::Refs(refs)) = seen else { return Aligned::Open };
+                for reference in picked(refs, binding.pick) {
+                    let entity = self.entity_of(&self.target(position, reference));
+                    if target.is_none() || entity != target {
+                        self.unrelate(edge, reading.side, reference, reason);
+                    }
                 }
             }
         }

@@ -497,11 +497,19 @@ impl Case {
 }
 
 pub(super) fn plan_in(mapping: &Mapping, hood: &Neighbourhood, now: Timestamp) -> EntityPlan {
-    let sides = Sides::of(mapping);
+    plan_with(mapping, &Sides::of(mapping), hood, now)
+}
+
+/// With clocks that are a second off at most.
+pub(super) fn plan_with(
+    mapping: &Mapping,
+    sides: &Sides,
+    hood: &Neighbourhood,
+    now: Timestamp,
+) -> EntityPlan {
     let exact = ClockOffset { ahead: SignedDuration::ZERO, uncertainty: SignedDuration::from_secs(1) };
     let clocks = BTreeMap::from([(SF.into(), exact), (HS.into(), exact)]);
-    let context = Context { mapping, sides: &sides, earlier: &BTreeMap::new(), clocks: &clocks, now };
-    plan_entity(&context, hood)
+    plan_entity(&Context { mapping, sides, earlier: &BTreeMap::new(), clocks: &clocks, now }, hood)
 }
 
 /// Operations in words.
