@@ -4,12 +4,16 @@ use crate::{
     ctx::Outside,
     error::Error,
     registry::Build,
+    schemas::Described,
     secrets::{self, Key, Secret},
     transport::{CallCounter, Counted},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 use syncline_kit::vendor::Vendor;
 use syncline_model::{Account, ConnectionName};
 use syncline_store::{Batch, Store};
@@ -26,6 +30,8 @@ pub struct Connection {
     /// How many requests it has sent.
     pub calls: CallCounter,
     secret: Mutex<Secret>,
+    /// Whether the adapter was handed stored schemas.
+    is_told: AtomicBool,
 }
 
 impl Connection {
@@ -42,13 +48,20 @@ impl Connection {
         let counted = Arc::new(Counted::new(outside.transport.clone()));
         let calls = counted.counter();
         let vendor = build(name, &secret, counted, outside.clock.clone())?;
-        Ok(Self { name: name.clone(), vendor, calls, secret: Mutex::new(secret) })
+        Ok(Self {
+            name: name.clone(),
+            vendor,
+            calls,
+            secret: Mutex::new(secret),
+            is_told: AtomicBool::new(false),
+        })
     }
 
-    /// Builds the adapter from stored credentials.
+    /// Builds the adapter from stored credentials, and hands it what the last process sent: limits do not end with a
+    /// process.
     ///
     /// # Errors
-    /// [`Error::NotConnected`] and those of [`Connection::build`].
+    /// [`Error::NotConnected`], [`Error::Store`] and those of [`Connection::build`].
     pub async fn open(
         name: &ConnectionName,
         store: &dyn Store,
@@ -58,15 +71,31 @@ impl Connection {
     ) -> Result<Self, Error> {
         let secret = secrets::load(store, key, name).await?;
         let secret = secret.ok_or_else(|| Error::NotConnected { connection: name.clone() })?;
-        Self::build(name, secret, outside, build)
+        let connection = Self::build(name, secret, outside, build)?;
+        // A state that cannot be read is none: the vendor's own "too many" is heeded all the same.
+        let pace = store.get(&pace_slot(name)).await?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        if let Some(pace) = pace {
+            connection.vendor.resume_pace(&pace);
+        }
+        Ok(connection)
     }
 
-    /// Puts credentials that the adapter renewed into `batch`, and lets the next cycle check the account; says whether
-    /// there were any.
+    /// Hands the adapter schemas from the store, once: later it knows better than the store.
+    pub(crate) fn remember(&self, stored: &Described) {
+        if !self.is_told.swap(true, Ordering::Relaxed) {
+            self.vendor.remember(&stored.values().cloned().collect::<Vec<_>>());
+        }
+    }
+
+    /// Puts into `batch` what the next process has to know: how the limits stand, and credentials that the adapter
+    /// renewed, which let the next cycle check the account. Says whether there were any credentials.
     ///
     /// # Errors
     /// Those of [`secrets::put`].
     pub fn keep_credentials(&self, key: &Key, outside: &Outside, batch: &mut Batch) -> Result<bool, Error> {
+        if let Some(pace) = self.vendor.pace() {
+            batch.puts.push((pace_slot(&self.name), serde_json::to_vec(&pace).ok()));
+        }
         let Some(credentials) = self.vendor.changed_credentials() else { return Ok(false) };
         let mut secret = self.secret.lock().unwrap_or_else(PoisonError::into_inner);
         secret.credentials = credentials;
@@ -128,6 +157,10 @@ pub struct Checked {
 
 fn slot(connection: &ConnectionName) -> String {
     format!("account/{connection}")
+}
+
+fn pace_slot(connection: &ConnectionName) -> String {
+    format!("pace/{connection}")
 }
 
 /// Set while the credentials are others than those of the last check.

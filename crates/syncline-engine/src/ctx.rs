@@ -72,6 +72,8 @@ pub struct Ctx {
     pub owner: String,
     /// The claim under which this worker writes, if it holds one.
     pub fence: Option<Fence>,
+    /// The lock that shows that this process is alive, where the store is a file.
+    pub(crate) lock: Option<std::fs::File>,
     /// The run under way, if one is.
     pub run: Option<RunId>,
     compiled: Compiled,
@@ -102,6 +104,7 @@ impl Ctx {
             connections,
             facts,
             fence: None,
+            lock: None,
             run: None,
             compiled,
             wants,
@@ -121,8 +124,8 @@ impl Ctx {
         remark::where_changed(self).await
     }
 
-    /// Stores credentials that adapters renewed; after each cycle, and when one failed. The account is checked again
-    /// before the next cycle.
+    /// Stores credentials that adapters renewed and how the vendors' limits stand; after each cycle, and when one failed.
+    /// Where credentials changed, the account is checked again before the next cycle.
     ///
     /// # Errors
     /// [`Error::Store`] and the key's.
@@ -218,7 +221,9 @@ impl Facts {
         let described = if schemas::is_due(store, name, &objects, batch.at).await? {
             schemas::refresh(store, connection, &objects, &mut batch).await?
         } else {
-            schemas::load(store, name).await?
+            let stored = schemas::load(store, name).await?;
+            connection.remember(&stored);
+            stored
         };
         if !batch.puts.is_empty() {
             store.commit(batch).await?;

@@ -9,13 +9,14 @@ use crate::{
     guards::{self, Tripped},
     identifying,
     planning::{Keep, Pass},
+    workspace::DatabasePlace,
 };
 use jiff::SignedDuration;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use syncline_model::{ConnectionName, JournalSeq, RunId, journal::Event, plan::Confirms};
+use syncline_model::{ConnectionName, JournalSeq, RecordRef, RunId, journal::Event, plan::Confirms};
 use uuid::Uuid;
 
 /// Rounds of one run.
@@ -62,15 +63,25 @@ pub enum Needs {
     Guard(Vec<Tripped>),
 }
 
-/// Claims the workspace; `None`: another worker holds it.
+/// Claims the workspace, or holds on to it.
+///
+/// Where the store is a file, a lock on a file beside it shows who is alive: it falls with its process, however that
+/// ends, and whoever has it takes over at once. Workers that share a server wait for the lease instead.
 ///
 /// # Errors
-/// [`Error::Store`]; [`Error::Busy`].
+/// [`Error::Busy`] where another worker is at it; [`Error::Store`].
 pub async fn claim(ctx: &mut Ctx) -> Result<(), Error> {
-    let owner = ctx.owner.clone();
     let now = ctx.now();
+    let mut judged = now;
+    if ctx.fence.is_none()
+        && let Some(path) = lock_path(ctx)
+    {
+        ctx.lock = Some(locked(&path)?);
+        // The former holder is gone: its claim counts as lapsed.
+        judged = now.checked_add(LEASE.saturating_add(LEASE)).unwrap_or(now);
+    }
     let until = now.checked_add(LEASE).unwrap_or(now);
-    match ctx.store.claim_lane(LANE, &owner, now, until).await? {
+    match ctx.store.claim_lane(LANE, &ctx.owner, judged, until).await? {
         Some(fence) => {
             ctx.fence = Some(fence);
             Ok(())
@@ -79,15 +90,43 @@ pub async fn claim(ctx: &mut Ctx) -> Result<(), Error> {
     }
 }
 
+fn lock_path(ctx: &Ctx) -> Option<std::path::PathBuf> {
+    match &ctx.workspace.database_place {
+        DatabasePlace::File(path) if !path.as_os_str().is_empty() => Some(path.with_extension("lock")),
+        _ => None,
+    }
+}
+
+fn locked(path: &std::path::Path) -> Result<std::fs::File, Error> {
+    let failed = |error: &std::io::Error| Error::File {
+        path: path.to_owned(),
+        doing: "written",
+        why: error.to_string(),
+    };
+    let file = std::fs::File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(|error| failed(&error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Error::Busy),
+        Err(std::fs::TryLockError::Error(error)) => Err(failed(&error)),
+    }
+}
+
 /// Gives the workspace back.
 ///
 /// # Errors
 /// [`Error::Store`].
 pub async fn release(ctx: &mut Ctx) -> Result<(), Error> {
-    match ctx.fence.take() {
-        Some(fence) => Ok(ctx.store.release_lane(&fence).await?),
+    let released = match ctx.fence.take() {
+        Some(fence) => ctx.store.release_lane(&fence).await,
         None => Ok(()),
-    }
+    };
+    ctx.lock = None;
+    Ok(released?)
 }
 
 /// Settles what a crash left, reads the vendors, says what records are. Afterwards the store is ready to be planned from.
@@ -128,6 +167,22 @@ async fn wake_due(ctx: &Ctx) -> Result<(), Error> {
 pub async fn sync(ctx: &mut Ctx, backfill: &Backfill, by: &str) -> Result<Outcome, Error> {
     claim(ctx).await?;
     let result = claimed(ctx, backfill, by).await;
+    leave(ctx, result).await
+}
+
+/// One round over what webhooks pointed at: these records are read, by id, and no others; all work there is then gets
+/// planned and applied.
+///
+/// # Errors
+/// As for [`sync`].
+pub async fn hinted(ctx: &mut Ctx, records: &[RecordRef], by: &str) -> Result<Outcome, Error> {
+    claim(ctx).await?;
+    let result = claimed_for(ctx, records, by).await;
+    leave(ctx, result).await
+}
+
+/// Ends a claim, whatever came of it.
+async fn leave(ctx: &mut Ctx, result: Result<Outcome, Error>) -> Result<Outcome, Error> {
     let kept = ctx.keep_credentials().await;
     ctx.run = None;
     let released = release(ctx).await;
@@ -135,6 +190,24 @@ pub async fn sync(ctx: &mut Ctx, backfill: &Backfill, by: &str) -> Result<Outcom
     kept?;
     released?;
     Ok(outcome)
+}
+
+async fn claimed_for(ctx: &mut Ctx, records: &[RecordRef], by: &str) -> Result<Outcome, Error> {
+    let before = ctx.calls();
+    let run = ctx.ids.run(ctx.now());
+    recover(ctx).await?;
+    capture::records(ctx, records).await?;
+    wake_due(ctx).await?;
+    identifying::run(ctx).await?;
+    let needs = permission(ctx, &Backfill::Ask).await?;
+    let mut tally = Tally::default();
+    let journalled = needs.is_none() && ctx.store.dirty_count().await? > 0;
+    if journalled {
+        ctx.run = Some(run);
+        start_run(ctx, run, by).await?;
+        tally = apply_all(ctx).await?.tally;
+    }
+    ended(ctx, Done { run, rounds: 1, tally, needs, journalled }, &before).await
 }
 
 async fn claimed(ctx: &mut Ctx, backfill: &Backfill, by: &str) -> Result<Outcome, Error> {
@@ -170,15 +243,29 @@ async fn claimed(ctx: &mut Ctx, backfill: &Backfill, by: &str) -> Result<Outcome
         }
         only = Some(applied.written);
     }
+    ended(ctx, Done { run, rounds, tally, needs, journalled }, &before).await
+}
+
+/// What a run did, before it is rounded off.
+struct Done {
+    run: RunId,
+    rounds: u32,
+    tally: Tally,
+    needs: Option<Needs>,
+    journalled: bool,
+}
+
+/// Adds what is stored now, and the end of the run to the journal if its start stands there.
+async fn ended(ctx: &Ctx, done: Done, before: &BTreeMap<ConnectionName, u64>) -> Result<Outcome, Error> {
+    let Done { run, rounds, tally, needs, journalled } = done;
     let (held, findings) = ctx.store.held_count().await?;
-    let calls = spent(&before, &ctx.calls());
     if journalled {
         let mut batch = ctx.batch();
-        let summary = format!("{} writes, {} held, {} rounds", tally.writes(), held, rounds);
+        let summary = format!("{} writes, {held} held, {rounds} rounds", tally.writes());
         batch.journal.push(Event::RunEnded { summary: summary.into() });
         ctx.store.commit(batch).await?;
     }
-    Ok(Outcome { run, rounds, tally, calls, held, findings, needs })
+    Ok(Outcome { run, rounds, tally, calls: spent(before, &ctx.calls()), held, findings, needs })
 }
 
 /// Whether this run may write: confirmed contacts, guards.

@@ -268,7 +268,7 @@ impl Error {
                 VendorError::Refused { .. } | VendorError::Protocol(_) => return None,
             },
             Self::Busy => {
-                "wait until it has ended; a claim of a process that died lapses after five minutes".to_owned()
+                "wait until it has ended; one that died holds nothing, unless workers share a server: then its claim lapses after five minutes".to_owned()
             }
             Self::Plan { .. } => "make a new one: syncline plan --out FILE".to_owned(),
             Self::Review { .. } => "`syncline review list` shows what is open".to_owned(),

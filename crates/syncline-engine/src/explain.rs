@@ -1,11 +1,7 @@
 //! `explain`: what a record is, what each of its fields came from, what waits and why (HUB-5). Nothing is stored per
 //! decision: the planner decides the entity once more from stored state, and its own derivation is what is shown.
 
-use crate::{
-    ctx::Ctx,
-    error::Error,
-    hoods::Surroundings,
-};
+use crate::{ctx::Ctx, error::Error, hoods::Surroundings};
 use serde::Serialize;
 use syncline_core::plan::{Derivation, plan_entity};
 use syncline_model::{

@@ -3,11 +3,11 @@
 
 use crate::{ctx::Ctx, error::Error, hoods::Surroundings};
 use std::collections::BTreeMap;
-use syncline_core::plan::{EntityPlan, LinkChange, Neighbourhood, looked_at, plan_entity, settle};
+use syncline_core::plan::{Draft, EntityPlan, LinkChange, Neighbourhood, looked_at, plan_entity, settle};
 use syncline_model::{
-    EntityId, Kind, Link, Operation, OperationId, RecordRef,
+    Action, EntityId, Kind, Link, Operation, OperationId, RecordRef,
     journal::Event,
-    plan::{Finding, Held},
+    plan::{Finding, Held, HeldReason},
     review::{Review, ReviewState},
 };
 use syncline_store::{Batch, Dirty, DirtyKey, HeldWrite, LinkWrite, ReviewWrite};
@@ -41,6 +41,24 @@ pub struct Pass<'a> {
     keep: Keep,
     after: Option<DirtyKey>,
     next_operation: u64,
+    /// The kind of the last page.
+    level: Option<Kind>,
+    /// Entities of this kind that wait for a parent of their own kind, with what was planned for them: the parent may
+    /// stand later in the same plan, so they are looked at once more at the end of the kind (A4).
+    second: Vec<Again>,
+}
+
+/// An entity to look at once more.
+struct Again {
+    entity: EntityId,
+    dirty: Dirty,
+    planned: Vec<Draft>,
+}
+
+/// Entities of one kind to plan, and where to go on behind them.
+struct Work {
+    next: Option<DirtyKey>,
+    entities: Vec<(Kind, EntityId, Dirty)>,
 }
 
 impl<'a> Pass<'a> {
@@ -50,7 +68,7 @@ impl<'a> Pass<'a> {
     /// [`Error::Store`].
     pub async fn start(ctx: &'a Ctx, keep: Keep) -> Result<Self, Error> {
         let surroundings = Surroundings::load(ctx).await?;
-        Ok(Self { ctx, surroundings, keep, after: None, next_operation: 0 })
+        Ok(Self { ctx, surroundings, keep, after: None, next_operation: 0, level: None, second: Vec::new() })
     }
 
     /// The next page, all of one kind; `None` at the end.
@@ -58,29 +76,57 @@ impl<'a> Pass<'a> {
     /// # Errors
     /// [`Error::Store`].
     pub async fn next_page(&mut self) -> Result<Option<(Kind, Vec<Planned>)>, Error> {
-        let page = loop {
-            let page = self.ctx.store.dirty(self.after.as_ref(), PAGE).await?;
-            let Some(last) = page.last() else { return Ok(None) };
-            let entities: Vec<(Kind, EntityId, Dirty)> = page
-                .iter()
-                .filter_map(|dirty| match &dirty.key {
-                    DirtyKey::Entity(kind, entity) => Some((*kind, *entity, dirty.clone())),
-                    DirtyKey::Record(..) => None,
-                })
-                .collect();
-            match entities.first().map(|(kind, ..)| *kind) {
-                Some(kind) => {
-                    let same: Vec<_> =
-                        entities.into_iter().take_while(|(other, ..)| *other == kind).collect();
-                    self.after = same.last().map(|(_, _, dirty)| dirty.key.clone());
-                    break (kind, same);
-                }
-                None => self.after = Some(last.key.clone()),
-            }
-        };
-        let (kind, entities) = page;
-        let planned = self.plan(kind, entities).await?;
+        let work = self.next_work().await?;
+        let next_kind = work.entities.first().map(|(kind, ..)| *kind);
+        if let Some(level) = self.level
+            && next_kind != Some(level)
+            && !self.second.is_empty()
+        {
+            let again = std::mem::take(&mut self.second);
+            return Ok(Some((level, self.plan_again(level, again).await?)));
+        }
+        let Some(kind) = next_kind else { return Ok(None) };
+        self.after = work.next;
+        self.level = Some(kind);
+        let planned = self.plan(kind, work.entities).await?;
         Ok(Some((kind, planned)))
+    }
+
+    /// The entities after the last page, up to a change of kind.
+    async fn next_work(&self) -> Result<Work, Error> {
+        let mut after = self.after.clone();
+        loop {
+            let page = self.ctx.store.dirty(after.as_ref(), PAGE).await?;
+            let Some(last) = page.last() else { return Ok(Work { next: after, entities: Vec::new() }) };
+            let mut entities = page.iter().filter_map(|dirty| match &dirty.key {
+                DirtyKey::Entity(kind, entity) => Some((*kind, *entity, dirty.clone())),
+                DirtyKey::Record(..) => None,
+            });
+            let Some(first) = entities.next() else {
+                after = Some(last.key.clone());
+                continue;
+            };
+            let kind = first.0;
+            let entities: Vec<_> =
+                [first].into_iter().chain(entities.take_while(|(other, ..)| *other == kind)).collect();
+            return Ok(Work { next: entities.last().map(|(_, _, dirty)| dirty.key.clone()), entities });
+        }
+    }
+
+    /// The relations of a kind to itself that a first look could not plan because the parent came later.
+    async fn plan_again(&mut self, kind: Kind, again: Vec<Again>) -> Result<Vec<Planned>, Error> {
+        let ids: Vec<EntityId> = again.iter().map(|again| again.entity).collect();
+        let hoods = self.surroundings.of(self.ctx, kind, &ids).await?;
+        let mut planned = Vec::with_capacity(hoods.len());
+        for (Again { dirty, planned: before, .. }, mut hood) in again.into_iter().zip(hoods) {
+            let mut plan = self.plan_one(&mut hood).await?;
+            plan.operations
+                .retain(|draft| matches!(draft.action, Action::Associate(_)) && !before.contains(draft));
+            plan.held.retain(|(held, _)| is_of_own_kind(self.ctx, held));
+            plan.findings.clear();
+            planned.push(Planned { dirty, hood, plan });
+        }
+        Ok(planned)
     }
 
     async fn plan(
@@ -97,7 +143,7 @@ impl<'a> Pass<'a> {
         let mut batch = self.ctx.batch();
         let mut planned = Vec::with_capacity(hoods.len());
         for ((_, _, dirty), mut hood) in entities.into_iter().zip(hoods) {
-            let plan = self.plan_one(&mut hood).await?;
+            let mut plan = self.plan_one(&mut hood).await?;
             for draft in &plan.operations {
                 if draft.action.word() == "create" {
                     self.surroundings.planned.insert((hood.entity, draft.connection.clone()));
@@ -109,6 +155,11 @@ impl<'a> Pass<'a> {
                 if plan.operations.is_empty() {
                     batch.done.push(dirty.clone());
                 }
+            }
+            if plan.held.iter().any(|(held, _)| is_of_own_kind(self.ctx, held)) {
+                plan.held.retain(|(held, _)| !is_of_own_kind(self.ctx, held));
+                let planned = plan.operations.clone();
+                self.second.push(Again { entity: hood.entity, dirty: dirty.clone(), planned });
             }
             planned.push(Planned { dirty, hood, plan });
         }
@@ -203,6 +254,17 @@ impl<'a> Pass<'a> {
             })
             .collect()
     }
+}
+
+/// Whether a held item waits for a parent of the entity's own kind.
+fn is_of_own_kind(ctx: &Ctx, held: &Held) -> bool {
+    let (HeldReason::WaitsForParent { .. }, Some(attribute)) = (&held.reason, &held.attribute) else {
+        return false;
+    };
+    let model = ctx.mapping().kinds.get(&held.kind);
+    let edge =
+        model.and_then(|model| model.edges.iter().find(|edge| edge.name.as_str() == attribute.as_str()));
+    edge.is_some_and(|edge| edge.to == held.kind)
 }
 
 fn put_change(batch: &mut Batch, change: LinkChange) {

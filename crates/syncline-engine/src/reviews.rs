@@ -85,10 +85,16 @@ pub async fn reject(store: &dyn Store, answer: &Answer, now: Timestamp) -> Resul
                 }
             }
             for (record, link) in records.iter().zip(&links) {
-                batch.dirty.push(match link {
-                    Some(link) => DirtyKey::Entity(*kind, link.entity),
-                    None => DirtyKey::Record(*kind, record.clone()),
-                });
+                match link {
+                    // It only waited for this answer: now it is identified without the others.
+                    Some(link) if link.state == LinkState::Pending => {
+                        batch.links.push(LinkWrite::Remove(record.clone(), *kind));
+                        batch.puts.push((crate::identifying::pending_key(link.entity), None));
+                        batch.dirty.push(DirtyKey::Record(*kind, record.clone()));
+                    }
+                    Some(link) => batch.dirty.push(DirtyKey::Entity(*kind, link.entity)),
+                    None => batch.dirty.push(DirtyKey::Record(*kind, record.clone())),
+                }
             }
         }
         Question::Duplicate { entity, candidates } => {
@@ -104,6 +110,11 @@ pub async fn reject(store: &dyn Store, answer: &Answer, now: Timestamp) -> Resul
         Question::Deleted { entity, .. }
         | Question::Conflict { entity, .. }
         | Question::Parked { entity, .. } => {
+            if matches!(review.question, Question::Parked { .. }) {
+                // A person has looked and found nothing: it may be created.
+                let parked = store.list(&format!("parked/{entity}/")).await?;
+                batch.puts.extend(parked.into_iter().map(|(key, _)| (key, None)));
+            }
             let links =
                 store.entities(&[*entity]).await?.pop().map(|entity| entity.links).unwrap_or_default();
             batch.dirty.extend(links.iter().map(|link| DirtyKey::Entity(link.facet, link.entity)));
