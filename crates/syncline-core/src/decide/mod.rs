@@ -314,7 +314,7 @@ impl<V: Clone + Eq> Others<V> {
                 Some((from, value)) => table.agree(Some(value), from, Case::FillBlank),
                 None => table.agree(None, ruler, Case::FillBlank),
             },
-            other => other,
+            other @ (Decision::Nothing | Decision::Agree { .. } | Decision::Keep | Decision::Ask) => other,
         }
     }
 }

@@ -358,7 +358,7 @@ fn decide_one(attribute: &Attribute, sides: &[Side<Value>], bound: &[Bound<'_>])
         // Nothing on any readable side: that blanks no side which is only written.
         Decision::Agree { value: None, case: Case::FillBlank, .. } => Decision::Keep,
         Decision::Nothing => fill_written(sides, bound),
-        decision => decision,
+        decision @ (Decision::Agree { .. } | Decision::Keep | Decision::Ask) => decision,
     }
 }
 

@@ -49,7 +49,7 @@ impl<'a> Draftsman<'a> {
         let decision = match decide(&edge.rule, edge.tie.as_ref(), Clear::Travel, &sides, |_, _| false) {
             Decision::Agree { value: None, case: Case::FillBlank, .. } => Decision::Keep,
             Decision::Nothing => fill_written(&sides, &readings),
-            decision => decision,
+            decision @ (Decision::Agree { .. } | Decision::Keep | Decision::Ask) => decision,
         };
         let parent = self.parent(edge, &decision, &sides, &readings);
         self.derive_one(&name, edge, &readings, &sides, &decision, parent.entity);
@@ -61,8 +61,8 @@ impl<'a> Draftsman<'a> {
                 let cleared = source.and_then(|source| readings[source].before.flatten());
                 let mut settled = true;
                 for reading in &readings {
-                    let aligned = match (value, reading.shows()) {
-                        (None, Some(shown)) if cleared.is_some_and(|cleared| cleared != shown) => {
+                    let aligned = match (value, &reading.stand) {
+                        (None, Stand::Same(Some(shown))) if cleared.is_some_and(|it| it != *shown) => {
                             Aligned::Settled
                         }
                         _ => self.align_one(edge, &name, reading, *value, &reason),

@@ -4,6 +4,7 @@ mod canopy;
 mod edges;
 mod fields;
 mod identity;
+mod models;
 mod people;
 mod speed;
 mod world;

@@ -1,6 +1,7 @@
 //! A small random world is brought to agreement, disturbed, and must come to rest again: whatever was edited where, in
 //! whatever order it is planned, and also where a record moves between plan and apply.
 
+mod engine;
 mod world;
 
 use super::world::{HS, SF};
@@ -10,7 +11,7 @@ use crate::{
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use syncline_model::{AttributeName, ConnectionName, EntityId, Kind, Observed, Value};
+use syncline_model::{AttributeName, ConnectionName, EntityId, Kind, Observed, Value, operation::Case};
 use world::{Edit, World};
 
 /// More passes than the deepest chain of parents needs.
@@ -171,10 +172,16 @@ fn the_world_has_creates_conflicts_waits_and_relations() {
                 *count.entry(draft.action.word()).or_default() += 1;
                 for change in draft.action.fields() {
                     let case = match change.reason.case {
-                        syncline_model::operation::Case::Tie => "tie",
-                        syncline_model::operation::Case::OneChanged => "one changed",
-                        syncline_model::operation::Case::Union => "union",
-                        _ => "other case",
+                        Case::Tie => "tie",
+                        Case::OneChanged => "one changed",
+                        Case::Union => "union",
+                        Case::NewRecord
+                        | Case::Newest
+                        | Case::FillBlank
+                        | Case::WrittenBack
+                        | Case::MostRestrictive
+                        | Case::Declared
+                        | Case::Person => "other case",
                     };
                     *count.entry(case).or_default() += 1;
                 }

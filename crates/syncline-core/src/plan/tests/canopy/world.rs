@@ -1,20 +1,19 @@
 //! The world of the property: records, links and bases in memory, edited as people do and written as the engine does.
 
-use super::{form, may_be_written};
+use super::form;
 use crate::{
     mapping::{Edge, Mapping, Pick},
     observe::observe,
     plan::{
-        EntityPlan, LinkChange, Neighbourhood, Sides, Target, before_hash, settle, side_digest, side_fields,
-        tests::world::{HS, SF, at, entity, mapping, option, plan_with, text},
+        LinkChange, Sides, settle, side_fields,
+        tests::world::{HS, SF, at, entity, mapping, option, text},
     },
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::{
-    Action, After, Association, AttributeName, Base, BaseEntry, ConnectionName, Endpoint, EntityId, Evidence,
-    FieldName, JournalSeq, Kind, Link, LinkState, Observation, Observed, Precondition, RecordRef,
-    RecordState, Ref, Snapshot, Value, Version,
+    AttributeName, Base, ConnectionName, EntityId, Evidence, FieldName, JournalSeq, Kind, Link, LinkState,
+    Observation, Observed, RecordRef, RecordState, Ref, Snapshot, Value, Version,
 };
 
 /// Somebody changes one field of one record; the numbers are taken modulo what there is.
@@ -27,29 +26,32 @@ pub(super) struct Edit {
 }
 
 #[derive(Clone)]
-struct Thing {
-    kind: Kind,
-    links: Vec<Link>,
-    snapshots: Vec<Option<Snapshot>>,
+pub(super) struct Thing {
+    pub(super) kind: Kind,
+    pub(super) links: Vec<Link>,
+    pub(super) snapshots: Vec<Option<Snapshot>>,
 }
 
 #[derive(Clone)]
 pub(super) struct World {
     pub(super) mapping: Mapping,
-    sides: Sides,
-    things: BTreeMap<EntityId, Thing>,
+    pub(super) sides: Sides,
+    pub(super) things: BTreeMap<EntityId, Thing>,
     /// Everything that was ever seen of an entity, in the form of comparison.
-    seen: BTreeMap<EntityId, BTreeSet<String>>,
+    pub(super) seen: BTreeMap<EntityId, BTreeSet<String>>,
     /// Edits since they were last forgotten.
     pub(super) edited: BTreeMap<(EntityId, AttributeName), Vec<(ConnectionName, Observed)>>,
     /// Of these, those of fields that had agreed on nothing.
     pub(super) unclear: BTreeSet<(EntityId, AttributeName)>,
-    second: i64,
+    pub(super) second: i64,
 }
 
 const KINDS: [Kind; 3] = [Kind::Organisation, Kind::Person, Kind::Deal];
+/// Connection, object, id.
+type Address = (&'static str, &'static str, &'static str);
+
 /// Users: known on both sides, and on Salesforce only.
-const USERS: [(u128, &[(&str, &str, &str)]); 3] = [
+const USERS: [(u128, &[Address]); 3] = [
     (901, &[(SF, "User", "U1"), (HS, "owners", "1")]),
     (902, &[(SF, "User", "U2"), (HS, "owners", "2")]),
     (903, &[(SF, "User", "U3")]),
@@ -103,7 +105,13 @@ impl World {
         world
     }
 
-    fn put_record(&mut self, id: EntityId, record: RecordRef, evidence: Evidence, base: Option<Base>) {
+    pub(super) fn put_record(
+        &mut self,
+        id: EntityId,
+        record: RecordRef,
+        evidence: Evidence,
+        base: Option<Base>,
+    ) {
         let kind = self.things[&id].kind;
         let mut fields: BTreeMap<FieldName, Observed> = side_fields(&self.mapping, kind, &record)
             .into_keys()
@@ -192,7 +200,9 @@ impl World {
         let refs = match snapshot.field(binding.field.as_str()) {
             Observed::Empty => return Some(BTreeSet::new()),
             Observed::Value(Value::Refs(refs)) => refs,
-            _ => return None,
+            Observed::Value(_) | Observed::Absent | Observed::NotPermitted | Observed::NotFetched => {
+                return None;
+            }
         };
         let counts = |it: &&Ref| binding.pick == Pick::All || it.primary || refs.len() == 1;
         refs.iter()
@@ -207,7 +217,7 @@ impl World {
         })
     }
 
-    fn owner(&self, kind: Kind, record: &RecordRef) -> Option<EntityId> {
+    pub(super) fn owner(&self, kind: Kind, record: &RecordRef) -> Option<EntityId> {
         if kind == Kind::User {
             let named = |(connection, object, id): &(&str, &str, &str)| {
                 *record == RecordRef::new(*connection, *object, *id)
@@ -221,7 +231,7 @@ impl World {
         self.things.iter().find(|(_, thing)| of(thing)).map(|(id, _)| *id)
     }
 
-    fn records_of(&self, id: EntityId) -> BTreeMap<ConnectionName, RecordRef> {
+    pub(super) fn records_of(&self, id: EntityId) -> BTreeMap<ConnectionName, RecordRef> {
         let user = USERS.iter().find(|(number, _)| entity(*number) == id);
         match user {
             Some((_, records)) => records
@@ -327,7 +337,7 @@ impl World {
         many: bool,
         pick: Pick,
     ) -> Observed {
-        if value % 11 == 0 {
+        if value.is_multiple_of(11) {
             return Observed::Empty;
         }
         if value % 11 == 1 && to != Kind::User {
@@ -363,7 +373,7 @@ impl World {
         Observed::Value(Value::Refs(refs))
     }
 
-    fn observe(&mut self, id: EntityId, position: usize, fields: Vec<(FieldName, Observed)>) {
+    pub(super) fn observe(&mut self, id: EntityId, position: usize, fields: Vec<(FieldName, Observed)>) {
         let second = self.second;
         let thing = self.things.get_mut(&id).unwrap();
         let seen = Observation {
@@ -377,253 +387,17 @@ impl World {
         let now = observe(thing.snapshots[position].as_ref(), link, &seen);
         thing.snapshots[position] = Some(now.snapshot);
     }
-
-    fn hood(&self, id: EntityId, planned: &BTreeSet<(EntityId, ConnectionName)>) -> Neighbourhood {
-        let thing = &self.things[&id];
-        let mut targets = BTreeMap::new();
-        let mut records_of = BTreeMap::new();
-        let model = &self.mapping.kinds[&thing.kind];
-        for (link, snapshot) in thing.links.iter().zip(&thing.snapshots) {
-            let bases = link.base.iter().flat_map(|base| &base.entries);
-            let bases = bases.filter_map(|(field, entry)| Some((field, entry.agreed.as_ref()?)));
-            let shown = snapshot.iter().flat_map(|it| &it.fields).map(|(field, value)| (field, value));
-            for (field, value) in shown.chain(bases) {
-                let Observed::Value(Value::Refs(refs)) = value else { continue };
-                let edge = model
-                    .edges
-                    .iter()
-                    .find(|edge| edge.bindings.iter().any(|it| it.field == *field))
-                    .unwrap();
-                for reference in refs {
-                    let record = refer(&link.record.connection, reference);
-                    let target = self.owner(edge.to, &record);
-                    if let Some(target) = target {
-                        records_of.insert(target, self.records_of(target));
-                    }
-                    targets.insert(record, Target { entity: target });
-                }
-            }
-        }
-        Neighbourhood {
-            entity: id,
-            kind: thing.kind,
-            links: thing.links.clone(),
-            snapshots: thing.snapshots.clone(),
-            planned: planned.iter().filter(|(parent, _)| records_of.contains_key(parent)).cloned().collect(),
-            targets,
-            records_of,
-            organisation_by_domain: None,
-            review: None,
-            refusals: Vec::new(),
-            parked: BTreeMap::new(),
-            waiting_since: Some(at(0)),
-        }
-    }
-
-    pub(super) fn plan_one(&self, id: EntityId) -> EntityPlan {
-        plan_with(&self.mapping, &self.sides, &self.hood(id, &BTreeSet::new()), at(self.second))
-    }
-
-    fn keep(&mut self, id: EntityId, plan: &EntityPlan) {
-        let thing = self.things.get_mut(&id).unwrap();
-        for (record, base) in &plan.bases {
-            let link = thing.links.iter_mut().find(|link| link.record == *record).unwrap();
-            link.base = Some(base.clone());
-        }
-    }
-
-    /// One pass: parents before children, within a level in an order that hangs on `order`.
-    pub(super) fn plan_all(
-        &mut self,
-        order: u64,
-    ) -> Result<BTreeMap<(Kind, u64, EntityId), EntityPlan>, TestCaseError> {
-        let mut ids: Vec<(Kind, u64, EntityId)> = self
-            .things
-            .iter()
-            .map(|(id, thing)| {
-                let mixed =
-                    (id.0.as_u128() as u64).wrapping_mul(order | 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-                (thing.kind, mixed.rotate_left(31) ^ order, *id)
-            })
-            .collect();
-        ids.sort();
-        let mut planned = BTreeSet::new();
-        let mut plans = BTreeMap::new();
-        for key in ids {
-            let hood = self.hood(key.2, &planned);
-            let plan = plan_with(&self.mapping, &self.sides, &hood, at(self.second));
-            prop_assert_eq!(
-                &plan,
-                &plan_with(&self.mapping, &self.sides, &hood, at(self.second)),
-                "the same inputs, the same plan"
-            );
-            for draft in &plan.operations {
-                if matches!(draft.action, Action::Create { .. }) {
-                    let linked = hood.links.iter().any(|link| link.record.connection == draft.connection);
-                    prop_assert!(!linked, "a create where a link exists: {draft:?}");
-                    planned.insert((key.2, draft.connection.clone()));
-                }
-            }
-            self.keep(key.2, &plan);
-            plans.insert(key, plan);
-        }
-        Ok(plans)
-    }
-
-    /// Writes what was planned, as far as what it was derived from still holds.
-    pub(super) fn apply(
-        &mut self,
-        plans: BTreeMap<(Kind, u64, EntityId), EntityPlan>,
-    ) -> Result<(), TestCaseError> {
-        for ((_, _, id), plan) in plans {
-            // As the engine does: looked at before the first of them is sent.
-            let due: Vec<_> = plan
-                .operations
-                .iter()
-                .filter(|draft| draft.preconditions.iter().all(|condition| self.holds(id, condition)))
-                .collect();
-            for draft in due {
-                self.write(id, &draft.connection, &draft.action)?;
-            }
-            // What the answers bring is learnt at once.
-            let plan = self.plan_one(id);
-            self.keep(id, &plan);
-        }
-        Ok(())
-    }
-
-    fn holds(&self, id: EntityId, condition: &Precondition) -> bool {
-        let found = self.things[&id].snapshots.iter().flatten().find(|it| it.record == condition.record);
-        found.is_some_and(|it| before_hash(it, &condition.fields) == condition.before)
-    }
-
-    fn write(
-        &mut self,
-        id: EntityId,
-        connection: &ConnectionName,
-        action: &Action,
-    ) -> Result<(), TestCaseError> {
-        let kind = self.things[&id].kind;
-        let position = match action {
-            Action::Create { object, .. } => {
-                if self.things[&id].links.iter().any(|link| link.record.connection == *connection) {
-                    return Err(TestCaseError::fail("two records on one side"));
-                }
-                let record =
-                    RecordRef::new(connection.clone(), object.clone(), format!("new{}", id.0.as_u128()));
-                let base =
-                    Base { mapping: side_digest(&self.mapping, kind, &record), entries: BTreeMap::new() };
-                self.put_record(id, record, Evidence::Created, Some(base));
-                self.things[&id].links.len() - 1
-            }
-            Action::Update { record, .. } => self.position(id, record),
-            Action::Associate(it) => return self.relate(id, connection, it, true),
-            Action::Dissociate(it) => return self.relate(id, connection, it, false),
-            Action::Archive { .. } => {
-                return Err(TestCaseError::fail("nothing is archived without being told"));
-            }
-        };
-        let mut written = Vec::new();
-        for change in action.fields() {
-            let snapshot = self.things[&id].snapshots[position].as_ref().unwrap();
-            prop_assert!(may_be_written(self, kind, snapshot, change.field.as_str()), "{change:?}");
-            let value = match &change.after {
-                After::Clear => Observed::Empty,
-                After::Reference(target) => {
-                    let Some(record) = self.records_of(*target).remove(connection) else { continue };
-                    Observed::Value(Value::Refs(vec![Ref::to(record.object, record.id)]))
-                }
-                After::Value(value) => {
-                    let declared =
-                        ["[not provided]", "default", "open", "won"].contains(&form(value).as_str());
-                    let stage = change.attribute.as_str() == "stage" || change.attribute.as_str() == "tags";
-                    let known = self.seen.get(&id).is_some_and(|seen| {
-                        seen.contains(&form(value)) || seen.contains(&format!("{} usd", form(value))) || {
-                            let bare = form(value);
-                            seen.contains(bare.trim_end_matches(" usd"))
-                        }
-                    });
-                    prop_assert!(known || declared || stage, "invented: {change:?}");
-                    Observed::Value(value.clone())
-                }
-            };
-            written.push((change.field.clone(), value));
-        }
-        self.second += 3;
-        let fields: Vec<FieldName> = written.iter().map(|(field, _)| field.clone()).collect();
-        self.observe(id, position, written);
-        if let Some(base) = &mut self.things.get_mut(&id).unwrap().links[position].base {
-            fields.iter().for_each(|field| {
-                base.entries.remove(field);
-            });
-        }
-        Ok(())
-    }
-
-    fn position(&self, id: EntityId, record: &RecordRef) -> usize {
-        self.things[&id].links.iter().position(|link| link.record == *record).unwrap()
-    }
-
-    fn relate(
-        &mut self,
-        id: EntityId,
-        connection: &ConnectionName,
-        association: &Association,
-        make: bool,
-    ) -> Result<(), TestCaseError> {
-        let end = |end: &Endpoint| match end {
-            Endpoint::Record(record) => Some(record.clone()),
-            Endpoint::Entity(id) => self.records_of(*id).remove(connection),
-        };
-        let (Some(from), Some(to)) = (end(&association.from), end(&association.to)) else { return Ok(()) };
-        let position = self.position(id, &from);
-        let thing = self.things.get_mut(&id).unwrap();
-        let snapshot = thing.snapshots[position].as_mut().unwrap();
-        let before = snapshot.field(association.field.as_str()).clone();
-        prop_assert!(before.is_known(), "a relation that cannot be seen is written: {association:?}");
-        let turn = |seen: &Observed| turned(seen, &to, association.primary, make);
-        let after = turn(&before);
-        let at = snapshot.fields.iter().position(|(field, _)| *field == association.field).unwrap();
-        snapshot.fields[at].1 = after.clone();
-        let Some(base) = &mut thing.links[position].base else { return Ok(()) };
-        let entry = base.entries.get(&association.field);
-        let agreed = entry.map_or(Some(before), |entry| entry.agreed.clone()).map(|agreed| turn(&agreed));
-        let changed = entry.and_then(|entry| entry.changed);
-        if agreed.as_ref() == Some(&after) {
-            base.entries.remove(&association.field);
-        } else {
-            base.entries.insert(association.field.clone(), BaseEntry { agreed, changed });
-        }
-        Ok(())
-    }
 }
 
-fn refer(connection: &ConnectionName, reference: &Ref) -> RecordRef {
+pub(super) fn refer(connection: &ConnectionName, reference: &Ref) -> RecordRef {
     RecordRef { connection: connection.clone(), object: reference.object.clone(), id: reference.id.clone() }
 }
 
-/// References with one more or one less, as the engine learns them.
-fn turned(seen: &Observed, to: &RecordRef, primary: bool, make: bool) -> Observed {
-    let mut refs = match seen {
-        Observed::Value(Value::Refs(refs)) => refs.clone(),
-        _ => Vec::new(),
-    };
-    refs.retain(|it| it.object != to.object || it.id != to.id);
-    if make {
-        if primary {
-            refs.iter_mut().for_each(|it| it.primary = false);
-        }
-        refs.push(Ref { primary, ..Ref::to(to.object.clone(), to.id.clone()) });
-    }
-    refs.sort();
-    if refs.is_empty() { Observed::Empty } else { Observed::Value(Value::Refs(refs)) }
-}
-
 fn attribute_value(name: &str, salesforce: bool, value: u8) -> Observed {
-    if value % 13 == 0 {
+    if value.is_multiple_of(13) {
         return Observed::Empty;
     }
-    if value % 29 == 0 {
+    if value.is_multiple_of(29) {
         return Observed::NotPermitted;
     }
     match name {
@@ -642,7 +416,7 @@ fn attribute_value(name: &str, salesforce: bool, value: u8) -> Observed {
             let set: BTreeSet<_> = set.collect();
             if set.is_empty() { Observed::Empty } else { Observed::Value(Value::Options(set)) }
         }
-        "opted_out" => Observed::Value(Value::Bool(value % 2 == 0)),
+        "opted_out" => Observed::Value(Value::Bool(value.is_multiple_of(2))),
         "amount" | "revenue" => Observed::Value(Value::Decimal(i64::from(value % 5).into())),
         "email" => text(["a@b.de", "A@B.de", "ada@acme.com", " c@d.eu"][usize::from(value) % 4]),
         "phone" => text(["1", "+1 2", "+12", "(3)"][usize::from(value) % 4]),
