@@ -9,6 +9,7 @@ use crate::{
     guards::{self, Tripped},
     identifying,
     planning::{Keep, Pass},
+    refusals,
     workspace::DatabasePlace,
 };
 use jiff::SignedDuration;
@@ -144,6 +145,7 @@ pub async fn observe(ctx: &mut Ctx, only: Option<&BTreeSet<ConnectionName>>) -> 
     if schemas_changed {
         ctx.freshen().await?;
     }
+    refusals::release(ctx).await?;
     wake_due(ctx).await?;
     identifying::run(ctx).await?;
     Ok(())

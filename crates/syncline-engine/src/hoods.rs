@@ -1,7 +1,7 @@
 //! Neighbourhoods: the store's rows around an entity, as the planner wants them (A4). Loaded a page at a time; never the
 //! world.
 
-use crate::{ctx::Ctx, error::Error, identifying::pending_key};
+use crate::{ctx::Ctx, error::Error, identifying::pending_key, refusals};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -21,7 +21,7 @@ pub(crate) struct Surroundings {
     sides: Sides,
     earlier: BTreeMap<u32, BTreeMap<FieldName, u32>>,
     clocks: BTreeMap<ConnectionName, ClockOffset>,
-    refusals: BTreeMap<EntityId, Vec<Refusal>>,
+    refusals: refusals::All,
     parked: BTreeMap<EntityId, BTreeMap<ConnectionName, Arc<str>>>,
     /// Creates planned so far in this pass.
     pub(crate) planned: BTreeSet<(EntityId, ConnectionName)>,
@@ -35,9 +35,6 @@ const AT_HAND: usize = 50_000;
 /// resolution of one second at the coarsest (Salesforce).
 const RESOLUTION: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 
-pub(crate) fn refused_key(entity: EntityId) -> String {
-    format!("refused/{entity}")
-}
 
 pub(crate) fn parked_key(entity: EntityId, connection: &ConnectionName) -> String {
     format!("parked/{entity}/{connection}")
@@ -65,13 +62,7 @@ impl Surroundings {
                 clocks.insert(name.clone(), ClockOffset { ahead: offset.ahead, uncertainty });
             }
         }
-        let mut refusals = BTreeMap::new();
-        for (key, bytes) in ctx.store.list("refused/").await? {
-            let entity = key.strip_prefix("refused/").and_then(|id| id.parse().ok()).map(EntityId);
-            if let (Some(entity), Ok(list)) = (entity, serde_json::from_slice(&bytes)) {
-                refusals.insert(entity, list);
-            }
-        }
+        let refusals = refusals::load(ctx).await?;
         let mut parked: BTreeMap<EntityId, BTreeMap<ConnectionName, Arc<str>>> = BTreeMap::new();
         for (key, what) in ctx.store.list("parked/").await? {
             let parts = key.strip_prefix("parked/").and_then(|rest| rest.split_once('/'));
@@ -104,11 +95,13 @@ impl Surroundings {
         }
     }
 
-    /// Remembers a refusal for the rest of the pass; the caller stores it.
-    pub(crate) fn refuse(&mut self, entity: EntityId, refusal: Refusal) -> &[Refusal] {
+    /// Remembers a refusal for the rest of the pass; the caller stores what is returned.
+    pub(crate) fn refuse(&mut self, entity: EntityId, kept: refusals::Kept) -> &[refusals::Kept] {
         let list = self.refusals.entry(entity).or_default();
-        list.retain(|known| known.connection != refusal.connection || known.field != refusal.field);
-        list.push(refusal);
+        list.retain(|known| {
+            known.refusal.connection != kept.refusal.connection || known.refusal.field != kept.refusal.field
+        });
+        list.push(kept);
         list
     }
 
@@ -121,6 +114,11 @@ impl Surroundings {
         for entity in entities {
             self.records_of.remove(&entity);
         }
+    }
+
+    /// What was refused of an entity, as the planner wants it.
+    pub(crate) fn refusals_of(&self, entity: EntityId) -> Vec<Refusal> {
+        self.refusals.get(&entity).into_iter().flatten().map(|kept| kept.refusal.clone()).collect()
     }
 
     /// Neighbourhoods of entities of one kind, in the order asked for.
@@ -188,7 +186,7 @@ impl Surroundings {
             targets: own,
             organisation_by_domain,
             review: review.and_then(|bytes| std::str::from_utf8(&bytes).ok()?.parse().ok()),
-            refusals: self.refusals.get(&stored.entity).cloned().unwrap_or_default(),
+            refusals: self.refusals_of(stored.entity),
             parked: self.parked.get(&stored.entity).cloned().unwrap_or_default(),
             waiting_since: None,
             links: stored.links,

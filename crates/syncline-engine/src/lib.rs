@@ -19,6 +19,7 @@ mod hoods;
 pub mod identifying;
 pub mod plan_file;
 pub mod planning;
+mod refusals;
 pub mod registry;
 pub mod reviews;
 pub mod schemas;

@@ -69,6 +69,10 @@ pub(crate) struct Shown {
     pub(crate) schemas: Mutex<Vec<ObjectSchema>>,
     pub(crate) pages: Mutex<VecDeque<Vec<Observation>>>,
     pub(crate) renewed: Mutex<Option<serde_json::Value>>,
+    /// What the adapter was handed, by process.
+    pub(crate) remembered: Mutex<Vec<Vec<ObjectName>>>,
+    pub(crate) pace: Mutex<Option<serde_json::Value>>,
+    pub(crate) resumed: Mutex<Vec<serde_json::Value>>,
 }
 
 pub(crate) struct Fake {
@@ -147,6 +151,16 @@ impl Vendor for Fake {
     }
     fn hints(&self, _: &HttpRequest, _: &str, _: Timestamp) -> Result<Vec<Hint>, WebhookRefused> {
         Err(WebhookRefused::NotHere)
+    }
+    fn remember(&self, schemas: &[ObjectSchema]) {
+        let objects = schemas.iter().map(|schema| schema.object.clone()).collect();
+        self.shown.remembered.lock().unwrap().push(objects);
+    }
+    fn pace(&self) -> Option<serde_json::Value> {
+        self.shown.pace.lock().unwrap().clone()
+    }
+    fn resume_pace(&self, pace: &serde_json::Value) {
+        self.shown.resumed.lock().unwrap().push(pace.clone());
     }
     fn changed_credentials(&self) -> Option<serde_json::Value> {
         self.shown.renewed.lock().unwrap().take()

@@ -5,8 +5,9 @@ use super::{Applier, OpenPayload, result_of, rows::bound_fields};
 use crate::{
     ctx::Ctx,
     error::Error,
-    hoods::{Surroundings, parked_key, refused_key},
+    hoods::{Surroundings, parked_key},
     planning::{Pass, keep},
+    refusals::{self, Kept},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::{
@@ -51,7 +52,7 @@ impl Applier<'_> {
                 }
                 RowOutcome::Rejected(rejection) => {
                     self.tally.rejected += 1;
-                    lesson.rejected(&mut pass.surroundings, connection, operation, rejection)?;
+                    lesson.rejected(ctx, &mut pass.surroundings, connection, operation, rejection)?;
                 }
                 RowOutcome::Again { .. } => self.tally.postponed += 1,
                 RowOutcome::Unknown { why } => {
@@ -392,6 +393,7 @@ impl Lesson {
 
     fn rejected(
         &mut self,
+        ctx: &Ctx,
         surroundings: &mut Surroundings,
         connection: &ConnectionName,
         operation: &Operation,
@@ -422,12 +424,13 @@ impl Lesson {
             },
             _ => {}
         }
-        self.refuse(surroundings, connection, operation, rejection)
+        self.refuse(ctx, surroundings, connection, operation, rejection)
     }
 
     /// Notes what was refused, so that just this is not tried again until value or schema change (HUB-4).
     fn refuse(
         &mut self,
+        ctx: &Ctx,
         surroundings: &mut Surroundings,
         connection: &ConnectionName,
         operation: &Operation,
@@ -453,7 +456,7 @@ impl Lesson {
             }
             _ => Vec::new(),
         };
-        let refusals: Vec<Refusal> = if !named.is_empty() {
+        let fresh: Vec<Refusal> = if !named.is_empty() {
             named
                 .into_iter()
                 .map(|change| {
@@ -472,15 +475,14 @@ impl Lesson {
                 })
                 .collect()
         };
-        let mut list = Vec::new();
-        for refusal in refusals {
-            list = surroundings.refuse(operation.entity, refusal).to_vec();
+        for refusal in fresh {
+            let kept = Kept::new(ctx, operation.kind, refusal);
+            let list = surroundings.refuse(operation.entity, kept);
+            refusals::keep(&mut self.batch, operation.entity, list)?;
         }
         if let Some(hood) = self.hoods.get_mut(&operation.entity) {
-            hood.refusals = list.clone();
+            hood.refusals = surroundings.refusals_of(operation.entity);
         }
-        let bytes = serde_json::to_vec(&list).map_err(|error| Error::Internal(error.to_string()))?;
-        self.batch.puts.push((refused_key(operation.entity), Some(bytes)));
         Ok(())
     }
 

@@ -30,6 +30,23 @@ async fn account_and_schemas_are_asked_once_while_they_are_fresh() {
 }
 
 #[tokio::test]
+async fn a_new_process_is_handed_fresh_schemas_once_and_how_the_limits_stand() {
+    let bench = Bench::new().await;
+    let ctx = bench.open().await.unwrap();
+    let handed = || bench.left.remembered.lock().unwrap().clone();
+    assert!(handed().is_empty(), "this process described them itself");
+    *bench.left.pace.lock().unwrap() = Some(serde_json::json!({"search": [1]}));
+    ctx.keep_credentials().await.unwrap();
+    assert!(bench.left.resumed.lock().unwrap().is_empty());
+
+    let mut ctx = bench.open().await.unwrap();
+    ctx.freshen().await.unwrap();
+    assert_eq!(handed(), [vec!["contacts".into()]]);
+    assert_eq!(*bench.left.resumed.lock().unwrap(), [serde_json::json!({"search": [1]})]);
+    assert!(bench.right.resumed.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn another_account_is_refused_whether_it_was_configured_or_only_seen_before() {
     let bench = Bench::new().await;
     bench.open().await.unwrap();
