@@ -58,7 +58,8 @@ impl Draftsman<'_> {
         let preconditions = self.preconditions(&fields, None);
         self.push(connection.clone(), Action::Create { object, fields }, preconditions);
         for association in associations {
-            self.push(connection.clone(), Action::Associate(association), Vec::new());
+            let preconditions = self.edge_preconditions(&association);
+            self.push(connection.clone(), Action::Associate(association), preconditions);
         }
     }
 

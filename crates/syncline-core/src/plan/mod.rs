@@ -449,16 +449,16 @@ impl Draftsman<'_> {
         self.plan.findings.push(Finding { record: record.clone(), what });
     }
 
-    fn edge_preconditions(&self, association: &Association) -> Vec<Precondition> {
-        match &association.from {
-            syncline_model::operation::Endpoint::Record(record) => self
-                .sides
-                .iter()
-                .filter(|side| side.record == record)
-                .map(|side| preconditions::of(side.snapshot, vec![association.field.clone()]))
-                .collect(),
-            syncline_model::operation::Endpoint::Entity(_) => Vec::new(),
-        }
+    /// The relation as the sides carry it: where it is written, and where it was read.
+    pub(crate) fn edge_preconditions(&self, association: &Association) -> Vec<Precondition> {
+        let edge = self.model.edges.iter().find(|edge| edge.name == association.edge);
+        self.sides
+            .iter()
+            .filter_map(|side| {
+                let binding = edge?.binding(&side.record.connection, &side.record.object)?;
+                Some(preconditions::of(side.snapshot, vec![binding.field.clone()]))
+            })
+            .collect()
     }
 }
 

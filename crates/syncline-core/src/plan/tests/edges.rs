@@ -160,6 +160,10 @@ fn a_new_primary_company_is_set_before_the_old_one_goes() {
         ]
     );
     assert!(plan.bases.is_empty());
+    // Issued only while the source still says so.
+    let conditions: Vec<String> =
+        plan.operations[0].preconditions.iter().map(|condition| condition.record.to_string()).collect();
+    assert_eq!(conditions, [D, O]);
     let back = pair().seen(D, 10, &[("@deal_to_company", refs(&["companies/C2", "companies/C3!"]))]).plan();
     assert_eq!(operations(&back), ["update salesforce/Opportunity/006 AccountId=#3"]);
 }
