@@ -63,7 +63,7 @@ pub(super) struct Knobs {
 impl Default for Knobs {
     fn default() -> Self {
         Self {
-            search_lag_ms: 2_000,
+            search_lag_ms: 500,
             search_lag_spread_ms: 0,
             stale_index_ms: 30_000,
             late_commit_ms: 120_000,

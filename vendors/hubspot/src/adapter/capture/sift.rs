@@ -27,7 +27,12 @@ impl Scene<'_> {
         let mut missing = false;
         let mut merges = self.merges(&rows).await;
         let ids: Vec<RecordId> = rows.iter().map(|row| RecordId::from(row.id.as_str())).collect();
-        let mut related = self.related(&ids).await?;
+        // Edges move no stamp, so a row that only our own write moved tells nothing new of them.
+        let moved = |(row, id): &(&Row, &RecordId)| {
+            row.updated_at.is_none() || row.updated_at != self.hub.written_at(&self.want.object, id)
+        };
+        let moved: Vec<RecordId> = rows.iter().zip(&ids).filter(moved).map(|(_, id)| id.clone()).collect();
+        let mut related = self.related(&moved).await?;
         let mut seen = Vec::with_capacity(rows.len());
         for (row, id) in rows.iter().zip(ids) {
             let mut fields = HubSpot::fields(self.want, &self.schema, row, portal, &mut missing);
