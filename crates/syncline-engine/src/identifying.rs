@@ -1,7 +1,7 @@
 //! Identifies records without a link: the keys and the decision are the core's; here the carriers of the keys are
 //! fetched and the answer becomes links. Links are our own knowledge: nothing is written to a vendor.
 
-use crate::{ctx::Ctx, error::Error};
+use crate::{ctx::Ctx, error::Error, settling};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::{
     identify::{Candidate, Identity, RecordKey, identify, keys},
@@ -97,8 +97,18 @@ impl<'a> Page<'a> {
         Ok(self.done)
     }
 
-    /// The records, those that share a key with them, those that share a key with these, and whose they are.
+    /// The records, those that share a key with them, those that share a key with these, and whose they are; again where
+    /// what vendors did to one of them moved a link.
     async fn load(&mut self) -> Result<(), Error> {
+        while self.load_once().await? {
+            self.records.clear();
+            self.carriers.clear();
+            self.members.clear();
+        }
+        Ok(())
+    }
+
+    async fn load_once(&mut self) -> Result<bool, Error> {
         let mut by_kind: BTreeMap<Kind, Vec<RecordRef>> = BTreeMap::new();
         for (kind, record, _) in &self.wanted {
             by_kind.entry(*kind).or_default().push(record.clone());
@@ -114,11 +124,15 @@ impl<'a> Page<'a> {
         let entities: BTreeSet<EntityId> =
             self.records.values().flat_map(|record| record.links.iter().map(|link| link.entity)).collect();
         let entities: Vec<EntityId> = entities.into_iter().collect();
-        for entity in self.ctx.store.entities(&entities).await? {
+        let stored = self.ctx.store.entities(&entities).await?;
+        if settling::stored(self.ctx, &stored).await? {
+            return Ok(true);
+        }
+        for entity in stored {
             let active = entity.links.iter().filter(|link| link.state.is_active());
             self.members.insert(entity.entity, active.map(|link| link.record.clone()).collect());
         }
-        Ok(())
+        Ok(false)
     }
 
     async fn load_records(&mut self, records: &[RecordRef]) -> Result<(), Error> {

@@ -24,6 +24,7 @@ pub mod registry;
 pub mod reviews;
 pub mod schemas;
 pub mod secrets;
+mod settling;
 pub mod setup;
 pub mod transport;
 pub mod workspace;

@@ -1,12 +1,15 @@
 //! One planning pass over the work there is: pages of entities, parents before children. Identity events are settled
 //! first; what the sides agree on already is stored; what has to be written is handed on.
 
-use crate::{ctx::Ctx, error::Error, hoods::Surroundings};
-use std::collections::BTreeMap;
-use syncline_core::plan::{Draft, EntityPlan, LinkChange, Neighbourhood, looked_at, plan_entity, settle};
+use crate::{
+    ctx::Ctx,
+    error::Error,
+    hoods::Surroundings,
+    settling::{self, Member},
+};
+use syncline_core::plan::{Draft, EntityPlan, Neighbourhood, plan_entity};
 use syncline_model::{
-    Action, EntityId, Kind, Link, Operation, OperationId, RecordRef,
-    journal::Event,
+    Action, EntityId, Kind, Link, Operation, OperationId,
     plan::{Finding, Held, HeldReason},
     review::{Review, ReviewState},
 };
@@ -195,42 +198,13 @@ impl<'a> Pass<'a> {
 
     /// Settles identity events of a page; says whether links moved.
     async fn settle(&self, kind: Kind, hoods: &[Neighbourhood]) -> Result<bool, Error> {
-        let mapping = self.ctx.mapping();
-        let looked: Vec<RecordRef> = hoods
-            .iter()
-            .flat_map(|hood| &hood.snapshots)
-            .flatten()
-            .flat_map(|it| looked_at(mapping, it))
-            .collect();
-        let mut links: BTreeMap<RecordRef, Vec<Link>> = BTreeMap::new();
-        for (record, stored) in looked.iter().zip(self.ctx.store.records(&looked).await?) {
-            links.insert(record.clone(), stored.links);
-        }
-        let link_of = |record: &RecordRef, facet: Kind| {
-            links.get(record).and_then(|links| links.iter().find(|link| link.facet == facet).cloned())
-        };
-        let mut batch = self.ctx.batch();
-        for hood in hoods {
-            let settled = settle(mapping, kind, &hood.links, &hood.snapshots, link_of);
-            for change in settled.links {
-                put_change(&mut batch, change);
-            }
-            for question in settled.questions {
-                let review = Review { id: 0, question, opened_at: batch.at, state: ReviewState::Open };
-                batch.reviews.push(ReviewWrite::Open(review));
-            }
-            for entity in settled.replan {
-                batch.wake.push(format!("entity:{entity}"));
-                if entity != hood.entity {
-                    batch.dirty.push(DirtyKey::Entity(kind, entity));
-                }
-            }
-        }
-        if batch.links.is_empty() && batch.reviews.is_empty() {
-            return Ok(false);
-        }
-        self.ctx.store.commit(batch).await?;
-        Ok(true)
+        let members = hoods.iter().map(|hood| Member {
+            kind,
+            entity: hood.entity,
+            links: &hood.links,
+            snapshots: &hood.snapshots,
+        });
+        settling::run(self.ctx, &members.collect::<Vec<_>>()).await
     }
 
     /// Gives drafts their numbers.
@@ -265,23 +239,6 @@ fn is_of_own_kind(ctx: &Ctx, held: &Held) -> bool {
     let edge =
         model.and_then(|model| model.edges.iter().find(|edge| edge.name.as_str() == attribute.as_str()));
     edge.is_some_and(|edge| edge.to == held.kind)
-}
-
-fn put_change(batch: &mut Batch, change: LinkChange) {
-    match change {
-        LinkChange::Put(link) => {
-            batch.wake.push(format!("record:{}", link.record));
-            batch.journal.push(Event::Linked {
-                record: link.record.clone(),
-                facet: link.facet,
-                entity: link.entity,
-                state: link.state.clone(),
-                evidence: link.evidence.clone(),
-            });
-            batch.links.push(LinkWrite::Put(link));
-        }
-        LinkChange::Remove(record, facet) => batch.links.push(LinkWrite::Remove(record, facet)),
-    }
 }
 
 /// What a plan says without any vendor call: bases, what waits, what there is to know, what to ask.

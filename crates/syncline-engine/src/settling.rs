@@ -1,0 +1,96 @@
+//! What vendors did to records as such (conversions, merges, deletes, restores) moves links before anything else is
+//! concluded from them: before records are identified, else the one that took another's place would be a stranger with the
+//! same address; and before anything is planned (CRM-4, CRM-12).
+
+use crate::{ctx::Ctx, error::Error};
+use std::collections::{BTreeMap, BTreeSet};
+use syncline_core::plan::{LinkChange, looked_at, settle};
+use syncline_model::{
+    EntityId, Kind, Link, RecordRef, Snapshot,
+    journal::Event,
+    review::{Review, ReviewState},
+};
+use syncline_store::{Batch, DirtyKey, LinkWrite, ReviewWrite, StoredEntity};
+
+/// An entity with its records.
+pub(crate) struct Member<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) entity: EntityId,
+    pub(crate) links: &'a [Link],
+    pub(crate) snapshots: &'a [Option<Snapshot>],
+}
+
+/// As [`run`], for entities as stored: of each of their kinds.
+pub(crate) async fn stored(ctx: &Ctx, entities: &[StoredEntity]) -> Result<bool, Error> {
+    let members = entities.iter().flat_map(|stored| {
+        let kinds: BTreeSet<Kind> = stored.links.iter().map(|link| link.facet).collect();
+        kinds.into_iter().map(|kind| Member {
+            kind,
+            entity: stored.entity,
+            links: &stored.links,
+            snapshots: &stored.snapshots,
+        })
+    });
+    run(ctx, &members.collect::<Vec<_>>()).await
+}
+
+/// Settles the events of these entities; says whether links moved.
+///
+/// # Errors
+/// [`Error::Store`].
+pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error> {
+    let mapping = ctx.mapping();
+    let looked: Vec<RecordRef> = members
+        .iter()
+        .flat_map(|member| member.snapshots)
+        .flatten()
+        .flat_map(|snapshot| looked_at(mapping, snapshot))
+        .collect();
+    let mut links: BTreeMap<RecordRef, Vec<Link>> = BTreeMap::new();
+    for (record, stored) in looked.iter().zip(ctx.store.records(&looked).await?) {
+        links.insert(record.clone(), stored.links);
+    }
+    let link_of = |record: &RecordRef, facet: Kind| {
+        links.get(record).and_then(|links| links.iter().find(|link| link.facet == facet).cloned())
+    };
+    let mut batch = ctx.batch();
+    for member in members {
+        let settled = settle(mapping, member.kind, member.links, member.snapshots, link_of);
+        for change in settled.links {
+            put_change(&mut batch, change);
+        }
+        for question in settled.questions {
+            let review = Review { id: 0, question, opened_at: batch.at, state: ReviewState::Open };
+            batch.reviews.push(ReviewWrite::Open(review));
+        }
+        for entity in settled.replan {
+            batch.wake.push(format!("entity:{entity}"));
+            // Its own entity is work already: the record's change made it so.
+            if entity != member.entity {
+                batch.dirty.push(DirtyKey::Entity(member.kind, entity));
+            }
+        }
+    }
+    if batch.links.is_empty() && batch.reviews.is_empty() {
+        return Ok(false);
+    }
+    ctx.store.commit(batch).await?;
+    Ok(true)
+}
+
+fn put_change(batch: &mut Batch, change: LinkChange) {
+    match change {
+        LinkChange::Put(link) => {
+            batch.wake.push(format!("record:{}", link.record));
+            batch.journal.push(Event::Linked {
+                record: link.record.clone(),
+                facet: link.facet,
+                entity: link.entity,
+                state: link.state.clone(),
+                evidence: link.evidence.clone(),
+            });
+            batch.links.push(LinkWrite::Put(link));
+        }
+        LinkChange::Remove(record, facet) => batch.links.push(LinkWrite::Remove(record, facet)),
+    }
+}
