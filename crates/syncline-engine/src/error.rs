@@ -149,7 +149,11 @@ pub enum Error {
 impl Error {
     /// A vendor's error with its connection.
     pub fn vendor(connection: &ConnectionName, error: VendorError) -> Self {
-        Self::Vendor { connection: connection.clone(), error }
+        let connection = connection.clone();
+        match error {
+            VendorError::OtherAccount { expected, found } => Self::OtherAccount { connection, expected, found },
+            error => Self::Vendor { connection, error },
+        }
     }
 
     /// The stable code.
@@ -181,6 +185,7 @@ impl Error {
                 VendorError::Unavailable(_) => 1133,
                 VendorError::Refused { .. } => 1134,
                 VendorError::Protocol(_) => 1135,
+                VendorError::OtherAccount { .. } => 1125,
             },
             Self::Review { .. } => 1140,
             Self::Busy => 1150,
@@ -210,6 +215,7 @@ impl Error {
             Self::OtherAccount { .. } => 5,
             Self::Vendor { error, .. } => match error {
                 VendorError::Credentials(_) | VendorError::Permission(_) | VendorError::Refused { .. } => 4,
+                VendorError::OtherAccount { .. } => 5,
                 VendorError::Limit { .. } | VendorError::Unavailable(_) | VendorError::Protocol(_) => 1,
             },
             Self::File { .. } | Self::Store(_) | Self::Busy | Self::Internal(_) => 1,
@@ -265,7 +271,9 @@ impl Error {
                 VendorError::Limit { .. } | VendorError::Unavailable(_) => {
                     "run the command again later; nothing is lost".to_owned()
                 }
-                VendorError::Refused { .. } | VendorError::Protocol(_) => return None,
+                VendorError::Refused { .. } | VendorError::Protocol(_) | VendorError::OtherAccount { .. } => {
+                    return None;
+                }
             },
             Self::Busy => {
                 "wait until it has ended; one that died holds nothing, unless workers share a server: then its claim lapses after five minutes".to_owned()

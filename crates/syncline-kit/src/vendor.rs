@@ -323,6 +323,15 @@ pub enum VendorError {
         /// Its message.
         message: String,
     },
+    /// The credentials lead to another account than before (a refreshed sandbox has another id): nothing is read from it
+    /// or written to it.
+    #[error("the credentials lead to account {found}, and this connection belongs to {expected}")]
+    OtherAccount {
+        /// The account so far.
+        expected: String,
+        /// The account now.
+        found: String,
+    },
     /// The answer is not what this API promises.
     #[error("the answer could not be read: {0}")]
     Protocol(String),

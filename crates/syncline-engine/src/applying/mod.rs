@@ -264,6 +264,7 @@ fn refused_call(error: &VendorError) -> Option<RowOutcome> {
         VendorError::Credentials(_)
         | VendorError::Limit { .. }
         | VendorError::Unavailable(_)
+        | VendorError::OtherAccount { .. }
         | VendorError::Protocol(_) => None,
     }
 }

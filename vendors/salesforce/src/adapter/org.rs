@@ -216,8 +216,5 @@ fn no_org() -> VendorError {
 
 /// The credentials lead to an org that is not the one read before.
 pub(super) fn other_org(known: &str, found: &str) -> VendorError {
-    VendorError::Refused {
-        code: "OTHER_ORG".to_owned(),
-        message: format!("the credentials lead to org {found}, and this connection belongs to org {known}"),
-    }
+    VendorError::OtherAccount { expected: known.to_owned(), found: found.to_owned() }
 }

@@ -292,7 +292,7 @@ fn another_org_behind_the_same_credentials_stops_capture() {
     world.admin(json!({"do": "refresh_org"}));
     world.restart();
     assert!(
-        matches!(world.try_cycle(&want(&[NAMES])), Err(VendorError::Refused { code, .. }) if code == "OTHER_ORG")
+        matches!(world.try_cycle(&want(&[NAMES])), Err(VendorError::OtherAccount { .. }))
     );
 }
 
