@@ -1,6 +1,7 @@
 //! `syncline`: one binary, one file a command under `commands/`.
 
 mod commands;
+mod demo;
 mod failure;
 mod registry;
 mod shell;

@@ -4,13 +4,15 @@
 mod apply;
 mod completions;
 mod connect;
+mod demo;
 mod doctor;
 mod explain;
 mod history;
 mod init;
-mod plan;
+pub(crate) mod plan;
 mod review;
 mod sandbox;
+mod serve;
 mod setup;
 mod sync;
 
@@ -28,6 +30,8 @@ pub(crate) enum Command {
     Explain(explain::Args),
     Review(review::Args),
     History(history::Args),
+    Serve(serve::Args),
+    Demo(demo::Args),
     Sandbox(sandbox::Args),
     Completions(completions::Args),
 }
@@ -45,6 +49,8 @@ impl Command {
             Self::Explain(args) => explain::run(args),
             Self::Review(args) => review::run(args),
             Self::History(args) => history::run(args),
+            Self::Serve(args) => serve::run(args),
+            Self::Demo(args) => demo::run(args),
             Self::Sandbox(args) => sandbox::run(args),
             Self::Completions(args) => completions::run(args),
         }
