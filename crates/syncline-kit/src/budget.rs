@@ -30,6 +30,27 @@ impl Window {
         self.sent.push_back(at);
         Duration::try_from(at.duration_since(now)).unwrap_or_default()
     }
+
+    /// The places taken that still count at `now`, oldest first: what a following process has to know.
+    pub fn state(&self, now: Timestamp) -> Vec<Timestamp> {
+        let counts = |at: &&Timestamp| at.checked_add(self.window).is_ok_and(|free| free > now);
+        self.sent.iter().filter(counts).copied().collect()
+    }
+
+    /// Takes over the places of an earlier process. Those that no longer count at `now` are left out, and those that lie
+    /// further ahead than one window: this machine's clock was set back since.
+    pub fn resume(&mut self, earlier: &[Timestamp], now: Timestamp) {
+        let far = now.checked_add(self.window).unwrap_or(now);
+        let mut taken = self.state(now);
+        taken.extend(
+            earlier
+                .iter()
+                .filter(|at| **at <= far && at.checked_add(self.window).is_ok_and(|free| free > now)),
+        );
+        taken.sort_unstable();
+        let beyond = taken.len().saturating_sub(self.limit);
+        self.sent = taken.into_iter().skip(beyond).collect();
+    }
 }
 
 #[cfg(test)]
@@ -51,5 +72,32 @@ mod tests {
             assert!(within <= 3, "{within} calls within ten seconds of {at}");
         }
         assert_eq!(sent[0], start, "the first call does not wait");
+    }
+
+    #[test]
+    fn a_following_process_waits_for_what_the_one_before_it_sent() {
+        let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let at = |ms: u64| start.checked_add(Duration::from_millis(ms)).unwrap();
+        let mut first = Window::new(2, Duration::from_secs(1));
+        let waits = [0, 100, 200].map(|ms| first.reserve(at(ms)));
+        assert_eq!(waits.map(|wait| wait.as_millis()), [0, 0, 800]);
+        let state = first.state(at(1_000));
+        assert_eq!(state, [at(100), at(1_000)], "the first place is free again");
+
+        let mut second = Window::new(2, Duration::from_secs(1));
+        second.resume(&state, at(1_050));
+        assert_eq!(second.reserve(at(1_050)).as_millis(), 50);
+        let mut later = Window::new(2, Duration::from_secs(1));
+        later.resume(&state, at(2_000));
+        assert!(later.reserve(at(2_000)).is_zero() && later.state(at(2_000)).len() == 1);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_nobody_wait_for_hours() {
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let ahead = now.checked_add(Duration::from_secs(3_600)).unwrap();
+        let mut window = Window::new(1, Duration::from_secs(1));
+        window.resume(&[ahead], now);
+        assert!(window.reserve(now).is_zero());
     }
 }

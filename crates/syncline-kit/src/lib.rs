@@ -6,6 +6,7 @@
 
 pub mod budget;
 pub mod clock;
+pub mod offset;
 pub mod sandbox;
 pub mod transport;
 pub mod vendor;

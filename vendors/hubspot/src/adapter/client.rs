@@ -16,7 +16,11 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use syncline_kit::{Clock, HttpRequest, HttpResponse, Transport, TransportError, vendor::VendorError};
+use syncline_kit::{
+    Clock, HttpRequest, HttpResponse, Transport, TransportError,
+    offset::OffsetEstimate,
+    vendor::{ClockOffset, VendorError},
+};
 
 const ATTEMPTS: u32 = 5;
 const BACKOFF: Duration = Duration::from_millis(500);
@@ -124,6 +128,8 @@ pub(super) struct Client {
     pace: Mutex<Pace>,
     /// The vendor's clock minus ours, from the last `Date`.
     offset: Mutex<SignedDuration>,
+    /// The same as well as it can be known, for comparing with other clocks.
+    estimate: Mutex<OffsetEstimate>,
 }
 
 struct Session {
@@ -160,6 +166,7 @@ impl Client {
             refreshing: tokio::sync::Mutex::new(()),
             pace: Mutex::new(Pace::new(options)),
             offset: Mutex::new(SignedDuration::ZERO),
+            estimate: Mutex::default(),
         }
     }
 
@@ -167,6 +174,21 @@ impl Client {
     pub(super) fn vendor_now(&self) -> Timestamp {
         let now = self.clock.now();
         now.checked_add(*lock(&self.offset)).unwrap_or(now)
+    }
+
+    /// How far the vendor's clock is ahead of ours.
+    pub(super) fn clock_offset(&self) -> Option<ClockOffset> {
+        lock(&self.estimate).get()
+    }
+
+    /// What the next process has to keep to.
+    pub(super) fn pace(&self) -> Option<serde_json::Value> {
+        lock(&self.pace).state(self.clock.now())
+    }
+
+    /// What an earlier process sent.
+    pub(super) fn resume_pace(&self, state: &serde_json::Value) {
+        lock(&self.pace).resume(state, self.clock.now());
     }
 
     /// A member of the credentials.
@@ -194,8 +216,9 @@ impl Client {
             let (token, generation) = self.token(&call).await.map_err(Failure::Nothing)?;
             self.take_turn(call.lane).await;
             let request = self.request(&call, &token).map_err(Failure::Nothing)?;
+            let sent = self.clock.now();
             let outcome = self.transport.send(request).await;
-            match self.judge(&call, outcome) {
+            match self.judge(&call, outcome, sent) {
                 Verdict::Answer(answer) => return Ok(answer),
                 Verdict::Final(failure) => return Err(failure),
                 Verdict::TokenRefused(why) => {
@@ -252,7 +275,7 @@ impl Client {
             .map_err(|error| VendorError::Protocol(format!("the request could not be built: {error}")))
     }
 
-    fn judge(&self, call: &Call, outcome: Result<HttpResponse, TransportError>) -> Verdict {
+    fn judge(&self, call: &Call, outcome: Result<HttpResponse, TransportError>, sent: Timestamp) -> Verdict {
         let response = match outcome {
             Ok(response) => response,
             Err(TransportError::NotSent(why)) => {
@@ -260,7 +283,7 @@ impl Client {
             }
             Err(TransportError::Unknown(why)) => return lost(call, why, BACKOFF),
         };
-        self.note_headers(call.lane, response.headers());
+        self.note_headers(call.lane, response.headers(), sent);
         let status = response.status();
         let (parts, body) = response.into_parts();
         let fault = || Fault::of_body(status.as_u16(), &body);
@@ -290,10 +313,11 @@ impl Client {
         }
     }
 
-    fn note_headers(&self, lane: Lane, headers: &HeaderMap) {
+    fn note_headers(&self, lane: Lane, headers: &HeaderMap, sent: Timestamp) {
         let now = self.clock.now();
         if let Some(date) = text(headers, "date").and_then(|date| jiff::fmt::rfc2822::parse(date).ok()) {
             *lock(&self.offset) = date.timestamp().duration_since(now);
+            lock(&self.estimate).note(sent, now, date.timestamp());
         }
         let number = |name| text(headers, name)?.parse::<usize>().ok();
         if lane == Lane::General

@@ -31,8 +31,8 @@ use std::{
 use syncline_kit::{
     BoxFuture, Clock, HttpRequest, Transport,
     vendor::{
-        CapturePage, CaptureWant, Cursor, Hint, Known, ObjectWant, Probe, RowOutcome, SetupStep, Vendor,
-        VendorError, WebhookRefused, WriteCall, WriteRow,
+        CapturePage, CaptureWant, ClockOffset, Cursor, Hint, Known, ObjectWant, Probe, RowOutcome, SetupStep,
+        Vendor, VendorError, WebhookRefused, WriteCall, WriteRow,
     },
 };
 use syncline_model::{
@@ -72,8 +72,8 @@ pub struct HubSpot {
     connection: ConnectionName,
     client: Client,
     options: Options,
-    /// Definitions as last read, by object.
-    schemas: Mutex<BTreeMap<ObjectName, Arc<ObjectSchema>>>,
+    /// Definitions as last read or handed over, by object.
+    schemas: Mutex<schema::Schemas>,
     /// The portal's own currency, once it was asked for.
     currency: Mutex<Option<Currency>>,
     /// Labels of each sort of edge, once asked for.
@@ -208,6 +208,22 @@ impl Vendor for HubSpot {
         now: Timestamp,
     ) -> Result<Vec<Hint>, WebhookRefused> {
         self.take_webhook(request, public_url, now)
+    }
+
+    fn clock_offset(&self) -> Option<ClockOffset> {
+        self.client.clock_offset()
+    }
+
+    fn remember(&self, schemas: &[ObjectSchema]) {
+        lock(&self.schemas).remember(schemas);
+    }
+
+    fn pace(&self) -> Option<serde_json::Value> {
+        self.client.pace()
+    }
+
+    fn resume_pace(&self, pace: &serde_json::Value) {
+        self.client.resume_pace(pace);
     }
 
     fn changed_credentials(&self) -> Option<serde_json::Value> {

@@ -1,7 +1,8 @@
 //! Pacing: three buckets as HubSpot counts them [d25 usage-details], so that steady work never meets a 429.
 
 use super::Options;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use syncline_kit::budget::Window;
 
@@ -24,20 +25,79 @@ pub(super) enum Lane {
 pub(super) struct Pace {
     general: Window,
     general_limit: usize,
+    configured_limit: usize,
     search: Window,
     associations: Window,
     /// Nothing is sent before these, after the vendor said "too many": general, search, associations.
     paused: [Option<Timestamp>; 3],
 }
 
+/// The same for the next process: what of it still counts. Times are milliseconds by our clock.
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Kept {
+    /// The limit of general calls that the account's headers told, where it is lower than the configured one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<usize>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    general: Vec<i64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    search: Vec<i64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    associations: Vec<i64>,
+    #[serde(skip_serializing_if = "is_free")]
+    paused: [Option<i64>; 3],
+}
+
+fn is_free(paused: &[Option<i64>; 3]) -> bool {
+    paused.iter().all(Option::is_none)
+}
+
+/// A pause that an earlier process was told is never longer than this (`Retry-After` is capped at a minute).
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(2);
+
 impl Pace {
     pub(super) fn new(options: &Options) -> Self {
         Self {
             general: Window::new(options.calls_per_ten_seconds, TEN_SECONDS),
             general_limit: options.calls_per_ten_seconds,
+            configured_limit: options.calls_per_ten_seconds,
             search: Window::new(options.searches_per_second, A_SECOND),
             associations: Window::new(options.association_calls_per_ten_seconds, TEN_SECONDS),
             paused: [None; 3],
+        }
+    }
+
+    /// What a following process has to keep to; `None`: nothing.
+    pub(super) fn state(&self, now: Timestamp) -> Option<serde_json::Value> {
+        let stamps = |window: &Window| window.state(now).into_iter().map(Timestamp::as_millisecond).collect();
+        let kept = Kept {
+            limit: (self.general_limit < self.configured_limit).then_some(self.general_limit),
+            general: stamps(&self.general),
+            search: stamps(&self.search),
+            associations: stamps(&self.associations),
+            paused: self.paused.map(|until| Some(until.filter(|until| *until > now)?.as_millisecond())),
+        };
+        if kept == Kept::default() { None } else { serde_json::to_value(kept).ok() }
+    }
+
+    /// Goes on where an earlier process stopped. A state that cannot be read counts as none.
+    pub(super) fn resume(&mut self, state: &serde_json::Value, now: Timestamp) {
+        let Ok(kept) = Kept::deserialize(state) else { return };
+        if let Some(limit) = kept.limit.filter(|limit| (1..self.general_limit).contains(limit)) {
+            self.general_limit = limit;
+            self.general = Window::new(limit, TEN_SECONDS);
+        }
+        let stamps = |list: Vec<i64>| -> Vec<Timestamp> {
+            list.into_iter().filter_map(|ms| Timestamp::from_millisecond(ms).ok()).collect()
+        };
+        self.general.resume(&stamps(kept.general), now);
+        self.search.resume(&stamps(kept.search), now);
+        self.associations.resume(&stamps(kept.associations), now);
+        for (slot, until) in self.paused.iter_mut().zip(kept.paused) {
+            let until = until.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+            let sane = until.filter(|until| until.duration_since(now) <= LONGEST_PAUSE);
+            *slot = (*slot).max(sane);
         }
     }
 
@@ -94,5 +154,36 @@ mod tests {
         pace.learn(100, 99, at(0));
         let immediate = (0..150).filter(|_| pace.reserve(Lane::General, at(0)).is_zero()).count();
         assert_eq!(immediate, 94, "95 in ten seconds, one of them is spent");
+    }
+
+    #[test]
+    fn a_following_process_keeps_to_what_was_sent_told_and_learnt() {
+        let mut first = Pace::new(&Options::default());
+        assert_eq!(first.state(at(0)), None, "nothing was sent");
+        first.learn(100, 100, at(0));
+        for _ in 0..5 {
+            first.reserve(Lane::Search, at(0));
+        }
+        first.pause(Lane::Associations, at(7));
+        let state = first.state(at(0)).unwrap();
+
+        let mut next = Pace::new(&Options::default());
+        next.resume(&state, at(0));
+        assert_eq!(next.reserve(Lane::Search, at(0)), A_SECOND);
+        assert_eq!(next.reserve(Lane::Associations, at(0)), Duration::from_secs(7));
+        assert_eq!((0..150).filter(|_| next.reserve(Lane::General, at(0)).is_zero()).count(), 95);
+
+        let mut later = Pace::new(&Options::default());
+        later.resume(&state, at(8));
+        assert_eq!(later.reserve(Lane::Search, at(8)), Duration::ZERO);
+        assert_eq!(later.reserve(Lane::Associations, at(8)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_state_of_another_shape_is_no_obstacle() {
+        let mut pace = Pace::new(&Options::default());
+        pace.resume(&serde_json::json!({"general": "x"}), at(0));
+        pace.resume(&serde_json::json!({"paused": [null, 4_000_000_000_000_i64, null]}), at(0));
+        assert_eq!(pace.reserve(Lane::Search, at(0)), Duration::ZERO);
     }
 }

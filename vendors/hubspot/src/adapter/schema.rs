@@ -10,7 +10,10 @@ use super::{
     records::{DEALS, List},
 };
 use serde::Deserialize;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use syncline_kit::vendor::VendorError;
 use syncline_model::{FieldName, FieldSchema, FieldType, ObjectName, ObjectSchema, schema::OptionSchema};
 
@@ -76,7 +79,42 @@ struct Stage {
     archived: bool,
 }
 
+/// Definitions in memory.
+#[derive(Default)]
+pub(super) struct Schemas {
+    known: BTreeMap<ObjectName, Arc<ObjectSchema>>,
+    /// Objects whose definitions turned out to be old. Whoever keeps schemas holds the same old ones, so they are not
+    /// taken back from there, and what is read instead is handed out.
+    outdated: BTreeSet<ObjectName>,
+}
+
+impl Schemas {
+    /// Takes schemas that somebody else kept, where nothing newer is known.
+    pub(super) fn remember(&mut self, schemas: &[ObjectSchema]) {
+        for schema in schemas.iter().filter(|schema| !self.outdated.contains(&schema.object)) {
+            self.known.entry(schema.object.clone()).or_insert_with(|| Arc::new(schema.clone()));
+        }
+    }
+
+    /// The definitions turned out to be old: they are read anew before their next use.
+    pub(super) fn forget(&mut self, object: &ObjectName) {
+        self.known.remove(object);
+        self.outdated.insert(object.clone());
+    }
+}
+
 impl HubSpot {
+    /// The definitions that replace outdated ones, read where they were not read since.
+    pub(super) async fn renewed_schemas(&self) -> Result<Vec<ObjectSchema>, VendorError> {
+        let outdated: Vec<ObjectName> = lock(&self.schemas).outdated.iter().cloned().collect();
+        let mut renewed = Vec::with_capacity(outdated.len());
+        for object in outdated {
+            renewed.push(ObjectSchema::clone(&*self.schema(&object).await?));
+            lock(&self.schemas).outdated.remove(&object);
+        }
+        Ok(renewed)
+    }
+
     /// The live schemas, read anew.
     pub(super) async fn read_schemas(
         &self,
@@ -93,7 +131,7 @@ impl HubSpot {
 
     /// The schema as last read, or read now.
     pub(super) async fn schema(&self, object: &ObjectName) -> Result<Arc<ObjectSchema>, VendorError> {
-        let cached = lock(&self.schemas).get(object).cloned();
+        let cached = lock(&self.schemas).known.get(object).cloned();
         match cached {
             Some(schema) => Ok(schema),
             None => self.read_schema(object).await?.ok_or_else(|| VendorError::Refused {
@@ -123,7 +161,7 @@ impl HubSpot {
             build(object, list.results, &pipelines)
         };
         let schema = Arc::new(schema);
-        lock(&self.schemas).insert(object.clone(), Arc::clone(&schema));
+        lock(&self.schemas).known.insert(object.clone(), Arc::clone(&schema));
         Ok(Some(schema))
     }
 

@@ -78,7 +78,7 @@ impl HubSpot {
                 continue;
             }
             self.create_key(&step.object).await?;
-            super::lock(&self.schemas).remove(&step.object);
+            super::lock(&self.schemas).forget(&step.object);
             applied.push(self.setup_step(&step.object).await?);
         }
         Ok(applied)

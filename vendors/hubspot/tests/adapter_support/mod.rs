@@ -167,9 +167,23 @@ pub struct World {
     pub clock: Arc<TestClock>,
     pub hub: adapter::HubSpot,
     pub log: Arc<Mutex<Vec<String>>>,
+    credentials: Json,
     pub cursor: Cursor,
     pub stored: Stored,
     pub want: CaptureWant,
+}
+
+fn connect(
+    sandbox: &Arc<Mutex<sandbox::HubSpot>>,
+    clock: &Arc<TestClock>,
+    log: &Arc<Mutex<Vec<String>>>,
+    credentials: &Json,
+) -> adapter::HubSpot {
+    let transport =
+        InProcess { sandbox: Arc::clone(sandbox), clock: Arc::clone(clock), log: Arc::clone(log) };
+    let shared: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
+    let options = adapter::Options::default();
+    adapter::HubSpot::new("hs".into(), credentials.clone(), options, Arc::new(transport), shared).unwrap()
 }
 
 impl World {
@@ -184,13 +198,14 @@ impl World {
         let sandbox = Arc::new(Mutex::new(sandbox));
         let clock = Arc::new(TestClock(Mutex::new("2026-01-05T09:00:00Z".parse().unwrap())));
         let log = Arc::new(Mutex::new(Vec::new()));
-        let transport =
-            InProcess { sandbox: Arc::clone(&sandbox), clock: Arc::clone(&clock), log: Arc::clone(&log) };
-        let shared: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
-        let options = adapter::Options::default();
-        let hub =
-            adapter::HubSpot::new("hs".into(), credentials, options, Arc::new(transport), shared).unwrap();
-        Self { sandbox, clock, hub, log, cursor: Cursor::default(), stored: Stored::default(), want: want() }
+        let hub = connect(&sandbox, &clock, &log, &credentials);
+        let (cursor, stored) = (Cursor::default(), Stored::default());
+        Self { sandbox, clock, hub, log, credentials, cursor, stored, want: want() }
+    }
+
+    /// The same account and store, for a process that starts anew.
+    pub fn restart(&mut self) {
+        self.hub = connect(&self.sandbox, &self.clock, &self.log, &self.credentials);
     }
 
     pub fn pass(&self, seconds: i64) {

@@ -12,7 +12,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use syncline_kit::{Clock, HttpRequest, HttpResponse, Transport, TransportError, vendor::VendorError};
+use syncline_kit::{
+    Clock, HttpRequest, HttpResponse, Transport, TransportError,
+    offset::OffsetEstimate,
+    vendor::{ClockOffset, VendorError},
+};
 
 /// How often a read is tried before the vendor counts as unavailable.
 const TRIES: u32 = 4;
@@ -49,7 +53,7 @@ pub(super) enum Lost {
     Unknown(String),
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 struct Usage {
     used: u64,
     max: u64,
@@ -68,6 +72,7 @@ pub(super) struct Client {
     renewing: tokio::sync::Mutex<()>,
     usage: Mutex<Option<Usage>>,
     server: Mutex<Option<Timestamp>>,
+    offset: Mutex<OffsetEstimate>,
 }
 
 /// What one request came to.
@@ -103,6 +108,7 @@ impl Client {
             renewing: tokio::sync::Mutex::new(()),
             usage: Mutex::new(None),
             server: Mutex::new(None),
+            offset: Mutex::default(),
         }
     }
 
@@ -114,6 +120,26 @@ impl Client {
     /// The vendor's time as the last answer told it.
     pub(super) fn server_time(&self) -> Timestamp {
         lock(&self.server).unwrap_or_else(|| self.clock.now())
+    }
+
+    /// How far the vendor's clock is ahead of ours.
+    pub(super) fn clock_offset(&self) -> Option<ClockOffset> {
+        lock(&self.offset).get()
+    }
+
+    /// What of the day's calls was used and since when the share is measured, for the next process.
+    pub(super) fn pace(&self) -> Option<Json> {
+        let usage = (*lock(&self.usage))?;
+        serde_json::to_value(usage).ok()
+    }
+
+    /// What an earlier process measured; one of another shape or from the future counts as none.
+    pub(super) fn resume_pace(&self, pace: &Json) {
+        let Ok(usage) = serde_json::from_value::<Usage>(pace.clone()) else { return };
+        let age = self.clock.now().duration_since(usage.since);
+        if age >= SignedDuration::ZERO && age < BUDGET_WINDOW {
+            *lock(&self.usage) = Some(usage);
+        }
     }
 
     /// Credentials that changed since this was last asked.
@@ -264,8 +290,13 @@ impl Client {
     /// Notes the vendor's time and the org's usage. The answer's date is taken back by the time it took to come.
     fn note(&self, headers: &HeaderMap, before: Timestamp) -> Timestamp {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let took = self.clock.now().duration_since(before).as_secs() + 1;
-        let at = text("date").and_then(time::http_date).unwrap_or(before);
+        let received = self.clock.now();
+        let took = received.duration_since(before).as_secs() + 1;
+        let date = text("date").and_then(time::http_date);
+        if let Some(date) = date {
+            lock(&self.offset).note(before, received, date);
+        }
+        let at = date.unwrap_or(before);
         let began = at.checked_sub(SignedDuration::from_secs(took)).unwrap_or(at);
         *lock(&self.server) = Some(began);
         if let Some((used, max)) = text("sforce-limit-info").and_then(usage_in) {
@@ -285,6 +316,9 @@ impl Client {
     /// Refuses a call beyond the configured share of what was left of the day's calls when measuring began.
     fn within_budget(&self) -> Result<(), VendorError> {
         let Some(usage) = *lock(&self.usage) else { return Ok(()) };
+        if self.clock.now().duration_since(usage.since) >= BUDGET_WINDOW {
+            return Ok(()); // The answer measures anew.
+        }
         let left = usage.max.saturating_sub(usage.baseline);
         let own = (Decimal::from(left) * self.share).to_u64().unwrap_or(left);
         if usage.used < usage.baseline.saturating_add(own) {

@@ -26,8 +26,8 @@ use std::sync::{Arc, Mutex};
 use syncline_kit::{
     BoxFuture, Clock, HttpRequest, Transport,
     vendor::{
-        CapturePage, CaptureWant, Cursor, Hint, Known, Probe, RowOutcome, SetupStep, Vendor, VendorError,
-        WebhookRefused, WriteCall, WriteRow,
+        CapturePage, CaptureWant, ClockOffset, Cursor, Hint, Known, Probe, RowOutcome, SetupStep, Vendor,
+        VendorError, WebhookRefused, WriteCall, WriteRow,
     },
 };
 use syncline_model::{Account, ConnectionName, ObjectName, ObjectSchema, Observation, RecordRef, VendorName};
@@ -165,6 +165,22 @@ impl Vendor for Salesforce {
         _now: Timestamp,
     ) -> Result<Vec<Hint>, WebhookRefused> {
         Err(WebhookRefused::NotHere)
+    }
+
+    fn clock_offset(&self) -> Option<ClockOffset> {
+        self.client.clock_offset()
+    }
+
+    fn remember(&self, schemas: &[ObjectSchema]) {
+        self.take_schemas(schemas);
+    }
+
+    fn pace(&self) -> Option<serde_json::Value> {
+        self.client.pace()
+    }
+
+    fn resume_pace(&self, pace: &serde_json::Value) {
+        self.client.resume_pace(pace);
     }
 
     fn changed_credentials(&self) -> Option<serde_json::Value> {

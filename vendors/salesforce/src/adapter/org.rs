@@ -15,7 +15,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use syncline_kit::vendor::VendorError;
+use syncline_kit::vendor::{CaptureWant, ObjectWant, VendorError};
 use syncline_model::{Account, Currency, ObjectName, ObjectSchema};
 
 /// How long schemas and users are taken as read before they are looked at again.
@@ -28,6 +28,8 @@ pub(super) struct Memory {
     /// Objects that do not exist or may not be seen.
     missing: BTreeSet<ObjectName>,
     checked: Option<Timestamp>,
+    /// Schemas were handed over that this process has not described itself.
+    remembered: bool,
     org: Option<Org>,
 }
 
@@ -37,6 +39,14 @@ pub(super) struct Org {
     pub(super) id: String,
     time_zone: String,
     pub(super) currency: Option<Currency>,
+}
+
+impl Memory {
+    /// Whether an object's schema is known well enough, or known to be missing.
+    fn suffices(&self, want: &ObjectWant) -> bool {
+        let object = &want.object;
+        self.described.get(object).map_or_else(|| self.missing.contains(object), |it| it.suffices(want))
+    }
 }
 
 impl Salesforce {
@@ -54,7 +64,20 @@ impl Salesforce {
         }
     }
 
-    /// The org's currency; dollars where the org does not tell (then [`Account::currency`] is `None`).
+    /// Takes schemas that somebody else kept, where this process knows nothing newer.
+    pub(super) fn take_schemas(&self, schemas: &[ObjectSchema]) {
+        let roles = schemas.iter().any(|schema| schema.object.as_str() == super::ROLE_OBJECT);
+        let mut memory = lock(&self.memory);
+        for schema in schemas {
+            if !memory.described.contains_key(&schema.object) && !memory.missing.contains(&schema.object) {
+                let described = Described::remembered(schema.clone(), roles);
+                memory.described.insert(schema.object.clone(), Arc::new(described));
+                memory.remembered = true;
+            }
+        }
+    }
+
+    /// The org's currency; dollars where the org does not tell.
     pub(super) fn currency(&self) -> Currency {
         lock(&self.memory).org.as_ref().and_then(|org| org.currency).unwrap_or(Currency::USD)
     }
@@ -65,27 +88,41 @@ impl Salesforce {
     }
 
     /// Whether schemas and users are to be looked at again.
-    pub(super) fn check_is_due(&self, objects: &[ObjectName]) -> bool {
+    pub(super) fn check_is_due(&self, want: &CaptureWant) -> bool {
         let memory = lock(&self.memory);
         let fresh = memory
             .checked
             .is_some_and(|at| self.client.now().duration_since(at) < CHECK_EVERY && self.client.now() >= at);
-        let known =
-            |object: &ObjectName| memory.described.contains_key(object) || memory.missing.contains(object);
-        !fresh || memory.org.is_none() || !objects.iter().all(known)
+        !fresh || memory.org.is_none() || !want.objects.iter().all(|object| memory.suffices(object))
+    }
+
+    /// The objects that a look around describes. Schemas that were handed over were fresh then, so a process's first look
+    /// leaves them out.
+    pub(super) fn to_describe(&self, want: &CaptureWant) -> Vec<ObjectName> {
+        let mut memory = lock(&self.memory);
+        let trusts = std::mem::take(&mut memory.remembered);
+        let due = want.objects.iter().filter(|object| !(trusts && memory.suffices(object)));
+        due.map(|object| object.object.clone()).collect()
     }
 
     /// Reads what is not in memory yet of these objects' schemas.
     pub(super) async fn ensure(&self, objects: &[ObjectName]) -> Result<(), VendorError> {
-        let lacking: Vec<ObjectName> = {
-            let memory = lock(&self.memory);
-            let known = |object: &&ObjectName| {
-                !memory.described.contains_key(*object) && !memory.missing.contains(*object)
-            };
-            objects.iter().filter(known).cloned().collect()
+        let bare = |object: &ObjectName| ObjectWant {
+            object: object.clone(),
+            fields: Vec::new(),
+            edges: Vec::new(),
         };
-        let org = lock(&self.memory).org.is_none();
-        if !lacking.is_empty() || org {
+        self.ensure_for(&objects.iter().map(bare).collect::<Vec<_>>()).await
+    }
+
+    /// The same, as far as reading these fields needs.
+    pub(super) async fn ensure_for(&self, want: &[ObjectWant]) -> Result<(), VendorError> {
+        let (lacking, is_new) = {
+            let memory = lock(&self.memory);
+            let lacking = want.iter().filter(|object| !memory.suffices(object));
+            (lacking.map(|object| object.object.clone()).collect::<Vec<_>>(), memory.org.is_none())
+        };
+        if !lacking.is_empty() || is_new {
             self.check(&lacking, Vec::new()).await?;
         }
         Ok(())
@@ -194,7 +231,8 @@ impl Salesforce {
         let org = lock(&self.memory).org.clone().ok_or_else(no_org)?;
         Ok(Account {
             id: Arc::from(org.id),
-            currency: org.currency,
+            // Amounts are read in it, so they have to be written in it.
+            currency: Some(self.currency()),
             time_zone: Arc::from(org.time_zone),
             user: name.unwrap_or_else(|| Arc::from("unknown")),
             user_id: user.map(|id| Arc::from(id.as_str())),

@@ -119,15 +119,24 @@ impl Salesforce {
         for record in records {
             todo.entry(record.object.clone()).or_default().insert(ids::canonical(record.id.as_str()));
         }
-        let objects: Vec<ObjectName> = todo.keys().cloned().collect();
-        self.ensure(&objects).await?;
+        let bare = |object: &ObjectName| ObjectWant {
+            object: object.clone(),
+            fields: Vec::new(),
+            edges: Vec::new(),
+        };
+        let wanted = |object: &ObjectName| {
+            want.objects
+                .iter()
+                .find(|wanted| wanted.object == *object)
+                .cloned()
+                .unwrap_or_else(|| bare(object))
+        };
+        self.ensure_for(&todo.keys().map(wanted).collect::<Vec<_>>()).await?;
         let mut found = Vec::new();
         let mut absent: BTreeMap<ObjectName, Vec<RecordId>> = BTreeMap::new();
         for (object, ids) in todo {
             let Some(described) = self.described(&object) else { continue };
-            let wanted = want.objects.iter().find(|wanted| wanted.object == object).cloned();
-            let bare = || ObjectWant { object: object.clone(), fields: Vec::new(), edges: Vec::new() };
-            let reading = Reading::new(&wanted.unwrap_or_else(bare), described);
+            let reading = Reading::new(&wanted(&object), described);
             let mut read: BTreeSet<RecordId> = BTreeSet::new();
             let mut next: Vec<RecordId> = ids.into_iter().collect();
             for hop in 0..=MERGES {

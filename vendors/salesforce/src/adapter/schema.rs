@@ -2,20 +2,43 @@
 
 use serde_json::Value as Json;
 use std::{collections::BTreeMap, sync::Arc};
+use syncline_kit::vendor::ObjectWant;
 use syncline_model::{FieldName, FieldSchema, FieldType, ObjectName, ObjectSchema, schema::OptionSchema};
 
 /// One object as the user of the connection sees it.
 #[derive(Debug, Clone)]
 pub(super) struct Described {
     pub(super) schema: ObjectSchema,
-    references: BTreeMap<FieldName, Vec<ObjectName>>,
+    /// What each reference may point to; `None`: not known, the schema was kept by somebody else.
+    references: Option<BTreeMap<FieldName, Vec<ObjectName>>>,
     /// The name under which contact roles hang on an opportunity, where they may be seen.
     pub(super) roles: Option<String>,
     /// For the next conditional request.
     pub(super) as_of: Option<String>,
 }
 
+/// The name under which the vendor hangs contact roles on opportunities.
+const ROLES: &str = "OpportunityContactRoles";
+
 impl Described {
+    /// From a schema that was kept. It does not say what references point to, so an id's prefix has to tell;
+    /// `roles`: whether contact roles may be seen.
+    pub(super) fn remembered(schema: ObjectSchema, roles: bool) -> Self {
+        let roles = (roles && schema.object.as_str() == "Opportunity").then(|| ROLES.to_owned());
+        Self { schema, references: None, roles, as_of: None }
+    }
+
+    /// Whether everything is known that reading as wanted needs. A kept schema does not tell where custom references
+    /// lead, nor for certain that contact roles may not be seen.
+    pub(super) fn suffices(&self, want: &ObjectWant) -> bool {
+        let is_open = |field: &FieldName| {
+            field.as_str().ends_with("__c") && self.field_type(field.as_str()) == FieldType::Reference
+        };
+        let lacks_roles =
+            || self.roles.is_none() && want.edges.iter().any(|edge| edge.as_str() == super::ROLE_FIELD);
+        self.references.is_some() || !(want.fields.iter().any(is_open) || lacks_roles())
+    }
+
     /// Reads a describe answer.
     pub(super) fn read(body: &Json, as_of: Option<String>) -> Option<Self> {
         let object = ObjectName::from(body.get("name")?.as_str()?);
@@ -47,7 +70,7 @@ impl Described {
             updateable: flag(body, "updateable"),
             fields,
         };
-        Some(Self { schema, references, roles, as_of })
+        Some(Self { schema, references: Some(references), roles, as_of })
     }
 
     /// Whether the user may see a field.
@@ -62,7 +85,8 @@ impl Described {
 
     /// The object that a reference's value belongs to.
     pub(super) fn target(&self, field: &str, id: &str) -> ObjectName {
-        let targets = self.references.get(field).map(Vec::as_slice).unwrap_or_default();
+        let known = self.references.as_ref().and_then(|known| known.get(field));
+        let targets = known.map(Vec::as_slice).unwrap_or_default();
         match targets {
             [only] => only.clone(),
             [] => super::ids::object_of(id).unwrap_or_else(|| ObjectName::from("Unknown")),
@@ -180,5 +204,31 @@ mod tests {
         assert!(fields["CloseDate"].required && !fields["OwnerId"].required);
         assert!(fields["Key__c"].unique_key && fields["Key__c"].max_length == Some(36));
         assert_eq!(fields["Address"].field_type, FieldType::Other);
+    }
+
+    #[test]
+    fn a_kept_schema_suffices_unless_only_a_description_tells_where_a_reference_leads() {
+        let body = json!({"name": "Opportunity", "fields": [
+            {"name": "AccountId", "type": "reference", "referenceTo": ["Account"]},
+            {"name": "Project__c", "type": "reference", "referenceTo": ["Project__c"]},
+            {"name": "Note__c", "type": "string"}]});
+        let described = Described::read(&body, None).unwrap();
+        let kept = Described::remembered(described.schema.clone(), true);
+        let blind = Described::remembered(described.schema.clone(), false);
+        let want = |fields: &[&str], edges: &[&str]| ObjectWant {
+            object: "Opportunity".into(),
+            fields: fields.iter().map(|name| FieldName::from(*name)).collect(),
+            edges: edges.iter().map(|name| FieldName::from(*name)).collect(),
+        };
+        let roles = [super::super::ROLE_FIELD];
+        assert!(kept.suffices(&want(&["AccountId", "Note__c"], &roles)));
+        assert!(!blind.suffices(&want(&["AccountId"], &roles)) && blind.suffices(&want(&["AccountId"], &[])));
+        assert!(
+            !kept.suffices(&want(&["Project__c"], &[])) && described.suffices(&want(&["Project__c"], &roles))
+        );
+        assert_eq!(
+            kept.target("AccountId", "001000000000001AAA"),
+            described.target("AccountId", "001000000000001AAA")
+        );
     }
 }

@@ -3,6 +3,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic, clippy::wildcard_enum_match_arm)]
 
 mod capture;
+mod process;
 mod session;
 mod world;
 mod writes;

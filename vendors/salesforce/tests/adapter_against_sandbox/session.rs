@@ -10,6 +10,7 @@ fn the_account_tells_org_user_and_zone() {
     assert!(account.user_id.unwrap().starts_with("005"));
     assert!(account.user.contains('@'), "{}", account.user);
     assert_eq!(&*account.time_zone, "Etc/UTC");
+    assert_eq!(account.currency, Some(syncline_model::Currency::USD), "told or assumed");
 }
 
 #[test]

@@ -75,7 +75,8 @@ pub(super) async fn page(
         }
     }
     let more = !position.turns.is_empty();
-    Ok(CapturePage { observations, cursor: position.write(), more, schemas: Vec::new() })
+    let schemas = hub.renewed_schemas().await?;
+    Ok(CapturePage { observations, cursor: position.write(), more, schemas })
 }
 
 /// The look, or one page of the object's first task; and whether the object is through with this cycle.
@@ -144,6 +145,6 @@ impl Scene<'_> {
 
     /// The definitions turned out to be old: the next step reads them anew.
     fn forget_schema(&self) {
-        lock(&self.hub.schemas).remove(&self.want.object);
+        lock(&self.hub.schemas).forget(&self.want.object);
     }
 }

@@ -47,8 +47,8 @@ impl Salesforce {
         };
         let starts = place.is_idle();
         let objects: Vec<ObjectName> = want.objects.iter().map(|object| object.object.clone()).collect();
-        let users = if self.check_is_due(&objects) {
-            self.look_around(want, &objects, &mut place, &mut page).await?
+        let users = if self.check_is_due(want) {
+            self.look_around(want, &mut place, &mut page).await?
         } else {
             self.people_are_fresh(&place)
         };
@@ -78,7 +78,6 @@ impl Salesforce {
     async fn look_around(
         &self,
         want: &CaptureWant,
-        objects: &[ObjectName],
         place: &mut Place,
         page: &mut CapturePage,
     ) -> Result<bool, VendorError> {
@@ -102,7 +101,7 @@ impl Salesforce {
             );
             riders.extend(selects.into_iter().map(|select| Part::query_all(&format!("{select}{rest}"))));
         }
-        let (at, changed, replies) = self.check(objects, riders).await?;
+        let (at, changed, replies) = self.check(&self.to_describe(want), riders).await?;
         page.schemas.extend(changed);
         if let (Some(belongs), Some(found)) = (&place.org, self.org_id())
             && *belongs != found
