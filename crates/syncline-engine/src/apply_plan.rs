@@ -7,6 +7,7 @@ use crate::{
     ctx::Ctx,
     cycle::{adopt_all, claim, observe, release, spent},
     error::Error,
+    moot,
     plan_file::{PlanFile, Summary, write},
     planning::{Keep, Pass},
 };
@@ -106,6 +107,7 @@ async fn claimed(ctx: &mut Ctx, path: &Path, who: &Arc<str>) -> Result<AppliedPl
     } else {
         None
     };
+    moot::settle(ctx).await?;
     let (held, findings) = ctx.store.held_count().await?;
     let mut batch = ctx.batch();
     let summary = format!("{} writes, {moved} moved, {held} held", tally.writes());

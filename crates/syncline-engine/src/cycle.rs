@@ -7,7 +7,7 @@ use crate::{
     ctx::Ctx,
     error::Error,
     guards::{self, Tripped},
-    identifying,
+    identifying, moot,
     planning::{Keep, Pass},
     refusals,
     workspace::DatabasePlace,
@@ -260,6 +260,7 @@ struct Done {
 /// Adds what is stored now, and the end of the run to the journal if its start stands there.
 async fn ended(ctx: &Ctx, done: Done, before: &BTreeMap<ConnectionName, u64>) -> Result<Outcome, Error> {
     let Done { run, rounds, tally, needs, journalled } = done;
+    moot::settle(ctx).await?;
     let (held, findings) = ctx.store.held_count().await?;
     if journalled {
         let mut batch = ctx.batch();

@@ -1,11 +1,11 @@
 //! What vendors refused, kept until its cause can have changed (HUB-4): the schema of the object is another one, or a day
-//! has passed — rules that no schema shows (validation rules, rights on single records) are tried again daily.
+//! has passed: rules that no schema shows (validation rules, rights on single records) are tried again daily.
 
 use crate::{ctx::Ctx, error::Error};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use syncline_core::plan::Refusal;
-use syncline_model::{EntityId, Kind, SchemaDigest};
+use syncline_model::{EntityId, Kind, RecordRef, SchemaDigest, Version};
 use syncline_store::{Batch, DirtyKey};
 
 /// When a refused write is tried again although nothing visible has changed.
@@ -18,6 +18,9 @@ pub(crate) struct Kept {
     kind: Kind,
     at: Timestamp,
     schema: Option<SchemaDigest>,
+    /// A record that the vendor said is not there: as it was seen last.
+    #[serde(default)]
+    unseen: Option<(RecordRef, Option<Version>)>,
     pub(crate) refusal: Refusal,
 }
 
@@ -28,11 +31,21 @@ impl Kept {
     /// Notes a refusal made just now.
     pub(crate) fn new(ctx: &Ctx, kind: Kind, refusal: Refusal) -> Self {
         let schema = schema(ctx, &refusal);
-        Self { kind, at: ctx.now(), schema, refusal }
+        Self { kind, at: ctx.now(), schema, unseen: None, refusal }
     }
 
-    fn stands(&self, ctx: &Ctx) -> bool {
-        schema(ctx, &self.refusal) == self.schema && ctx.now().duration_since(self.at) < RETRY_AFTER
+    /// It ends when this record is seen in another version.
+    pub(crate) fn until_seen(self, record: RecordRef, version: Option<Version>) -> Self {
+        Self { unseen: Some((record, version)), ..self }
+    }
+
+    async fn stands(&self, ctx: &Ctx) -> Result<bool, Error> {
+        if schema(ctx, &self.refusal) != self.schema || ctx.now().duration_since(self.at) >= RETRY_AFTER {
+            return Ok(false);
+        }
+        let Some((record, version)) = &self.unseen else { return Ok(true) };
+        let stored = ctx.store.records(std::slice::from_ref(record)).await?.pop();
+        Ok(stored.and_then(|stored| stored.snapshot).is_some_and(|it| it.is_live() && it.version == *version))
     }
 }
 
@@ -67,12 +80,17 @@ pub(crate) fn keep(batch: &mut Batch, entity: EntityId, list: &[Kept]) -> Result
 /// Drops refusals whose cause can have changed; their entities become work.
 pub(crate) async fn release(ctx: &Ctx) -> Result<(), Error> {
     let mut batch = ctx.batch();
-    for (entity, mut list) in load(ctx).await? {
+    for (entity, list) in load(ctx).await? {
         let before = list.len();
         let kind = list.first().map(|kept| kept.kind);
-        list.retain(|kept| kept.stands(ctx));
-        if list.len() < before {
-            keep(&mut batch, entity, &list)?;
+        let mut standing = Vec::with_capacity(before);
+        for kept in list {
+            if kept.stands(ctx).await? {
+                standing.push(kept);
+            }
+        }
+        if standing.len() < before {
+            keep(&mut batch, entity, &standing)?;
             batch.dirty.extend(kind.map(|kind| DirtyKey::Entity(kind, entity)));
         }
     }

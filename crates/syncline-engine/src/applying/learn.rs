@@ -16,8 +16,8 @@ use syncline_core::{
 };
 use syncline_kit::vendor::{EdgeWrite, Rejection, RejectionClass, RowOutcome, Write, WriteCall, WriteRow};
 use syncline_model::{
-    Action, Base, BaseEntry, ConnectionName, EntityId, Evidence, FieldName, JournalSeq, Kind, Link,
-    LinkState, Observation, Observed, Operation, RecordRef, RecordState, Ref, Snapshot, Value,
+    Action, Base, BaseEntry, ConnectionName, EntityId, Evidence, FieldChange, FieldName, JournalSeq, Kind,
+    Link, LinkState, Observation, Observed, Operation, RecordRef, RecordState, Ref, Snapshot, Value,
     journal::{CallId, Event},
     review::{Question, Review, ReviewState},
 };
@@ -73,10 +73,12 @@ impl Applier<'_> {
             .push(Event::CallEnded { call: id, rows: outcomes.iter().map(result_of).collect() });
         let to_read = std::mem::take(&mut lesson.read);
         let existing = std::mem::take(&mut lesson.existing);
+        let gone = std::mem::take(&mut lesson.gone);
         ctx.store.commit(lesson.batch).await?;
         if !to_read.is_empty() {
             crate::capture::records(ctx, &to_read).await?;
         }
+        refuse_unseen(ctx, &mut pass.surroundings, connection, gone).await?;
         for (operation, candidate) in existing {
             link_existing(ctx, operation, candidate).await?;
         }
@@ -109,6 +111,8 @@ struct Lesson {
     batch: Batch,
     /// Records to read again: gone, converted, or changed under our hands.
     read: Vec<RecordRef>,
+    /// What was refused because its record is not there.
+    gone: Vec<(Operation, Rejection, RecordRef)>,
     /// Creates that the vendor answered with the record that is there already.
     existing: Vec<(Operation, RecordRef)>,
     mapping: Vec<(RecordRef, Kind)>,
@@ -149,6 +153,7 @@ impl Lesson {
             touched: BTreeSet::new(),
             batch: ctx.batch(),
             read: Vec::new(),
+            gone: Vec::new(),
             existing: Vec::new(),
             mapping: Vec::new(),
             ids: BTreeMap::new(),
@@ -408,7 +413,12 @@ impl Lesson {
             Action::Create { .. } => None,
         };
         match (&rejection.class, target) {
-            (RejectionClass::Gone | RejectionClass::Converted | RejectionClass::Moved, Some(record)) => {
+            (RejectionClass::Gone | RejectionClass::Converted, Some(record)) => {
+                self.read.push(record.clone());
+                self.gone.push((operation.clone(), rejection.clone(), record));
+                return Ok(());
+            }
+            (RejectionClass::Moved, Some(record)) => {
                 self.read.push(record);
                 return Ok(());
             }
@@ -436,46 +446,7 @@ impl Lesson {
         operation: &Operation,
         rejection: &Rejection,
     ) -> Result<(), Error> {
-        let fields = operation.action.fields();
-        let object = match &operation.action {
-            Action::Create { object, .. } => object.clone(),
-            Action::Update { record, .. } | Action::Archive { record, .. } => record.object.clone(),
-            Action::Associate(_) | Action::Dissociate(_) => return Ok(()),
-        };
-        let refusal = |field: Option<FieldName>, after| Refusal {
-            connection: connection.clone(),
-            field,
-            after,
-            code: rejection.code.as_str().into(),
-            message: rejection.message.as_str().into(),
-            wake: format!("schema:{connection}/{object}"),
-        };
-        let named: Vec<_> = match &rejection.class {
-            RejectionClass::Fields(names) => {
-                fields.iter().filter(|change| names.contains(&change.field)).collect()
-            }
-            _ => Vec::new(),
-        };
-        let fresh: Vec<Refusal> = if !named.is_empty() {
-            named
-                .into_iter()
-                .map(|change| {
-                    refusal(Some(change.field.clone()), vec![(change.field.clone(), change.after.clone())])
-                })
-                .collect()
-        } else if matches!(operation.action, Action::Create { .. }) {
-            let after = fields.iter().map(|change| (change.field.clone(), change.after.clone())).collect();
-            vec![refusal(None, after)]
-        } else {
-            // The vendor does not say which field: none of them is tried again as it is.
-            fields
-                .iter()
-                .map(|change| {
-                    refusal(Some(change.field.clone()), vec![(change.field.clone(), change.after.clone())])
-                })
-                .collect()
-        };
-        for refusal in fresh {
+        for refusal in refusals_of(connection, operation, rejection) {
             let kept = Kept::new(ctx, operation.kind, refusal);
             let list = surroundings.refuse(operation.entity, kept);
             refusals::keep(&mut self.batch, operation.entity, list)?;
@@ -647,6 +618,69 @@ fn changed_refs(before: &Observed, edge: &EdgeWrite, related: Related) -> Observ
     }
     refs.sort();
     if refs.is_empty() { Observed::Empty } else { Observed::Value(Value::Refs(refs)) }
+}
+
+/// What a rejection says about the fields of an operation: those it names, else all of them.
+fn refusals_of(connection: &ConnectionName, operation: &Operation, rejection: &Rejection) -> Vec<Refusal> {
+    let fields = operation.action.fields();
+    let object = match &operation.action {
+        Action::Create { object, .. } => object.clone(),
+        Action::Update { record, .. } | Action::Archive { record, .. } => record.object.clone(),
+        Action::Associate(_) | Action::Dissociate(_) => return Vec::new(),
+    };
+    let refusal = |field: Option<FieldName>, after| Refusal {
+        connection: connection.clone(),
+        field,
+        after,
+        code: rejection.code.as_str().into(),
+        message: rejection.message.as_str().into(),
+        wake: format!("schema:{connection}/{object}"),
+    };
+    let of_field = |change: &FieldChange| {
+        refusal(Some(change.field.clone()), vec![(change.field.clone(), change.after.clone())])
+    };
+    let named: Vec<_> = match &rejection.class {
+        RejectionClass::Fields(names) => {
+            fields.iter().filter(|change| names.contains(&change.field)).collect()
+        }
+        _ => Vec::new(),
+    };
+    if !named.is_empty() {
+        named.into_iter().map(of_field).collect()
+    } else if matches!(operation.action, Action::Create { .. }) {
+        let after = fields.iter().map(|change| (change.field.clone(), change.after.clone())).collect();
+        vec![refusal(None, after)]
+    } else {
+        // The vendor does not say which field: none of them is tried again as it is.
+        fields.iter().map(of_field).collect()
+    }
+}
+
+/// A record that the vendor says is not there, while no reading shows it deleted: it is hidden from us. That is a refusal
+/// like any other, which ends when the record is seen again (HUB-4).
+async fn refuse_unseen(
+    ctx: &Ctx,
+    surroundings: &mut Surroundings,
+    connection: &ConnectionName,
+    gone: Vec<(Operation, Rejection, RecordRef)>,
+) -> Result<(), Error> {
+    let mut batch = ctx.batch();
+    for (operation, rejection, record) in gone {
+        let stored = ctx.store.records(std::slice::from_ref(&record)).await?.pop();
+        let Some(snapshot) = stored.and_then(|stored| stored.snapshot).filter(Snapshot::is_live) else {
+            continue;
+        };
+        for refusal in refusals_of(connection, &operation, &rejection) {
+            let kept =
+                Kept::new(ctx, operation.kind, refusal).until_seen(record.clone(), snapshot.version.clone());
+            let list = surroundings.refuse(operation.entity, kept);
+            refusals::keep(&mut batch, operation.entity, list)?;
+        }
+    }
+    if !batch.puts.is_empty() {
+        ctx.store.commit(batch).await?;
+    }
+    Ok(())
 }
 
 /// The vendor says that the record is there already: linked if it is nobody's yet, else a person looks (CRM-6).
