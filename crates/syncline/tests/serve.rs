@@ -343,7 +343,17 @@ fn nothing_is_written_before_a_person_confirmed_and_a_vendor_that_fails_is_waite
     town.in_salesforce(json!({"do": "api", "enabled": true}));
     town.edit_in_hubspot("phone", "+44 555 8642");
     eventually("the new number", || town.salesforce_contact()["Phone"] == "+44 555 8642");
+
+    // In the middle of waiting for a vendor that does not answer properly.
+    let faults = format!("{}/__sandbox/faults", town.url(&town.hubspot));
+    let rules = json!({"rules": [{"match": "read", "every": 1, "do": "server_error"}]}).to_string();
+    assert_eq!(send("POST", &faults, &[], rules.as_bytes()).0, 200);
+    let failed = || town.calls()[0]["by_endpoint"].to_string();
+    let before = failed();
+    eventually("a refused call", || failed() != before);
+    let start = Instant::now();
     assert_eq!(serving.running.end_by("-TERM"), Some(0));
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -25,11 +25,19 @@ use syncline_kit::{
     vendor::{Vendor, VendorError},
 };
 use syncline_model::ConnectionName;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinError, JoinHandle},
+};
 use worker::Worker;
 
-/// How long a call under way may take to end after the stop: longer than the longest call.
-const GRACE: Duration = Duration::from_secs(40);
+/// After the stop, how often is looked whether work has ended,
+const LOOK: Duration = Duration::from_millis(250);
+/// how many looks a call under way may take: longer than the longest call,
+const LOOKS: u32 = 160;
+/// and after how many looks without any call what is left is only waiting.
+const QUIET_LOOKS: u32 = 8;
 
 /// How to serve.
 #[derive(Debug, Clone, Copy)]
@@ -125,15 +133,16 @@ impl Server {
     /// # Errors
     /// [`ServeError::Worker`].
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let Self { listener, gate, shared, worker, .. } = self;
         let (stopping, stopped) = watch::channel(false);
         let mut end = stopped.clone();
-        let router = routes::router(self.shared.clone());
+        let router = routes::router(shared.clone());
         let http = tokio::spawn(async move {
             let ended = async move { drop(end.wait_for(|stop| *stop).await) };
-            axum::serve(self.listener, router).with_graceful_shutdown(ended).await
+            axum::serve(listener, router).with_graceful_shutdown(ended).await
         });
-        let mut worker = tokio::spawn(self.worker.run(stopped));
-        let failed = |error: tokio::task::JoinError| ServeError::Worker(error.to_string());
+        let mut worker = tokio::spawn(worker.run(stopped));
+        let failed = |error: JoinError| ServeError::Worker(error.to_string());
         tokio::select! {
             biased;
             () = stop => {}
@@ -142,21 +151,31 @@ impl Server {
                 return ended.map_err(failed);
             }
         }
-        self.gate.close();
+        gate.close();
         stopping.send_replace(true);
-        let result = tokio::select! {
-            biased;
-            ended = &mut worker => ended.map_err(failed),
-            () = self.shared.clock.sleep(GRACE) => {
-                // What was sent is journalled; the next start settles it.
-                tracing::warn!("a call did not end in time and is given up");
-                worker.abort();
-                Ok(())
-            }
-        };
+        let result = finish(worker, &gate, &shared).await.map_err(failed);
         http.abort();
         result
     }
+}
+
+/// Waits for the call under way, and for what its answer leads to. What would then only wait is given up: nothing of it was
+/// sent, and what was sent is journalled.
+async fn finish(mut worker: JoinHandle<()>, gate: &Gate, shared: &Shared) -> Result<(), JoinError> {
+    let mut quiet = 0;
+    for _ in 0..LOOKS {
+        tokio::select! {
+            biased;
+            ended = &mut worker => return ended,
+            () = shared.clock.sleep(LOOK) => {}
+        }
+        quiet = if gate.is_idle() { quiet + 1 } else { 0 };
+        if quiet >= QUIET_LOOKS {
+            break;
+        }
+    }
+    worker.abort();
+    Ok(())
 }
 
 /// Asks vendors to send webhooks here. Returns what to tell a person, and whom to ask again.
