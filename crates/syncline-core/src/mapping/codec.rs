@@ -3,7 +3,7 @@
 
 use super::{Attribute, AttributeType, Binding, Codec, ConnectionModel, FieldState};
 use std::sync::Arc;
-use syncline_model::{FieldType, Money, Observed, Value};
+use syncline_model::{Currency, FieldType, Money, Observed, Value};
 
 /// What a side's observed value means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,15 +139,17 @@ fn spell(
     };
     let side = match (meaning, to) {
         (Value::Money(money), FieldType::Money) => {
+            // No vendor's code is written with the amount: a new amount is in the account's currency.
+            if let Some(own) = connection.currency
+                && own != money.currency
+            {
+                return Err(Misfit::Currency(other_currency(money, Some(own))));
+            }
             Value::Money(Money { amount: rounded(money.amount), currency: money.currency })
         }
         (Value::Money(money), FieldType::Decimal) => {
             if connection.currency != Some(money.currency) {
-                let own = connection.currency.map_or_else(|| "unknown".to_owned(), |own| own.to_string());
-                return Err(Misfit::Currency(format!(
-                    "the amount is in {}, the field holds the account's currency, which is {own}",
-                    money.currency
-                )));
+                return Err(Misfit::Currency(other_currency(money, connection.currency)));
             }
             Value::Decimal(rounded(money.amount))
         }
@@ -182,6 +184,11 @@ fn spell(
         }
     };
     Ok(side)
+}
+
+fn other_currency(money: &Money, own: Option<Currency>) -> String {
+    let own = own.map_or_else(|| "unknown".to_owned(), |own| own.to_string());
+    format!("the amount is in {}, the field holds the account's currency, which is {own}", money.currency)
 }
 
 /// The form of a meaning that is compared: two meanings with the same form are equal (HUB-9).
@@ -311,7 +318,9 @@ mod tests {
         let decimal = binding("hubspot", "companies", "annualrevenue", FieldType::Decimal);
         assert!(matches!(encode(&attribute, &decimal, &connection, &euro), Err(Misfit::Currency(_))));
         let money = binding("hubspot", "deals", "amount", FieldType::Money);
-        assert_eq!(encode(&attribute, &money, &connection, &euro), Ok(euro));
+        assert!(matches!(encode(&attribute, &money, &connection, &euro), Err(Misfit::Currency(_))));
+        let present = Observed::Value(euro.clone());
+        assert!(carries(&attribute, &money, &connection, &present, Some(&euro)), "a deal may be in euros");
     }
 
     #[test]

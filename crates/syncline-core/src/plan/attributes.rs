@@ -216,7 +216,12 @@ impl<'a> Draftsman<'a> {
             self.hold(Some(&attribute.name), &record.connection, HeldReason::NotWritable, wake());
             return Aligned::Open;
         }
-        match self.spelled(attribute, binding, &record.connection, value) {
+        // The record's own currency stays as it is: a number in another one would silently become one of it (HUB-13).
+        let spelled = match other_currency(present, value) {
+            Some(problem) => Err(HeldReason::CurrencyMismatch { problem: problem.into() }),
+            None => self.spelled(attribute, binding, &record.connection, value),
+        };
+        match spelled {
             Ok(after) => self.change(attribute, binding, &record, present.clone(), after, reason.clone()),
             Err(held) => {
                 let mut wake = wake();
@@ -376,6 +381,15 @@ fn fill_written(sides: &[Side<Value>], bound: &[Bound<'_>]) -> Decision<Value> {
         },
         _ => Decision::Nothing,
     }
+}
+
+/// Why an amount cannot be put where one of another currency stands.
+fn other_currency(present: &Observed, value: Option<&Value>) -> Option<String> {
+    let (Some(Value::Money(present)), Some(Value::Money(value))) = (present.value(), value) else {
+        return None;
+    };
+    (present.currency != value.currency)
+        .then(|| format!("the amount is in {}, and the record's is in {}", value.currency, present.currency))
 }
 
 /// What travels is what the source shows, not the form in which it was compared.
