@@ -5,7 +5,7 @@ use crate::{
     applying::{Applier, Tally},
     confirm,
     ctx::Ctx,
-    cycle::{adopt_all, claim, observe, release, spent},
+    cycle::{adopt_all, claim, observe, release},
     error::Error,
     moot,
     plan_file::{PlanFile, Summary, write},
@@ -59,7 +59,6 @@ pub async fn apply(ctx: &mut Ctx, path: &Path, who: &Arc<str>) -> Result<Applied
 }
 
 async fn claimed(ctx: &mut Ctx, path: &Path, who: &Arc<str>) -> Result<AppliedPlan, Error> {
-    let before = ctx.calls();
     let mut file = PlanFile::open(ctx, path).await?;
     // Captured immediately before: the preconditions are held against what the vendors show now.
     observe(ctx, None).await?;
@@ -113,7 +112,7 @@ async fn claimed(ctx: &mut Ctx, path: &Path, who: &Arc<str>) -> Result<AppliedPl
     let summary = format!("{} writes, {moved} moved, {held} held", tally.writes());
     batch.journal.push(Event::RunEnded { summary: summary.into() });
     ctx.store.commit(batch).await?;
-    Ok(AppliedPlan { run, tally, moved, next, calls: spent(&before, &ctx.calls()), held, findings })
+    Ok(AppliedPlan { run, tally, moved, next, calls: ctx.take_calls(), held, findings })
 }
 
 /// The records that a page of operations was derived from, as they stand now.

@@ -76,6 +76,8 @@ pub struct Ctx {
     pub(crate) lock: Option<std::fs::File>,
     /// The run under way, if one is.
     pub run: Option<RunId>,
+    /// Requests that an outcome has told of already.
+    told: BTreeMap<ConnectionName, u64>,
     compiled: Compiled,
     wants: BTreeMap<ConnectionName, CaptureWant>,
 }
@@ -105,6 +107,7 @@ impl Ctx {
             facts,
             fence: None,
             lock: None,
+            told: BTreeMap::new(),
             run: None,
             compiled,
             wants,
@@ -175,6 +178,17 @@ impl Ctx {
     /// [`Error::UnknownConnection`].
     pub fn connection(&self, name: &ConnectionName) -> Result<&Connection, Error> {
         self.connections.get(name).ok_or_else(|| Error::UnknownConnection { connection: name.clone() })
+    }
+
+    /// Requests by connection that no outcome has told of yet, those of opening the workspace among them.
+    pub(crate) fn take_calls(&mut self) -> BTreeMap<ConnectionName, u64> {
+        let now = self.calls();
+        let fresh = |(name, count): (&ConnectionName, &u64)| {
+            (name.clone(), count - self.told.get(name).copied().unwrap_or_default())
+        };
+        let taken = now.iter().map(fresh).collect();
+        self.told = now;
+        taken
     }
 
     /// Requests sent so far, by connection.

@@ -195,7 +195,6 @@ async fn leave(ctx: &mut Ctx, result: Result<Outcome, Error>) -> Result<Outcome,
 }
 
 async fn claimed_for(ctx: &mut Ctx, records: &[RecordRef], by: &str) -> Result<Outcome, Error> {
-    let before = ctx.calls();
     let run = ctx.ids.run(ctx.now());
     recover(ctx).await?;
     capture::records(ctx, records).await?;
@@ -209,11 +208,10 @@ async fn claimed_for(ctx: &mut Ctx, records: &[RecordRef], by: &str) -> Result<O
         start_run(ctx, run, by).await?;
         tally = apply_all(ctx).await?.tally;
     }
-    ended(ctx, Done { run, rounds: 1, tally, needs, journalled }, &before).await
+    ended(ctx, Done { run, rounds: 1, tally, needs, journalled }).await
 }
 
 async fn claimed(ctx: &mut Ctx, backfill: &Backfill, by: &str) -> Result<Outcome, Error> {
-    let before = ctx.calls();
     let run = ctx.ids.run(ctx.now());
     let mut tally = Tally::default();
     let mut rounds = 0;
@@ -245,7 +243,7 @@ async fn claimed(ctx: &mut Ctx, backfill: &Backfill, by: &str) -> Result<Outcome
         }
         only = Some(applied.written);
     }
-    ended(ctx, Done { run, rounds, tally, needs, journalled }, &before).await
+    ended(ctx, Done { run, rounds, tally, needs, journalled }).await
 }
 
 /// What a run did, before it is rounded off.
@@ -258,7 +256,7 @@ struct Done {
 }
 
 /// Adds what is stored now, and the end of the run to the journal if its start stands there.
-async fn ended(ctx: &Ctx, done: Done, before: &BTreeMap<ConnectionName, u64>) -> Result<Outcome, Error> {
+async fn ended(ctx: &mut Ctx, done: Done) -> Result<Outcome, Error> {
     let Done { run, rounds, tally, needs, journalled } = done;
     moot::settle(ctx).await?;
     let (held, findings) = ctx.store.held_count().await?;
@@ -268,7 +266,7 @@ async fn ended(ctx: &Ctx, done: Done, before: &BTreeMap<ConnectionName, u64>) ->
         batch.journal.push(Event::RunEnded { summary: summary.into() });
         ctx.store.commit(batch).await?;
     }
-    Ok(Outcome { run, rounds, tally, calls: spent(before, &ctx.calls()), held, findings, needs })
+    Ok(Outcome { run, rounds, tally, calls: ctx.take_calls(), held, findings, needs })
 }
 
 /// Whether this run may write: confirmed contacts, guards.
@@ -324,15 +322,4 @@ pub(crate) async fn adopt_all(ctx: &Ctx) -> Result<(), Error> {
     let mut pass = Pass::start(ctx, Keep::Stored).await?;
     while pass.next_page().await?.is_some() {}
     Ok(())
-}
-
-/// Calls made between two counts.
-pub(crate) fn spent(
-    before: &BTreeMap<ConnectionName, u64>,
-    after: &BTreeMap<ConnectionName, u64>,
-) -> BTreeMap<ConnectionName, u64> {
-    after
-        .iter()
-        .map(|(name, count)| (name.clone(), count - before.get(name).copied().unwrap_or_default()))
-        .collect()
 }
