@@ -87,6 +87,13 @@ impl Draftsman<'_> {
             now: meaning,
             when: interval.map(|interval| self.span(&side.record.connection, interval)),
         };
+        // The normal state: no entry, so the base is what is shown and need not be read a second time.
+        if !base.entries.contains_key(&binding.field) {
+            standing.agreed = Some(meaning.clone());
+            standing.stand = Stand::Same(meaning);
+            standing.seen.stand = word(&standing.stand);
+            return standing;
+        }
         standing.stand = match agreed.as_ref().map(read) {
             None => Stand::NoBase(meaning),
             Some(Meaning::Known(observed)) if observed.is_known() => {
