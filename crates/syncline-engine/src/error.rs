@@ -150,10 +150,10 @@ impl Error {
     /// A vendor's error with its connection.
     pub fn vendor(connection: &ConnectionName, error: VendorError) -> Self {
         let connection = connection.clone();
-        match error {
-            VendorError::OtherAccount { expected, found } => Self::OtherAccount { connection, expected, found },
-            error => Self::Vendor { connection, error },
+        if let VendorError::OtherAccount { expected, found } = error {
+            return Self::OtherAccount { connection, expected, found };
         }
+        Self::Vendor { connection, error }
     }
 
     /// The stable code.

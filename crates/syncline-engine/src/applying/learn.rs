@@ -601,7 +601,11 @@ fn remember_targets(
 fn changed_refs(before: &Observed, edge: &EdgeWrite, related: Related) -> Observed {
     let mut refs: Vec<Ref> = match before {
         Observed::Value(Value::Refs(refs)) => refs.clone(),
-        _ => Vec::new(),
+        Observed::Value(_)
+        | Observed::Empty
+        | Observed::Absent
+        | Observed::NotPermitted
+        | Observed::NotFetched => Vec::new(),
     };
     refs.retain(|reference| reference.object != edge.to.object || reference.id != edge.to.id);
     if related == Related::Yes {
@@ -643,7 +647,12 @@ fn refusals_of(connection: &ConnectionName, operation: &Operation, rejection: &R
         RejectionClass::Fields(names) => {
             fields.iter().filter(|change| names.contains(&change.field)).collect()
         }
-        _ => Vec::new(),
+        RejectionClass::Exists(_)
+        | RejectionClass::Gone
+        | RejectionClass::Converted
+        | RejectionClass::Permission
+        | RejectionClass::Moved
+        | RejectionClass::Other => Vec::new(),
     };
     if !named.is_empty() {
         named.into_iter().map(of_field).collect()

@@ -1,0 +1,24 @@
+//! The scenarios that a sync tool is judged by, each on the real engine over both vendors' sandboxes: what both sides hold
+//! afterwards, how many rows were written, that a further run writes none, and what explain says.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod scenario;
+
+#[path = "scenarios/account.rs"]
+mod account;
+#[path = "scenarios/capture.rs"]
+mod capture;
+#[path = "scenarios/crash.rs"]
+mod crash;
+#[path = "scenarios/deals.rs"]
+mod deals;
+#[path = "scenarios/deletes.rs"]
+mod deletes;
+#[path = "scenarios/people.rs"]
+mod people;
+#[path = "scenarios/plan.rs"]
+mod plan;
+#[path = "scenarios/refusals.rs"]
+mod refusals;
+#[path = "scenarios/values.rs"]
+mod values;

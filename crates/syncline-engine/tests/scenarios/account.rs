@@ -1,0 +1,63 @@
+//! Whose account it is, and whether we may still enter.
+
+use crate::scenario::{HubSpot, Salesforce, Setting, acme};
+use serde_json::json;
+use syncline_engine::Error;
+
+#[tokio::test]
+async fn wrong_org_is_refused_before_anything_is_written() {
+    for (side, act) in
+        [(Salesforce, json!({"do": "refresh_org"})), (HubSpot, json!({"do": "refresh_portal"}))]
+    {
+        let (mut world, account, company) = acme(Setting::default()).await;
+        world.edit(Salesforce, "Account", &account, json!({"Phone": "1"}));
+        world.edit(HubSpot, "companies", &company, json!({"city": "Berlin"}));
+        let (before, rows) = (world.picture(), world.rows_written());
+        world.admin(side, act);
+        world.advance(2 * 3_600);
+        let error = world.sync_now().await.err().unwrap();
+        assert_eq!((error.code().0, error.exit()), (1125, 5), "{error}");
+        let error = world.try_restart().await.err().unwrap();
+        assert_eq!((error.code().0, error.exit()), (1125, 5), "{error}");
+        assert_eq!((world.picture(), world.rows_written()), (before, rows));
+    }
+}
+
+#[tokio::test]
+async fn revoked_token_ends_the_run_with_what_to_do() {
+    let (mut world, account, _) = acme(Setting::default()).await;
+    world.edit(Salesforce, "Account", &account, json!({"Phone": "1"}));
+    let (before, rows) = (world.picture(), world.rows_written());
+    world.admin(HubSpot, json!({"do": "revoke_token", "token": "private_app"}));
+    world.admin(HubSpot, json!({"do": "revoke_token", "token": "oauth"}));
+    world.advance(60);
+    let error = world.sync_now().await.err().unwrap();
+    assert!(matches!(error, Error::Vendor { .. }), "{error}");
+    assert_eq!((error.exit(), world.picture(), world.rows_written()), (4, before, rows));
+}
+
+#[tokio::test]
+async fn expired_session_is_renewed_and_the_run_goes_on() {
+    let (mut world, account, company) = acme(Setting::default()).await;
+    world.admin(Salesforce, json!({"do": "expire_sessions"}));
+    world.faults(HubSpot, json!([{"match": "read", "nth": 1, "times": 1, "do": "token_expired"}]));
+    world.edit(Salesforce, "Account", &account, json!({"Phone": "1"}));
+    world.writes(1).await;
+    assert_eq!(world.field(HubSpot, "companies", &company, "phone"), "1");
+    world.restart().await;
+    world.still().await;
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+}
+
+#[tokio::test]
+async fn a_second_worker_is_kept_out() {
+    let (mut world, _, _) = acme(Setting::default()).await;
+    let owner = std::mem::replace(&mut world.ctx().owner, "another".to_owned());
+    let ctx = world.ctx();
+    syncline_engine::cycle::claim(ctx).await.unwrap();
+    ctx.owner = owner;
+    ctx.fence = None;
+    assert!(matches!(world.sync_now().await, Err(Error::Busy)));
+    world.advance(301);
+    world.still().await;
+}

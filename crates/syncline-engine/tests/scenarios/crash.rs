@@ -1,0 +1,197 @@
+//! Lost answers and lost processes: nothing lost, nothing doubled (HUB-11).
+
+use crate::scenario::{Cut, HubSpot, Salesforce, Setting, Side, World, acme};
+use expect_test::expect;
+use serde_json::json;
+
+/// A person that only HubSpot knows, after the first contact.
+async fn newcomer(mut world: World) -> (World, String) {
+    world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    world.first_contact().await;
+    let contact = world.create(
+        HubSpot,
+        "contacts",
+        json!({"email": "bo@else.org", "firstname": "Bo", "lastname": "Ek"}),
+    );
+    world.advance(3_600);
+    (world, contact)
+}
+
+/// Syncs until the power goes, then starts a new process once the claim of the old one is over.
+async fn power_cut(world: &mut World, side: Side, text: &'static str, cut: Cut) {
+    world.wire.cut_at(side, text, cut);
+    let wire = world.wire.clone();
+    tokio::select! {
+        biased;
+        outcome = world.sync_now() => panic!("it went through: {outcome:?}"),
+        () = wire.died.notified() => {}
+    }
+    world.advance(600);
+    world.restart().await;
+}
+
+#[tokio::test]
+async fn commit_then_timeout_of_a_create_is_found_by_its_key() {
+    let (mut world, contact) = newcomer(World::new().await).await;
+    world.faults(Salesforce, json!([{"match": "write", "nth": 1, "times": 1, "do": "commit_then_timeout"}]));
+    let outcome = world.sync_now().await.unwrap();
+    assert_eq!((outcome.tally.created, outcome.tally.unknown), (1, 0), "settled by reading");
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=acme.com
+          Lead Bo Ek Email=bo@else.org Company=[not provided]
+        hubspot
+          companies Acme domain=acme.com website=acme.com
+          contacts Bo Ek email=bo@else.org
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step SYN-3001");
+}
+
+#[tokio::test]
+async fn commit_then_timeout_of_a_hubspot_create_is_found_by_its_key() {
+    let mut world = World::new().await;
+    world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    world.first_contact().await;
+    let account = world.create(Salesforce, "Account", json!({"Name": "Beta", "Website": "beta.io"}));
+    for kind in ["commit_then_timeout", "commit_then_reset", "truncated_body"] {
+        world.create(
+            Salesforce,
+            "Account",
+            json!({"Name": kind, "Website": format!("{}.io", kind.replace('_', ""))}),
+        );
+        world.faults(HubSpot, json!([{"match": "write", "nth": 1, "times": 1, "do": kind}]));
+        let outcome = world.sync().await;
+        assert_eq!(outcome.tally.unknown, 0, "{kind}");
+        world.still().await;
+    }
+    expect![[r#"
+        salesforce
+          Account Acme Website=acme.com
+          Account Beta Website=beta.io
+          Account commit_then_reset Website=committhenreset.io
+          Account commit_then_timeout Website=committhentimeout.io
+          Account truncated_body Website=truncatedbody.io
+        hubspot
+          companies Acme domain=acme.com website=acme.com
+          companies Beta domain=beta.io website=beta.io
+          companies commit_then_reset domain=committhenreset.io website=committhenreset.io
+          companies commit_then_timeout domain=committhentimeout.io website=committhentimeout.io
+          companies truncated_body domain=truncatedbody.io website=truncatedbody.io
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(Salesforce, "Account", &account).await, "in_step");
+}
+
+#[tokio::test]
+async fn commit_then_timeout_without_a_key_is_parked_and_never_repeated() {
+    let (mut world, contact) = newcomer(World::keyless().await).await;
+    world.faults(Salesforce, json!([{"match": "write", "nth": 1, "times": 1, "do": "commit_then_timeout"}]));
+    let outcome = world.sync_now().await.unwrap();
+    assert_eq!((outcome.tally.created, outcome.tally.unknown), (0, 1));
+    let says = world.says(HubSpot, "contacts", &contact).await;
+    assert_eq!(says, "parked SYN-2015 *@salesforce");
+    assert_eq!(world.reviews().await.len(), 1);
+    world.sync().await;
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=acme.com
+          Lead Bo Ek Email=bo@else.org Company=[not provided]
+        hubspot
+          companies Acme domain=acme.com website=acme.com
+          contacts Bo Ek email=bo@else.org
+    "#]]
+    .assert_eq(world.picture().text());
+    // The next reading found the lead by its address.
+    assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step SYN-3001");
+    assert_eq!(world.reviews().await.len(), 0);
+}
+
+#[tokio::test]
+async fn crash_between_intent_and_answer_of_a_keyed_create_doubles_nothing() {
+    for cut in [Cut::Before, Cut::After] {
+        let (mut world, contact) = newcomer(World::new().await).await;
+        power_cut(&mut world, Salesforce, "sobjects/Lead/Syncline_Id__c", cut).await;
+        world.sync().await;
+        world.still().await;
+        assert_eq!(world.find_all(Salesforce, "Lead", "Email", "bo@else.org").len(), 1, "{cut:?}");
+        assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step SYN-3001", "{cut:?}");
+        expect![[r#"
+            salesforce
+              Account Acme Website=acme.com
+              Lead Bo Ek Email=bo@else.org Company=[not provided]
+            hubspot
+              companies Acme domain=acme.com website=acme.com
+              contacts Bo Ek email=bo@else.org
+        "#]]
+        .assert_eq(world.picture().text());
+    }
+}
+
+#[tokio::test]
+async fn crash_between_intent_and_answer_of_a_keyless_create_is_parked() {
+    for cut in [Cut::Before, Cut::After] {
+        let (mut world, contact) = newcomer(World::keyless().await).await;
+        power_cut(&mut world, Salesforce, "bo@else.org", cut).await;
+        world.sync().await;
+        let written = world.find_all(Salesforce, "Lead", "Email", "bo@else.org").len();
+        assert_eq!(written, usize::from(cut == Cut::After), "{cut:?}");
+        world.still().await;
+        let says = world.says(HubSpot, "contacts", &contact).await;
+        match cut {
+            Cut::Before => assert_eq!(says, "parked SYN-2015 *@salesforce"),
+            Cut::After => expect!["in_step SYN-3001"].assert_eq(&says),
+        }
+    }
+}
+
+#[tokio::test]
+async fn crash_after_an_update_was_carried_out_repeats_nothing() {
+    let (mut world, account, company) = acme(Setting::default()).await;
+    world.edit(HubSpot, "companies", &company, json!({"city": "Berlin"}));
+    world.edit(Salesforce, "Account", &account, json!({"Description": "big"}));
+    world.advance(3_600);
+    power_cut(&mut world, Salesforce, "\"BillingCity\":\"Berlin\"", Cut::After).await;
+    let rows = world.rows_written();
+    world.sync().await;
+    assert_eq!(world.rows_written(), rows + u64::from(rows == 2), "one row in all for each side");
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=+1 555 0100 BillingCity=Berlin Description=big
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=+1 555 0100 city=Berlin description=big
+    "#]].assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+}
+
+#[tokio::test]
+async fn server_errors_before_the_commit_are_repeated_and_nothing_is_doubled() {
+    let (mut world, contact) = newcomer(World::new().await).await;
+    world.faults(Salesforce, json!([{"match": "write", "nth": 1, "times": 1, "do": "server_error"}]));
+    let _ = world.sync_now().await;
+    world.sync().await;
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=acme.com
+          Lead Bo Ek Email=bo@else.org Company=[not provided]
+        hubspot
+          companies Acme domain=acme.com website=acme.com
+          contacts Bo Ek email=bo@else.org
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step SYN-3001");
+}
+
+#[tokio::test]
+async fn row_locks_are_waited_out() {
+    let (mut world, account, company) = acme(Setting::default()).await;
+    world.admin(Salesforce, json!({"do": "lock", "id": account, "times": 2}));
+    world.edit(HubSpot, "companies", &company, json!({"city": "Berlin"}));
+    world.writes(1).await;
+    assert_eq!(world.field(Salesforce, "Account", &account, "BillingCity"), "Berlin");
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+}

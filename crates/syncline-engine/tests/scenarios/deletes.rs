@@ -1,0 +1,107 @@
+//! Deletes: a question for a person, and nothing comes back by itself (CRM-12).
+
+use crate::scenario::{HubSpot, Salesforce, Setting, acme};
+use expect_test::expect;
+use serde_json::json;
+
+#[tokio::test]
+async fn delete_in_salesforce_is_a_question_and_the_record_is_not_made_again() {
+    let (mut world, account, company) = acme(Setting::default()).await;
+    world.admin(Salesforce, json!({"do": "delete", "id": account}));
+    world.advance(86_400);
+    world.writes(0).await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=+1 555 0100 (deleted)
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=+1 555 0100
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "deleted_elsewhere SYN-2005 *@salesforce");
+    assert_eq!(world.reviews().await.len(), 1);
+    world.edit(HubSpot, "companies", &company, json!({"city": "Berlin"}));
+    world.writes(0).await;
+    // Restored: the two go on where they stopped.
+    world.admin(Salesforce, json!({"do": "undelete", "id": account}));
+    world.sync().await;
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=+1 555 0100 BillingCity=Berlin
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=+1 555 0100 city=Berlin
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+    assert_eq!(world.reviews().await.len(), 0);
+}
+
+#[tokio::test]
+async fn delete_in_hubspot_is_a_question_and_the_record_is_not_made_again() {
+    let (mut world, account, company) = acme(Setting::default()).await;
+    world.admin(HubSpot, json!({"do": "archive", "object": "companies", "id": company}));
+    world.advance(2 * 86_400);
+    world.writes(0).await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=+1 555 0100
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=+1 555 0100 (archived)
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(Salesforce, "Account", &account).await, "deleted_elsewhere SYN-2005 *@hubspot");
+    world.edit(Salesforce, "Account", &account, json!({"Phone": "7"}));
+    world.writes(0).await;
+    world.admin(HubSpot, json!({"do": "restore", "object": "companies", "id": company}));
+    // Restoring moves no stamp: somebody uses the record again.
+    world.edit(HubSpot, "companies", &company, json!({"city": "Berlin"}));
+    world.advance(2 * 86_400);
+    world.sync().await;
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=7 BillingCity=Berlin
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=7 city=Berlin
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(Salesforce, "Account", &account).await, "in_step");
+}
+
+#[tokio::test]
+async fn delete_on_both_sides_asks_nothing() {
+    let (mut world, account, company) = acme(Setting::default()).await;
+    world.admin(Salesforce, json!({"do": "delete", "id": account}));
+    world.admin(HubSpot, json!({"do": "archive", "object": "companies", "id": company}));
+    world.advance(2 * 86_400);
+    world.writes(0).await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=+1 555 0100 (deleted)
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=+1 555 0100 (archived)
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.reviews().await.len(), 0);
+}
+
+#[tokio::test]
+async fn delete_by_declaration_archives_the_other_side() {
+    let setting = Setting {
+        changes: vec![("on_delete = \"review\"", "on_delete = \"archive\"")],
+        ..Setting::default()
+    };
+    let (mut world, account, _) = acme(setting).await;
+    world.admin(Salesforce, json!({"do": "delete", "id": account}));
+    world.advance(86_400);
+    let outcome = world.sync().await;
+    assert_eq!(outcome.tally.archived, 1);
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=+1 555 0100 (deleted)
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=+1 555 0100 (archived)
+    "#]]
+    .assert_eq(world.picture().text());
+}

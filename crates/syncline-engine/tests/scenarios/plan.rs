@@ -1,0 +1,200 @@
+//! A plan before the write: what may be applied, and what asks first (HUB-1, HUB-7).
+
+use crate::scenario::{HubSpot, Salesforce, Setting, World, acme};
+use expect_test::expect;
+use serde_json::{Value, json};
+use syncline_engine::{Error, cycle::Needs};
+
+#[tokio::test]
+async fn planning_writes_nothing_and_costs_what_it_says() {
+    let mut world = World::new().await;
+    let account = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    world.create(
+        Salesforce,
+        "Contact",
+        json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": account}),
+    );
+    let before = world.picture();
+    world.advance(60);
+    let summary = world.plan().await;
+    assert_eq!((world.picture(), world.rows_written()), (before, 0));
+    world.wire.requests(HubSpot);
+    let applied = world.apply().await.unwrap();
+    assert_eq!(applied.tally.writes(), summary.operation_count);
+    let requests = world.wire.requests(HubSpot);
+    let writes = requests.iter().filter(|it| it.contains("/batch/") && !it.contains("/read")).count() as u64;
+    assert_eq!(
+        Some(&writes),
+        summary.cost.get(&syncline_model::ConnectionName::from("hubspot")),
+        "{requests:#?}"
+    );
+    world.quiet().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=acme.com
+          Contact Lee Email=lee@acme.com AccountId=Acme
+        hubspot
+          companies Acme domain=acme.com website=acme.com
+          contacts Lee email=lee@acme.com -> Acme (primary)
+    "#]]
+    .assert_eq(world.picture().text());
+}
+
+#[tokio::test]
+async fn first_contact_unconfirmed_writes_nothing() {
+    let mut world = World::new().await;
+    world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    let before = world.picture();
+    let outcome = world.sync().await;
+    assert!(
+        matches!(&outcome.needs, Some(Needs::Confirmation(what)) if !what.is_empty()),
+        "{:?}",
+        outcome.needs
+    );
+    assert_eq!((outcome.tally.writes(), world.rows_written(), world.picture()), (0, 0, before));
+    // A confirmed plan opens the way.
+    world.first_contact().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=acme.com
+        hubspot
+          companies Acme domain=acme.com website=acme.com
+    "#]]
+    .assert_eq(world.picture().text());
+}
+
+#[tokio::test]
+async fn edited_plan_file_is_refused() {
+    let mut world = World::new().await;
+    world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    world.advance(60);
+    world.plan().await;
+    let text = std::fs::read_to_string(world.plan_path()).unwrap();
+    for edited in [
+        text.replace("Acme", "Evil"),
+        text.lines().next().unwrap().to_owned(),
+        text.replace("hubspot", "hubspat"),
+    ] {
+        assert_ne!(edited, text);
+        std::fs::write(world.plan_path(), edited).unwrap();
+        let error = world.apply().await.err().unwrap();
+        assert!(matches!(error, Error::Plan { .. }), "{error}");
+    }
+    assert_eq!(world.rows_written(), 0);
+    // Untouched but a day old.
+    std::fs::write(world.plan_path(), &text).unwrap();
+    world.advance(25 * 3_600);
+    assert!(matches!(world.apply().await, Err(Error::Plan { .. })));
+    assert_eq!(world.rows_written(), 0);
+}
+
+#[tokio::test]
+async fn a_moved_record_is_held_and_offered_in_the_next_plan() {
+    let mut world = World::new().await;
+    let mut accounts = Vec::new();
+    for name in ["Acme", "Beta"] {
+        accounts.push(world.create(
+            Salesforce,
+            "Account",
+            json!({"Name": name, "Website": format!("{name}.com")}),
+        ));
+    }
+    world.first_contact().await;
+    for account in &accounts {
+        world.edit(Salesforce, "Account", account, json!({"Phone": "1"}));
+    }
+    world.advance(60);
+    world.plan().await;
+    // One record moves in the field that is planned, the other in an unrelated one.
+    world.edit(Salesforce, "Account", &accounts[0], json!({"Phone": "2"}));
+    world.edit(Salesforce, "Account", &accounts[1], json!({"BillingCity": "Berlin"}));
+    world.advance(60);
+    let applied = world.apply().await.unwrap();
+    assert_eq!((applied.moved, applied.tally.updated), (1, 1));
+    let (next, summary) = applied.next.unwrap();
+    assert!(next.ends_with("plan.next"));
+    // The phone of the moved one, and the city that nobody had planned yet.
+    assert_eq!(summary.operation_count, 2);
+    let phones = ["Acme", "Beta"].map(|name| {
+        let company = world.find(HubSpot, "companies", "name", name);
+        world.field(HubSpot, "companies", &company, "phone")
+    });
+    assert_eq!(phones, [Value::Null, json!("1")]);
+    std::fs::rename(next, world.plan_path()).unwrap();
+    let applied = world.apply().await.unwrap();
+    assert_eq!((applied.moved, applied.tally.updated), (0, 2));
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=Acme.com Phone=2
+          Account Beta Website=Beta.com Phone=1 BillingCity=Berlin
+        hubspot
+          companies Acme domain=acme.com website=Acme.com phone=2
+          companies Beta domain=beta.com website=Beta.com phone=1 city=Berlin
+    "#]]
+    .assert_eq(world.picture().text());
+}
+
+#[tokio::test]
+async fn a_field_that_a_person_changes_after_the_plan_is_not_written_over() {
+    let (mut world, account, company) = acme(Setting::default()).await;
+    world.edit(Salesforce, "Account", &account, json!({"Phone": "1"}));
+    world.advance(60);
+    world.plan().await;
+    world.edit(HubSpot, "companies", &company, json!({"phone": "2"}));
+    world.advance(60);
+    let applied = world.apply().await.unwrap();
+    assert_eq!((applied.moved, applied.tally.writes()), (1, 0));
+    assert_eq!(world.field(HubSpot, "companies", &company, "phone"), "2");
+    world.quiet().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=1
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=1
+    "#]]
+    .assert_eq(world.picture().text());
+}
+
+#[tokio::test]
+async fn guards_stop_mass_creates_and_mass_blanks() {
+    let setting = || Setting {
+        changes: vec![
+            ("create = { count = 500, share = 0.2 }", "create = { count = 2, share = 0.1 }"),
+            ("blank = { count = 100, share = 0.02 }", "blank = { count = 2, share = 0.1 }"),
+        ],
+        ..Setting::default()
+    };
+    let mut world = World::with(setting()).await;
+    let accounts: Vec<String> = (0..6)
+        .map(|n| {
+            world.create(
+                Salesforce,
+                "Account",
+                json!({"Name": format!("A{n}"), "Website": format!("a{n}.com"), "Phone": "1"}),
+            )
+        })
+        .collect();
+    world.first_contact().await;
+    let before = world.picture();
+    for n in 6..9 {
+        world.create(Salesforce, "Account", json!({"Name": format!("A{n}"), "Website": format!("a{n}.com")}));
+    }
+    let outcome = world.sync().await;
+    let Some(Needs::Guard(tripped)) = &outcome.needs else { panic!("{:?}", outcome.needs) };
+    assert_eq!((tripped[0].guard, tripped[0].count, tripped[0].allowed), ("create", 3, 2));
+    assert_eq!(outcome.tally.writes(), 0);
+    assert_eq!(world.find_all(HubSpot, "companies", "phone", "1").len(), 6);
+    // A person looks and applies the plan.
+    world.plan().await;
+    assert_eq!(world.apply().await.unwrap().tally.created, 3);
+    world.still().await;
+    assert_ne!(world.picture(), before);
+    for account in &accounts {
+        world.edit(Salesforce, "Account", account, json!({"Phone": null}));
+    }
+    let outcome = world.sync().await;
+    let Some(Needs::Guard(tripped)) = &outcome.needs else { panic!("{:?}", outcome.needs) };
+    assert_eq!((tripped[0].guard, tripped[0].count), ("blank", 6));
+    assert_eq!(world.find_all(HubSpot, "companies", "phone", "1").len(), 6);
+}

@@ -1,0 +1,245 @@
+//! What a vendor refuses: the field waits, the record and the others go on (HUB-4).
+
+use crate::scenario::{HubSpot, Salesforce, Setting, World, acme};
+use expect_test::expect;
+use serde_json::json;
+
+#[tokio::test]
+async fn rejected_field_is_quarantined_and_released_when_the_value_changes() {
+    let (mut world, account, company) = refused_phone().await;
+    // Another field goes on; the refused one is not tried again.
+    world.edit(HubSpot, "companies", &company, json!({"description": "big"}));
+    world.writes(1).await;
+    world.edit(HubSpot, "companies", &company, json!({"phone": "+49 30 1234"}));
+    world.writes(1).await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=+49 30 1234 BillingCity=Berlin Description=big
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=+49 30 1234 city=Berlin description=big
+    "#]].assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+    assert_eq!(world.field(Salesforce, "Account", &account, "Phone"), "+49 30 1234");
+}
+
+#[tokio::test]
+async fn rejected_field_is_released_by_itself_when_the_rule_goes() {
+    let (mut world, _, company) = refused_phone().await;
+    // A rule shows in no schema: once a day it is tried again.
+    world.advance(86_400);
+    assert_eq!(world.sync().await.tally.rejected, 1);
+    world.still().await;
+    world.admin(Salesforce, json!({"do": "validation_rules_off", "object": "Account"}));
+    world.writes(0).await;
+    world.advance(86_400);
+    world.writes(1).await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=030 1234 BillingCity=Berlin
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=030 1234 city=Berlin
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+}
+
+/// A company whose phone Salesforce refuses while its city went through.
+async fn refused_phone() -> (World, String, String) {
+    let (mut world, account, company) = acme(Setting::default()).await;
+    let rule = json!({"do": "validation_rule", "object": "Account", "field": "Phone",
+        "operator": "starts_with",
+        "value": "0", "message": "no leading zero", "at": "Phone"});
+    world.admin(Salesforce, rule);
+    world.edit(HubSpot, "companies", &company, json!({"phone": "030 1234", "city": "Berlin"}));
+    let outcome = world.sync().await;
+    assert_eq!((outcome.tally.updated, outcome.tally.rejected), (1, 1));
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=+1 555 0100 BillingCity=Berlin
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=030 1234 city=Berlin
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "refused SYN-2009 phone@salesforce");
+    (world, account, company)
+}
+
+#[tokio::test]
+async fn restricted_picklist_refuses_one_value_until_it_is_an_option() {
+    let (mut world, _, company) = acme(Setting::default()).await;
+    world.admin(Salesforce, json!({"do": "restrict_picklist", "object": "Account", "field": "Industry"}));
+    world.admin(
+        HubSpot,
+        json!({"do": "add_option", "object": "companies", "property": "industry",
+        "value": "BEEKEEPING", "label": "Beekeeping"}),
+    );
+    world.advance(1_000);
+    world.edit(HubSpot, "companies", &company, json!({"industry": "BEEKEEPING", "city": "Berlin"}));
+    world.sync().await;
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=+1 555 0100 BillingCity=Berlin
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=+1 555 0100 industry=BEEKEEPING city=Berlin
+    "#]].assert_eq(world.picture().text());
+    expect!["unmapped SYN-2007 industry@salesforce"]
+        .assert_eq(&world.says(HubSpot, "companies", &company).await);
+    world.admin(
+        Salesforce,
+        json!({"do": "add_option", "object": "Account", "field": "Industry", "value": "Beekeeping"}),
+    );
+    world.advance(1_000);
+    world.sync().await;
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=+1 555 0100 Industry=Beekeeping BillingCity=Berlin
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=+1 555 0100 industry=BEEKEEPING city=Berlin
+    "#]].assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+}
+
+#[tokio::test]
+async fn read_only_field_waits_for_the_permission() {
+    let (mut world, _, company) = acme(Setting::default()).await;
+    world.admin(Salesforce, json!({"do": "readonly_field", "object": "Account", "field": "Phone"}));
+    world.edit(HubSpot, "companies", &company, json!({"phone": "7", "city": "Berlin"}));
+    world.sync().await;
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=+1 555 0100 BillingCity=Berlin
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=7 city=Berlin
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "not_writable SYN-2010 phone@salesforce");
+    world.admin(Salesforce, json!({"do": "writable_field", "object": "Account", "field": "Phone"}));
+    world.writes(1).await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=7 BillingCity=Berlin
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=7 city=Berlin
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+}
+
+#[tokio::test]
+async fn value_too_long_for_the_other_side_is_not_cut() {
+    let (mut world, _, company) = acme(Setting::default()).await;
+    world.edit(HubSpot, "companies", &company, json!({"phone": "1".repeat(60), "city": "Berlin"}));
+    world.sync().await;
+    world.still().await;
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "does_not_fit SYN-2008 phone@salesforce");
+    world.edit(HubSpot, "companies", &company, json!({"phone": "1".repeat(40)}));
+    world.writes(1).await;
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=1111111111111111111111111111111111111111 BillingCity=Berlin
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=1111111111111111111111111111111111111111 city=Berlin
+    "#]].assert_eq(world.picture().text());
+}
+
+#[tokio::test]
+async fn partial_batch_writes_what_is_good_and_holds_what_is_not() {
+    let mut world = World::new().await;
+    for n in 0..5 {
+        world.create(Salesforce, "Account", json!({"Name": format!("A{n}"), "Website": format!("a{n}.com")}));
+    }
+    world.first_contact().await;
+    world.admin(
+        Salesforce,
+        json!({"do": "validation_rule", "object": "Account", "field": "BillingCity", "operator": "=",
+            "value": "C2", "message": "no C2", "at": "BillingCity"}),
+    );
+    for n in 0..5 {
+        let company = world.find(HubSpot, "companies", "name", &format!("A{n}"));
+        world.edit(HubSpot, "companies", &company, json!({"city": format!("C{n}")}));
+    }
+    let outcome = world.sync().await;
+    assert_eq!((outcome.tally.updated, outcome.tally.rejected), (4, 1));
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account A0 Website=a0.com BillingCity=C0
+          Account A1 Website=a1.com BillingCity=C1
+          Account A2 Website=a2.com
+          Account A3 Website=a3.com BillingCity=C3
+          Account A4 Website=a4.com BillingCity=C4
+        hubspot
+          companies A0 domain=a0.com website=a0.com city=C0
+          companies A1 domain=a1.com website=a1.com city=C1
+          companies A2 domain=a2.com website=a2.com city=C2
+          companies A3 domain=a3.com website=a3.com city=C3
+          companies A4 domain=a4.com website=a4.com city=C4
+    "#]]
+    .assert_eq(world.picture().text());
+    let good = world.find(HubSpot, "companies", "name", "A1");
+    let bad = world.find(HubSpot, "companies", "name", "A2");
+    assert_eq!(world.says(HubSpot, "companies", &good).await, "in_step");
+    assert_eq!(world.says(HubSpot, "companies", &bad).await, "refused SYN-2009 city@salesforce");
+}
+
+#[tokio::test]
+async fn duplicate_rule_leads_to_a_link_with_the_record_it_names() {
+    let mut world = World::contacts_only().await;
+    world.admin(
+        Salesforce,
+        json!({"do": "duplicate_rule", "object": "Account", "fields": ["Name"], "action": "block"}),
+    );
+    let account = world.create(Salesforce, "Account", json!({"Name": "Beta"}));
+    let company = world.create(HubSpot, "companies", json!({"name": "Beta", "domain": "beta.io"}));
+    world.first_contact().await;
+    expect![[r#"
+        salesforce
+          Account Beta
+        hubspot
+          companies Beta domain=beta.io
+    "#]]
+    .assert_eq(world.picture().text());
+    let links = world.links(HubSpot, "companies", &company).await;
+    assert_eq!(
+        links.get(&format!("salesforce/Account/{account}")).map(String::as_str),
+        Some("active"),
+        "{links:?}"
+    );
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+}
+
+#[tokio::test]
+async fn duplicate_rule_with_several_candidates_is_a_question() {
+    let mut world = World::contacts_only().await;
+    for city in ["Berlin", "Bonn"] {
+        world.create(
+            Salesforce,
+            "Account",
+            json!({"Name": "Beta", "BillingCity": city, "BillingCountry": city}),
+        );
+    }
+    world.admin(
+        Salesforce,
+        json!({"do": "duplicate_rule", "object": "Account", "fields": ["Name"], "action": "block"}),
+    );
+    let company = world.create(HubSpot, "companies", json!({"name": "Beta", "domain": "beta.io"}));
+    world.first_contact().await;
+    expect![[r#"
+        salesforce
+          Account Beta BillingCity=Berlin
+          Account Beta BillingCity=Bonn
+        hubspot
+          companies Beta city=Berlin
+          companies Beta city=Bonn
+          companies Beta domain=beta.io
+    "#]]
+    .assert_eq(world.picture().text());
+    expect!["refused SYN-2009 *@salesforce"].assert_eq(&world.says(HubSpot, "companies", &company).await);
+    let reviews = world.reviews().await;
+    assert_eq!(reviews.len(), 1, "{reviews:#?}");
+}
