@@ -94,7 +94,7 @@ pub async fn claim(ctx: &mut Ctx) -> Result<(), Error> {
 fn lock_path(ctx: &Ctx) -> Option<std::path::PathBuf> {
     match &ctx.workspace.database_place {
         DatabasePlace::File(path) if !path.as_os_str().is_empty() => Some(path.with_extension("lock")),
-        _ => None,
+        DatabasePlace::File(_) | DatabasePlace::Server { .. } => None,
     }
 }
 

@@ -35,7 +35,6 @@ const AT_HAND: usize = 50_000;
 /// resolution of one second at the coarsest (Salesforce).
 const RESOLUTION: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 
-
 pub(crate) fn parked_key(entity: EntityId, connection: &ConnectionName) -> String {
     format!("parked/{entity}/{connection}")
 }

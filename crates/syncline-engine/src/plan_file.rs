@@ -352,8 +352,11 @@ fn pretend(ctx: &Ctx, operation: &Operation) -> Option<WriteRow> {
                 row: association.row.clone(),
             };
             match operation.action {
-                Action::Associate(_) => VendorWrite::Associate(edge),
-                _ => VendorWrite::Dissociate(edge),
+                Action::Dissociate(_) => VendorWrite::Dissociate(edge),
+                Action::Associate(_)
+                | Action::Create { .. }
+                | Action::Update { .. }
+                | Action::Archive { .. } => VendorWrite::Associate(edge),
             }
         }
     };

@@ -40,7 +40,12 @@ pub fn keys(mapping: &Mapping, kind: Kind, snapshot: &Snapshot) -> Vec<RecordKey
     found
 }
 
-fn key(mapping: &Mapping, model: &KindModel, rule: &MatchRule, snapshot: &Snapshot) -> Option<(String, String)> {
+fn key(
+    mapping: &Mapping,
+    model: &KindModel,
+    rule: &MatchRule,
+    snapshot: &Snapshot,
+) -> Option<(String, String)> {
     let record = &snapshot.record;
     match rule {
         MatchRule::Planted => {
@@ -66,7 +71,8 @@ fn key(mapping: &Mapping, model: &KindModel, rule: &MatchRule, snapshot: &Snapsh
                 KeySource::Domain(attributes) => attributes.iter().find_map(|name| domain(&read(name)?))?,
                 KeySource::NameCountry(name, country) => {
                     let name = company_name(&read(name)?)?;
-                    let country = country.as_ref().and_then(read).map(|country| fold(&country)).unwrap_or_default();
+                    let country =
+                        country.as_ref().and_then(read).map(|country| fold(&country)).unwrap_or_default();
                     format!("{name}|{country}")
                 }
                 KeySource::Exact(attribute) => read(attribute)?,
@@ -82,7 +88,12 @@ fn short_id(id: &str) -> &str {
 }
 
 /// An attribute's meaning on a record as text, in normal form.
-fn meaning(mapping: &Mapping, model: &KindModel, name: &AttributeName, snapshot: &Snapshot) -> Option<String> {
+fn meaning(
+    mapping: &Mapping,
+    model: &KindModel,
+    name: &AttributeName,
+    snapshot: &Snapshot,
+) -> Option<String> {
     let attribute: &Attribute = model.attributes.iter().find(|attribute| attribute.name == *name)?;
     let binding = attribute.binding(&snapshot.record.connection, &snapshot.record.object)?;
     let connection = mapping.connections.get(&snapshot.record.connection)?;
@@ -110,29 +121,122 @@ pub fn domain(text: &str) -> Option<String> {
     let rest = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
     let host = rest.split(['/', '?', '#', ':']).next()?.rsplit('@').next()?.trim_end_matches('.');
     let found = psl::domain(host.as_bytes())?;
-    if !found.suffix().is_known() {
+    if NO_COMPANY.contains(&std::str::from_utf8(found.suffix().as_bytes()).ok()?) {
         return None;
     }
     let found = std::str::from_utf8(found.as_bytes()).ok()?.to_owned();
     (!FREE_MAIL.contains(&found.as_str())).then_some(found)
 }
 
+/// Names that are kept for private use: what stands under them is no company's domain. Other suffixes that the list of
+/// public suffixes does not know are taken as one (its own default rule).
+const NO_COMPANY: &[&str] = &["home", "internal", "intranet", "invalid", "lan", "local", "localhost", "test"];
+
 /// Hosts at which anybody can have an address: no company is known by them.
 const FREE_MAIL: &[&str] = &[
-    "126.com", "163.com", "aol.com", "bluewin.ch", "comcast.net", "fastmail.com", "free.fr", "gmail.com", "gmx.at",
-    "gmx.ch", "gmx.com", "gmx.de", "gmx.net", "googlemail.com", "hotmail.co.uk", "hotmail.com", "hotmail.de",
-    "hotmail.fr", "hotmail.it", "icloud.com", "laposte.net", "libero.it", "live.com", "mac.com", "mail.com", "mail.ru",
-    "me.com", "msn.com", "orange.fr", "outlook.com", "outlook.de", "outlook.fr", "pm.me", "proton.me",
-    "protonmail.com", "qq.com", "rediffmail.com", "sbcglobal.net", "seznam.cz", "t-online.de", "tutanota.com",
-    "verizon.net", "wanadoo.fr", "web.de", "wp.pl", "yahoo.ca", "yahoo.co.in", "yahoo.co.jp", "yahoo.co.uk",
-    "yahoo.com", "yahoo.de", "yahoo.es", "yahoo.fr", "yahoo.it", "yandex.com", "yandex.ru", "ymail.com", "zoho.com",
+    "126.com",
+    "163.com",
+    "aol.com",
+    "bluewin.ch",
+    "comcast.net",
+    "fastmail.com",
+    "free.fr",
+    "gmail.com",
+    "gmx.at",
+    "gmx.ch",
+    "gmx.com",
+    "gmx.de",
+    "gmx.net",
+    "googlemail.com",
+    "hotmail.co.uk",
+    "hotmail.com",
+    "hotmail.de",
+    "hotmail.fr",
+    "hotmail.it",
+    "icloud.com",
+    "laposte.net",
+    "libero.it",
+    "live.com",
+    "mac.com",
+    "mail.com",
+    "mail.ru",
+    "me.com",
+    "msn.com",
+    "orange.fr",
+    "outlook.com",
+    "outlook.de",
+    "outlook.fr",
+    "pm.me",
+    "proton.me",
+    "protonmail.com",
+    "qq.com",
+    "rediffmail.com",
+    "sbcglobal.net",
+    "seznam.cz",
+    "t-online.de",
+    "tutanota.com",
+    "verizon.net",
+    "wanadoo.fr",
+    "web.de",
+    "wp.pl",
+    "yahoo.ca",
+    "yahoo.co.in",
+    "yahoo.co.jp",
+    "yahoo.co.uk",
+    "yahoo.com",
+    "yahoo.de",
+    "yahoo.es",
+    "yahoo.fr",
+    "yahoo.it",
+    "yandex.com",
+    "yandex.ru",
+    "ymail.com",
+    "zoho.com",
 ];
 
 /// Legal forms that are no part of a company's name, in folded form without dots.
 const LEGAL_FORMS: &[&str] = &[
-    "ab", "ag", "aps", "as", "asa", "bv", "co", "company", "corp", "corporation", "doo", "ehf", "gmbh", "hf", "inc",
-    "incorporated", "kft", "kg", "kk", "limited", "llc", "llp", "lp", "ltd", "ltda", "mbh", "nv", "oy", "oyj", "plc",
-    "pty", "pvt", "sa", "sarl", "sas", "se", "sl", "spa", "srl", "sro", "zoo",
+    "ab",
+    "ag",
+    "aps",
+    "as",
+    "asa",
+    "bv",
+    "co",
+    "company",
+    "corp",
+    "corporation",
+    "doo",
+    "ehf",
+    "gmbh",
+    "hf",
+    "inc",
+    "incorporated",
+    "kft",
+    "kg",
+    "kk",
+    "limited",
+    "llc",
+    "llp",
+    "lp",
+    "ltd",
+    "ltda",
+    "mbh",
+    "nv",
+    "oy",
+    "oyj",
+    "plc",
+    "pty",
+    "pvt",
+    "sa",
+    "sarl",
+    "sas",
+    "se",
+    "sl",
+    "spa",
+    "srl",
+    "sro",
+    "zoo",
 ];
 
 /// A company's name without case, accents, punctuation and trailing legal forms; `None` where nothing is left.
@@ -148,7 +252,9 @@ fn company_name(name: &str) -> Option<String> {
 /// Lower case, without accents, every run of other characters one space.
 fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
-    for character in text.nfkd().filter(|character| !unicode_normalization::char::is_combining_mark(*character)) {
+    for character in
+        text.nfkd().filter(|character| !unicode_normalization::char::is_combining_mark(*character))
+    {
         if character.is_alphanumeric() {
             folded.extend(character.to_lowercase());
         } else if character == '&' {
@@ -166,7 +272,8 @@ mod tests {
 
     #[test]
     fn company_names_lose_legal_forms_and_nothing_else() {
-        let same = |left: &str, right: &str| assert_eq!(company_name(left), company_name(right), "{left} ~ {right}");
+        let same =
+            |left: &str, right: &str| assert_eq!(company_name(left), company_name(right), "{left} ~ {right}");
         same("Acme, Inc.", "ACME");
         same("Müller & Söhne GmbH", "muller and sohne");
         same("Acme S.p.A.", "Acme SpA");
@@ -181,6 +288,8 @@ mod tests {
         assert_eq!(domain("ada@acme.com"), Some("acme.com".to_owned()));
         assert_eq!(domain("gmail.com"), None);
         assert_eq!(domain("localhost"), None);
+        assert_eq!(domain("printer.local"), None);
+        assert_eq!(domain("www.acme.example"), Some("acme.example".to_owned()));
         assert_eq!(domain(""), None);
     }
 

@@ -150,10 +150,15 @@ impl<F: Fn(&RecordRef, &RecordRef) -> bool> Question<'_, F> {
             }
         }
         let evidence = evidence(self.key);
-        let mut entities: Vec<EntityId> =
-            with.iter().filter_map(|other| other.link.as_ref()).filter(|l| l.state.is_active()).map(|l| l.entity).collect();
+        let mut entities: Vec<EntityId> = with
+            .iter()
+            .filter_map(|other| other.link.as_ref())
+            .filter(|l| l.state.is_active())
+            .map(|l| l.entity)
+            .collect();
         entities.dedup();
-        let pending = |other: &&&Candidate| other.link.as_ref().is_some_and(|link| link.state == LinkState::Pending);
+        let pending =
+            |other: &&&Candidate| other.link.as_ref().is_some_and(|link| link.state == LinkState::Pending);
         match entities.as_slice() {
             // The other one is itself in question; this one joins that question.
             _ if with.iter().any(|other| pending(&other)) => ambiguous(&[]),

@@ -24,7 +24,10 @@ fn model() -> KindModel {
 fn candidate(address: &str, keys: &[(&str, &str)]) -> Candidate {
     Candidate {
         record: address.parse().unwrap(),
-        keys: keys.iter().map(|(name, value)| RecordKey { name: (*name).into(), value: (*value).into() }).collect(),
+        keys: keys
+            .iter()
+            .map(|(name, value)| RecordKey { name: (*name).into(), value: (*value).into() })
+            .collect(),
         link: None,
         partners: Vec::new(),
     }
@@ -52,14 +55,21 @@ fn one_to_one_pairs_and_alone_is_new() {
     let lead = candidate("salesforce/Lead/1", &[("email", "a@x")]);
     assert_eq!(what(&lead, &[]), Identity::New);
     let contact = candidate("hubspot/contacts/1", &[("email", "a@x")]);
-    assert!(matches!(what(&lead, std::slice::from_ref(&contact)), Identity::Pairs { with, .. } if with == [contact.record.clone()]));
-    assert!(matches!(what(&lead, &[linked(contact, 7)]), Identity::Joins { entity, .. } if entity.0.as_u128() == 7));
+    assert!(
+        matches!(what(&lead, std::slice::from_ref(&contact)), Identity::Pairs { with, .. } if with == [contact.record.clone()])
+    );
+    assert!(
+        matches!(what(&lead, &[linked(contact, 7)]), Identity::Joins { entity, .. } if entity.0.as_u128() == 7)
+    );
 }
 
 #[test]
 fn two_matches_for_one_person_go_to_review() {
     let contact = candidate("hubspot/contacts/1", &[("email", "a@x")]);
-    let leads = [candidate("salesforce/Lead/1", &[("email", "a@x")]), candidate("salesforce/Lead/2", &[("email", "a@x")])];
+    let leads = [
+        candidate("salesforce/Lead/1", &[("email", "a@x")]),
+        candidate("salesforce/Lead/2", &[("email", "a@x")]),
+    ];
     let Identity::Ambiguous { records, .. } = what(&contact, &leads) else { panic!("ambiguous") };
     assert_eq!(records.len(), 3);
     // The same question, whoever asks.
@@ -77,7 +87,10 @@ fn a_contact_beats_a_lead() {
     assert!(
         matches!(what(&hubspot, &[contact.clone(), lead.clone()]), Identity::Pairs { with, .. } if with == [contact.record.clone()])
     );
-    assert_eq!(what(&lead, &[hubspot.clone(), contact.clone()]), Identity::Beaten { by: contact.record.clone() });
+    assert_eq!(
+        what(&lead, &[hubspot.clone(), contact.clone()]),
+        Identity::Beaten { by: contact.record.clone() }
+    );
     assert!(
         matches!(what(&contact, &[hubspot.clone(), lead]), Identity::Pairs { with, .. } if with == [hubspot.record])
     );
@@ -86,8 +99,14 @@ fn a_contact_beats_a_lead() {
 #[test]
 fn a_contact_beats_any_number_of_leads_and_two_contacts_are_a_question() {
     let contact = candidate("salesforce/Contact/1", &[("email", "a@x")]);
-    let leads = [candidate("salesforce/Lead/1", &[("email", "a@x")]), candidate("salesforce/Lead/2", &[("email", "a@x")])];
-    assert_eq!(what(&leads[0], &[contact.clone(), leads[1].clone()]), Identity::Beaten { by: contact.record.clone() });
+    let leads = [
+        candidate("salesforce/Lead/1", &[("email", "a@x")]),
+        candidate("salesforce/Lead/2", &[("email", "a@x")]),
+    ];
+    assert_eq!(
+        what(&leads[0], &[contact.clone(), leads[1].clone()]),
+        Identity::Beaten { by: contact.record.clone() }
+    );
     let second = candidate("salesforce/Contact/2", &[("email", "a@x")]);
     assert!(matches!(what(&leads[0], &[contact, second]), Identity::Ambiguous { .. }));
 }
@@ -98,7 +117,10 @@ fn a_better_key_that_disagrees_is_a_question() {
     let account = candidate("salesforce/Contact/1", &[("domain", "b.com"), ("name", "acme")]);
     assert!(matches!(what(&company, &[account]), Identity::Ambiguous { .. }));
     let unknown = candidate("salesforce/Contact/2", &[("name", "acme")]);
-    assert!(matches!(what(&company, &[unknown]), Identity::Pairs { .. }), "a missing better key contradicts nothing");
+    assert!(
+        matches!(what(&company, &[unknown]), Identity::Pairs { .. }),
+        "a missing better key contradicts nothing"
+    );
     let namesake = candidate("hubspot/contacts/2", &[("domain", "c.com"), ("name", "acme")]);
     assert_eq!(what(&company, &[namesake]), Identity::New, "another company of that name on the same side");
 }

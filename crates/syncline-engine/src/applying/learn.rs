@@ -12,12 +12,12 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::{
     observe::observe,
-    plan::{Neighbourhood, Refusal, Target, plan_entity, side_digest},
+    plan::{Neighbourhood, Refusal, Target, before_hash, plan_entity, side_digest, side_fields},
 };
 use syncline_kit::vendor::{EdgeWrite, Rejection, RejectionClass, RowOutcome, Write, WriteCall, WriteRow};
 use syncline_model::{
-    Action, Base, BaseEntry, ConnectionName, EntityId, Evidence, FieldChange, FieldName, JournalSeq, Kind,
-    Link, LinkState, Observation, Observed, Operation, RecordRef, RecordState, Ref, Snapshot, Value,
+    Action, After, Base, BaseEntry, ConnectionName, EntityId, Evidence, FieldChange, FieldName, JournalSeq,
+    Kind, Link, LinkState, Observation, Observed, Operation, RecordRef, RecordState, Ref, Snapshot, Value,
     journal::{CallId, Event},
     review::{Question, Review, ReviewState},
 };
@@ -40,6 +40,7 @@ impl Applier<'_> {
                 RowOutcome::Confirmed { record, observation, .. } => {
                     self.count(&operation.action);
                     let learnt = lesson.confirmed(
+                        ctx,
                         &mut pass.surroundings,
                         operation,
                         row,
@@ -181,6 +182,7 @@ impl Lesson {
 
     fn confirmed(
         &mut self,
+        ctx: &Ctx,
         surroundings: &mut Surroundings,
         operation: &Operation,
         row: &WriteRow,
@@ -190,10 +192,13 @@ impl Lesson {
         match (&operation.action, &row.write) {
             (Action::Create { .. }, Write::Create { fields, .. }) => {
                 surroundings.forget([operation.entity]);
-                self.created(operation, record, fields, observation)
+                let learnt = self.created(operation, record, fields, observation);
+                self.agree_on_answer(ctx, operation, record);
+                learnt
             }
             (Action::Update { .. }, Write::Update { fields, .. }) => {
                 self.updated(operation, record, fields, observation);
+                self.agree_on_answer(ctx, operation, record);
                 Learnt::Changed
             }
             (Action::Associate(_), Write::Associate(edge)) => {
@@ -232,7 +237,12 @@ impl Lesson {
         }
         let Some(hood) = self.hoods.get_mut(&operation.entity) else { return Learnt::Nothing };
         remember_targets(hood, operation, record, written);
-        hood.links.retain(|link| link.record != *record || link.facet != operation.kind);
+        let before =
+            hood.links.iter().position(|link| link.record == *record && link.facet == operation.kind);
+        if let Some(position) = before {
+            hood.links.remove(position);
+            hood.snapshots.remove(position);
+        }
         let evidence = if other.is_some() { Evidence::Existing } else { Evidence::Created };
         let link = Link {
             record: record.clone(),
@@ -252,7 +262,6 @@ impl Lesson {
         };
         hood.links.push(link);
         hood.snapshots.push(Some(snapshot));
-        hood.snapshots.truncate(hood.links.len());
         self.touched.insert(record.clone());
         self.mapping.push((record.clone(), operation.kind));
         self.fill(operation, record, written, observation);
@@ -344,6 +353,46 @@ impl Lesson {
         }
         self.touched.insert(record.clone());
         self.mapping.push((record.clone(), operation.kind));
+    }
+
+    /// A vendor may answer with another value than the one written (it knows better, or ignores what it does not want).
+    /// That answer is what was agreed: the sides that the value came from agree too, as they were when it was planned, so
+    /// that the same write is not made again and again (invariant 4).
+    fn agree_on_answer(&mut self, ctx: &Ctx, operation: &Operation, record: &RecordRef) {
+        let Some(hood) = self.hoods.get_mut(&operation.entity) else { return };
+        let Some(model) = ctx.mapping().kinds.get(&hood.kind) else { return };
+        let answer = hood.links.iter().zip(&hood.snapshots).find(|(link, _)| link.record == *record);
+        let Some((_, Some(answer))) = answer else { return };
+        let answer = answer.clone();
+        for change in operation.action.fields() {
+            let written = match &change.after {
+                After::Value(value) => Observed::Value(value.clone()),
+                After::Clear => Observed::Empty,
+                After::Reference(_) => continue,
+            };
+            let attribute = model.attributes.iter().find(|attribute| attribute.name == change.attribute);
+            let Some(attribute) = attribute else { continue };
+            if *answer.field(change.field.as_str()) == written {
+                continue;
+            }
+            for (link, snapshot) in hood.links.iter_mut().zip(&hood.snapshots) {
+                let side = &link.record;
+                let binding = attribute.binding(&side.connection, &side.object);
+                let (Some(binding), Some(snapshot)) = (binding, snapshot) else { continue };
+                let unmoved = operation.preconditions.iter().any(|precondition| {
+                    precondition.record == *side
+                        && precondition.fields.contains(&binding.field)
+                        && before_hash(snapshot, &precondition.fields) == precondition.before
+                });
+                if *side == *record || !unmoved {
+                    continue;
+                }
+                self.touched.insert(side.clone());
+                let side = side.clone();
+                let base = link.base.get_or_insert_with(|| unagreed(ctx, hood.kind, &side));
+                base.entries.remove(&binding.field);
+            }
+        }
     }
 
     fn related(&mut self, operation: &Operation, edge: &EdgeWrite, related: Related) {
@@ -513,6 +562,15 @@ impl Lesson {
             }
         }
         settled
+    }
+}
+
+/// The base of a link that has agreed on nothing yet.
+fn unagreed(ctx: &Ctx, kind: Kind, record: &RecordRef) -> Base {
+    let fields = side_fields(ctx.mapping(), kind, record).into_keys();
+    Base {
+        mapping: side_digest(ctx.mapping(), kind, record),
+        entries: fields.map(|field| (field, BaseEntry { agreed: None, changed: None })).collect(),
     }
 }
 

@@ -69,7 +69,7 @@ impl Applier<'_> {
                 .cloned()
         };
         let values = |fields: &[FieldChange]| -> Option<Vec<(FieldName, Option<Value>)>> {
-            fields.iter().map(|change| Some((change.field.clone(), spelled(&change.after, &on)?))).collect()
+            fields.iter().map(|change| Some((change.field.clone(), spelled(&change.after, on)?))).collect()
         };
         Some(match &operation.action {
             Action::Create { object, fields } => Write::Create {
@@ -87,8 +87,8 @@ impl Applier<'_> {
                 fields: values(fields)?,
             },
             Action::Archive { record, .. } => Write::Archive { record: record.clone() },
-            Action::Associate(association) => Write::Associate(edge_write(association, &on)?),
-            Action::Dissociate(association) => Write::Dissociate(edge_write(association, &on)?),
+            Action::Associate(association) => Write::Associate(edge_write(association, on)?),
+            Action::Dissociate(association) => Write::Dissociate(edge_write(association, on)?),
         })
     }
 
