@@ -1,9 +1,7 @@
 //! Takes in one observation: what the snapshot becomes, and what the bases of the record's links must remember of what
 //! it was. After this the base of a field is either "what the snapshot shows" (no entry) or an explicit entry.
 
-use syncline_model::{
-    BaseEntry, FieldName, Interval, Link, Observation, Observed, RecordState, Snapshot,
-};
+use syncline_model::{BaseEntry, FieldName, Interval, Link, Observation, Observed, RecordState, Snapshot};
 
 /// What an observation brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +94,9 @@ pub fn observe(stored: Option<&Snapshot>, links: &mut [Link], seen: &Observation
 /// and merges need not move the stamp.
 fn is_stale(old: &Snapshot, seen: &Observation) -> bool {
     match (old.modified, seen.modified) {
-        (Some(known), Some(shown)) => shown < known && seen.state == old.state && seen.state == RecordState::Live,
+        (Some(known), Some(shown)) => {
+            shown < known && seen.state == old.state && seen.state == RecordState::Live
+        }
         _ => false,
     }
 }
@@ -110,10 +110,10 @@ fn remember(
     old: &Snapshot,
     seen: &Observation,
 ) {
-    let changed = seen.modified.or(old.modified).map(|until| Interval {
-        after: old.modified.filter(|stamp| *stamp < until),
-        until,
-    });
+    let changed = seen
+        .modified
+        .or(old.modified)
+        .map(|until| Interval { after: old.modified.filter(|stamp| *stamp < until), until });
     for link in links {
         let Some(base) = &mut link.base else { continue };
         let agreed = match base.entries.get(field) {
@@ -136,9 +136,7 @@ fn remember(
 mod tests {
     use super::*;
     use jiff::Timestamp;
-    use syncline_model::{
-        Base, EntityId, Evidence, JournalSeq, Kind, LinkState, RecordRef, Value, Version,
-    };
+    use syncline_model::{Base, EntityId, Evidence, JournalSeq, Kind, LinkState, RecordRef, Value, Version};
     use uuid::Uuid;
 
     fn at(second: i64) -> Timestamp {
@@ -202,7 +200,10 @@ mod tests {
         let entry = links[0].base.as_ref().unwrap().entries["Phone"].clone();
         assert_eq!((entry.agreed, entry.changed), (Some(text("1")), None));
         observe(Some(&hidden.snapshot), &mut links, &seen(5, &[("Phone", text("1"))]));
-        assert!(links[0].base.as_ref().unwrap().entries.is_empty(), "shown again unchanged: nothing happened");
+        assert!(
+            links[0].base.as_ref().unwrap().entries.is_empty(),
+            "shown again unchanged: nothing happened"
+        );
     }
 
     #[test]

@@ -5,8 +5,8 @@ use crate::{BoxFuture, HttpRequest};
 use jiff::Timestamp;
 use std::{sync::Arc, time::Duration};
 use syncline_model::{
-    Account, ConnectionName, EntityId, FieldName, ObjectName, ObjectSchema, Observation, OperationId, RecordId,
-    RecordRef, Value, VendorName, Version,
+    Account, ConnectionName, EntityId, FieldName, ObjectName, ObjectSchema, Observation, OperationId,
+    RecordId, RecordRef, Value, VendorName, Version,
 };
 
 /// One connection to one account at a vendor.
@@ -21,7 +21,10 @@ pub trait Vendor: Send + Sync {
     fn account(&self) -> BoxFuture<'_, Result<Account, VendorError>>;
 
     /// The live schemas of these objects. An object that does not exist or may not be seen is missing from the answer.
-    fn describe<'a>(&'a self, objects: &'a [ObjectName]) -> BoxFuture<'a, Result<Vec<ObjectSchema>, VendorError>>;
+    fn describe<'a>(
+        &'a self,
+        objects: &'a [ObjectName],
+    ) -> BoxFuture<'a, Result<Vec<ObjectSchema>, VendorError>>;
 
     /// Reads on from `cursor`: one page. `Cursor::default()` starts the initial load. The engine stores the page and the
     /// new cursor in one transaction and calls again while [`CapturePage::more`].
@@ -51,10 +54,16 @@ pub trait Vendor: Send + Sync {
     fn probe<'a>(&'a self, rows: &'a [WriteRow]) -> BoxFuture<'a, Result<Vec<Probe>, VendorError>>;
 
     /// What is missing at the vendor for planted keys on these objects.
-    fn setup_plan<'a>(&'a self, objects: &'a [ObjectName]) -> BoxFuture<'a, Result<Vec<SetupStep>, VendorError>>;
+    fn setup_plan<'a>(
+        &'a self,
+        objects: &'a [ObjectName],
+    ) -> BoxFuture<'a, Result<Vec<SetupStep>, VendorError>>;
 
     /// Carries out the steps that can be done through the API; returns them all with [`SetupStep::done`] told truly.
-    fn setup_apply<'a>(&'a self, steps: &'a [SetupStep]) -> BoxFuture<'a, Result<Vec<SetupStep>, VendorError>>;
+    fn setup_apply<'a>(
+        &'a self,
+        steps: &'a [SetupStep],
+    ) -> BoxFuture<'a, Result<Vec<SetupStep>, VendorError>>;
 
     /// Asks the vendor to send webhooks to `url`; `Ok(None)` where done, `Ok(Some(text))` says what a person has to set.
     fn register_webhooks<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Option<String>, VendorError>>;
@@ -141,7 +150,11 @@ pub struct CapturePage {
 /// What the store knows of a connection's records; lets an adapter stop reading what is known.
 pub trait Known: Send + Sync {
     /// Versions of these records as stored, in the order asked for; `None`: not stored, or without a version.
-    fn versions<'a>(&'a self, object: &'a ObjectName, ids: &'a [RecordId]) -> BoxFuture<'a, Vec<Option<Version>>>;
+    fn versions<'a>(
+        &'a self,
+        object: &'a ObjectName,
+        ids: &'a [RecordId],
+    ) -> BoxFuture<'a, Vec<Option<Version>>>;
     /// How many live records of the object are stored with a modification stamp at or after `from`.
     fn count_since<'a>(&'a self, object: &'a ObjectName, from: Timestamp) -> BoxFuture<'a, u64>;
     /// Ids of live records stored, in ascending byte order, after `after`.

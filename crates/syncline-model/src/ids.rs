@@ -199,9 +199,7 @@ impl FromStr for Kind {
 }
 
 /// Position in the journal; 0 is before the first entry.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 #[serde(transparent)]
 pub struct JournalSeq(pub u64);
 

@@ -243,9 +243,13 @@ impl HeldReason {
 impl fmt::Display for HeldReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::WaitsForParent { edge, parent } => write!(f, "waits for its {edge}, {parent}, to exist there"),
+            Self::WaitsForParent { edge, parent } => {
+                write!(f, "waits for its {edge}, {parent}, to exist there")
+            }
             Self::WaitsForAccount => f.write_str("waits until its company is a linked account"),
-            Self::ModelForbidsCreate => f.write_str("this model creates organisations only in the other system"),
+            Self::ModelForbidsCreate => {
+                f.write_str("this model creates organisations only in the other system")
+            }
             Self::Ambiguous { review } => write!(f, "more than one record could be meant: review {review}"),
             Self::DeletedElsewhere { record } => write!(f, "{record} was deleted; a person decides"),
             Self::ManualConflict => f.write_str("both sides changed and the rule is manual"),
@@ -308,7 +312,9 @@ impl fmt::Display for FindingKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoParent { edge } => write!(f, "it has no {edge} in its source"),
-            Self::ContactBeatsLead { lead } => write!(f, "a contact and the lead {lead} match; the contact was taken"),
+            Self::ContactBeatsLead { lead } => {
+                write!(f, "a contact and the lead {lead} match; the contact was taken")
+            }
             Self::NoIdentity => f.write_str("it lacks what identifies it, so it is out of scope"),
         }
     }

@@ -58,12 +58,10 @@ fn convert(to: AttributeType, connection: &ConnectionModel, value: Value) -> Opt
         (AttributeType::Date, Value::Instant(instant)) => {
             Value::Date(instant.to_zoned(connection.time_zone.clone()).date())
         }
-        (AttributeType::Instant, Value::Date(date)) => {
-            match date.to_zoned(connection.time_zone.clone()) {
-                Ok(start) => Value::Instant(start.timestamp()),
-                Err(_) => Value::Date(date),
-            }
-        }
+        (AttributeType::Instant, Value::Date(date)) => match date.to_zoned(connection.time_zone.clone()) {
+            Ok(start) => Value::Instant(start.timestamp()),
+            Err(_) => Value::Date(date),
+        },
         (AttributeType::Option, Value::Text(text)) => Value::Option(text),
         (
             AttributeType::Text | AttributeType::Email | AttributeType::Phone | AttributeType::Url,
@@ -103,7 +101,8 @@ pub fn encode(
             None => Err(Misfit::Unmapped(Arc::from(text))),
         };
     }
-    let FieldState::Present { field_type, max_length, scale, restricted_to, .. } = &binding.field_state else {
+    let FieldState::Present { field_type, max_length, scale, restricted_to, .. } = &binding.field_state
+    else {
         return Err(Misfit::DoesNotFit(format!("`{}` is not in the schema", binding.field)));
     };
     let side = spell(attribute.value_type, *field_type, *scale, connection, meaning)?;
@@ -180,7 +179,9 @@ fn spell(
         ) => Value::Text(text.clone()),
         (Value::Decimal(number), FieldType::Text) => Value::Text(Arc::from(rounded(*number).to_string())),
         (other, to) => {
-            return Err(Misfit::DoesNotFit(format!("a {from:?} value `{other}` cannot be held by a {to} field")));
+            return Err(Misfit::DoesNotFit(format!(
+                "a {from:?} value `{other}` cannot be held by a {to} field"
+            )));
         }
     };
     Ok(side)
@@ -204,9 +205,9 @@ pub fn normalise(attribute_type: AttributeType, meaning: &Value) -> Value {
             Value::Money(Money { amount: money.amount.normalize(), currency: money.currency })
         }
         // Vendors keep milliseconds at most.
-        (_, Value::Instant(instant)) => Value::Instant(
-            jiff::Timestamp::from_millisecond(instant.as_millisecond()).unwrap_or(*instant),
-        ),
+        (_, Value::Instant(instant)) => {
+            Value::Instant(jiff::Timestamp::from_millisecond(instant.as_millisecond()).unwrap_or(*instant))
+        }
         (_, other) => other.clone(),
     }
 }
@@ -250,14 +251,14 @@ pub fn carries(
         (Observed::Empty, None) => true,
         (Observed::Value(read), Some(meaning)) => {
             normalise(kind, &read) == normalise(kind, meaning)
-                || encode(attribute, binding, connection, meaning)
-                    .is_ok_and(|side| present.value().is_some_and(|now| normalise(kind, now) == normalise(kind, &side)))
+                || encode(attribute, binding, connection, meaning).is_ok_and(|side| {
+                    present.value().is_some_and(|now| normalise(kind, now) == normalise(kind, &side))
+                })
         }
         (Observed::Empty | Observed::Absent | Observed::NotPermitted | Observed::NotFetched, _)
         | (Observed::Value(_), None) => false,
     }
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -277,7 +278,8 @@ mod tests {
     #[test]
     fn dates_survive_instants_in_every_zone_and_on_days_that_skip_midnight() {
         let attribute = attribute("close_date", AttributeType::Date);
-        for zone in ["UTC", "Etc/GMT+12", "Etc/GMT-14", "America/Sao_Paulo", "Africa/Cairo", "Asia/Kathmandu"] {
+        for zone in ["UTC", "Etc/GMT+12", "Etc/GMT-14", "America/Sao_Paulo", "Africa/Cairo", "Asia/Kathmandu"]
+        {
             let connection = connection_in(zone);
             let binding = binding("hubspot", "deals", "closedate", FieldType::Instant);
             let mut day = date(2017, 1, 1);
@@ -341,7 +343,10 @@ mod tests {
             *max_length = Some(3);
         }
         let long = Value::text("äöüß").unwrap();
-        assert!(matches!(encode(&text_attribute, &text_binding, &connection, &long), Err(Misfit::DoesNotFit(_))));
+        assert!(matches!(
+            encode(&text_attribute, &text_binding, &connection, &long),
+            Err(Misfit::DoesNotFit(_))
+        ));
         assert!(encode(&text_attribute, &text_binding, &connection, &Value::text("äöü").unwrap()).is_ok());
     }
 

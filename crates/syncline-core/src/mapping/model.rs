@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, tz::TimeZone};
 use std::{collections::BTreeMap, sync::Arc};
 use syncline_model::{
-    AttributeName, ConnectionName, Currency, EdgeName, FieldName, FieldType, Kind, ObjectName, Value, VendorName,
+    AttributeName, ConnectionName, Currency, EdgeName, FieldName, FieldType, Kind, ObjectName, Value,
+    VendorName,
 };
 
 /// Everything the planner is told about what to do.

@@ -70,11 +70,15 @@ pub fn parse(request: &HttpRequest) -> Option<Result<Control, String>> {
                 .is_some_and(|accept| accept.contains("application/x-ndjson"));
             Ok(Control::Dump { object, lines })
         }
-        (&Method::POST, "clock") => read::<ClockBody>(body).and_then(|change| match (change.advance_s, change.set) {
-            (Some(seconds), None) => Ok(Control::Clock(ClockChange::Advance(SignedDuration::from_secs(seconds)))),
-            (None, Some(at)) => Ok(Control::Clock(ClockChange::Set(at))),
-            _ => Err("say either advance_s or set".to_owned()),
-        }),
+        (&Method::POST, "clock") => {
+            read::<ClockBody>(body).and_then(|change| match (change.advance_s, change.set) {
+                (Some(seconds), None) => {
+                    Ok(Control::Clock(ClockChange::Advance(SignedDuration::from_secs(seconds))))
+                }
+                (None, Some(at)) => Ok(Control::Clock(ClockChange::Set(at))),
+                _ => Err("say either advance_s or set".to_owned()),
+            })
+        }
         (&Method::POST, "faults") => read::<FaultsBody>(body).map(|faults| Control::Faults(faults.rules)),
         (&Method::POST, "admin") => read(body).map(Control::Admin),
         _ => Err(format!("no control call {} {}", request.method(), request.uri().path())),
@@ -108,7 +112,8 @@ impl SandboxClock {
 
 /// A JSON answer.
 pub fn json<T: Serialize>(status: StatusCode, value: &T) -> HttpResponse {
-    let body = serde_json::to_vec(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}").into_bytes());
+    let body =
+        serde_json::to_vec(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}").into_bytes());
     let mut response = http::Response::new(Bytes::from(body));
     *response.status_mut() = status;
     response

@@ -86,7 +86,10 @@ fn entity(entity: &EntityExplained) -> Result<(), Failure> {
     for held in &entity.held {
         let attribute = held.held.attribute.as_ref().map(|name| format!("{name}, ")).unwrap_or_default();
         let until = held.held.until.map(|until| format!(", at the latest {until:.0}")).unwrap_or_default();
-        say(format!("  waits ({attribute}to {}): {} ({}){until}", held.held.connection, held.text, held.code))?;
+        say(format!(
+            "  waits ({attribute}to {}): {} ({}){until}",
+            held.held.connection, held.text, held.code
+        ))?;
     }
     for finding in &entity.findings {
         say(format!("  note: {} ({})", finding.text, finding.code))?;

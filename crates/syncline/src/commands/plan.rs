@@ -79,7 +79,11 @@ async fn planned(work: &mut Work, args: &Args) -> Result<(), Failure> {
     announce(&work.ctx)?;
     show(&summary)?;
     if let Some(path) = &args.out {
-        say(format!("\nsaved; apply it with: syncline apply {} --dir {}", path.display(), args.place.dir.display()))?;
+        say(format!(
+            "\nsaved; apply it with: syncline apply {} --dir {}",
+            path.display(),
+            args.place.dir.display()
+        ))?;
     }
     Ok(())
 }
@@ -128,7 +132,8 @@ fn show_line(line: &PlanLine) -> Result<(), Failure> {
             };
             say(format!("{} {target}", operation.action.word()))?;
             for change in operation.action.fields() {
-                let from = change.reason.from.as_ref().map(|from| format!(", from {from}")).unwrap_or_default();
+                let from =
+                    change.reason.from.as_ref().map(|from| format!(", from {from}")).unwrap_or_default();
                 say(format!(
                     "  {}: {} → {}  ({}: {}{from})",
                     change.field,
@@ -142,8 +147,16 @@ fn show_line(line: &PlanLine) -> Result<(), Failure> {
         }
         PlanLine::Held(held) => {
             let attribute = held.attribute.as_ref().map(|name| format!(".{name}")).unwrap_or_default();
-            say(format!("held {}{attribute} → {}: {} ({})", held.record, held.connection, held.reason, held.reason.code()))
+            say(format!(
+                "held {}{attribute} → {}: {} ({})",
+                held.record,
+                held.connection,
+                held.reason,
+                held.reason.code()
+            ))
         }
-        PlanLine::Finding(finding) => say(format!("finding {}: {} ({})", finding.record, finding.what, finding.what.code())),
+        PlanLine::Finding(finding) => {
+            say(format!("finding {}: {} ({})", finding.record, finding.what, finding.what.code()))
+        }
     }
 }

@@ -7,7 +7,8 @@ use crate::{
         problem::{Severity, codes},
     },
     mapping::{
-        Attribute, AttributeType, Binding, Codec, CreateAllowed, CreateRule, Direction, Edge, FieldState, Rule,
+        Attribute, AttributeType, Binding, Codec, CreateAllowed, CreateRule, Direction, Edge, FieldState,
+        Rule,
     },
 };
 use std::collections::{BTreeMap, BTreeSet};
