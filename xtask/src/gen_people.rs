@@ -88,6 +88,13 @@ const LAST: &[&str] = &[
 const TITLES: &[&str] =
     &["Buyer", "Chief executive", "Head of operations", "Engineer", "Office manager", "Sales director"];
 
+/// People who own records, the same in both systems.
+const USERS: u64 = 10;
+
+fn owner(number: u64) -> String {
+    format!("Owner Number{}", number % USERS)
+}
+
 /// Writes the files below `out`.
 pub(crate) fn write(size: Size, out: &Path) -> io::Result<Made> {
     let made = Made {
@@ -101,12 +108,22 @@ pub(crate) fn write(size: Size, out: &Path) -> io::Result<Made> {
     let common = size.people * size.overlap / 100;
     let companies = (size.people / 10).max(10);
 
-    let mut accounts = "Name,Website,BillingCountry\n".to_owned();
-    for company in 0..companies {
-        let _ = writeln!(accounts, "Company {company} Ltd,https://www.company{company}-example.com,Sweden");
+    let mut users = "Name,Email,IsActive\n".to_owned();
+    let mut owners = "email,firstName,lastName\n".to_owned();
+    for user in 0..USERS {
+        let _ = writeln!(users, "Owner Number{user},owner{user}@seller.example.org,true");
+        let _ = writeln!(owners, "owner{user}@seller.example.org,Owner,Number{user}");
     }
-    let mut leads = "LastName,FirstName,Email,Company,Title,Phone\n".to_owned();
-    let mut contacts = "LastName,FirstName,Email,Account.Name,Title,Phone\n".to_owned();
+    let mut accounts = "Name,Website,BillingCountry,Owner.Name\n".to_owned();
+    for company in 0..companies {
+        let _ = writeln!(
+            accounts,
+            "Company {company} Ltd,https://www.company{company}-example.com,Sweden,{}",
+            owner(company)
+        );
+    }
+    let mut leads = "LastName,FirstName,Email,Company,Title,Phone,Owner.Name\n".to_owned();
+    let mut contacts = "LastName,FirstName,Email,Account.Name,Title,Phone,Owner.Name\n".to_owned();
     let mut hubspot = "email,firstname,lastname,jobtitle,phone\n".to_owned();
     let mut truth = "email,is\n".to_owned();
     // People 0..common are in both systems; then each system's own.
@@ -117,9 +134,9 @@ pub(crate) fn write(size: Size, out: &Path) -> io::Result<Made> {
         person.salesforce(&mut leads, &mut contacts);
         if doubled {
             // A second lead of the same address: nobody can say which is meant.
-            let _ = writeln!(leads, "{},{},{},Unknown,,", person.last, person.first, person.email);
+            let _ = writeln!(leads, "{},{},{},Unknown,,,", person.last, person.first, person.email);
             if number % 3 == 0 {
-                let _ = writeln!(leads, "{},{},{},Elsewhere,,", person.last, person.first, person.email);
+                let _ = writeln!(leads, "{},{},{},Elsewhere,,,", person.last, person.first, person.email);
             }
         }
         if both {
@@ -141,7 +158,9 @@ pub(crate) fn write(size: Size, out: &Path) -> io::Result<Made> {
     fs::write(made.salesforce.join("Account.csv"), accounts)?;
     fs::write(made.salesforce.join("Lead.csv"), leads)?;
     fs::write(made.salesforce.join("Contact.csv"), contacts)?;
+    fs::write(made.salesforce.join("User.csv"), users)?;
     fs::write(made.hubspot.join("contacts.csv"), hubspot)?;
+    fs::write(made.hubspot.join("owners.csv"), owners)?;
     fs::write(&made.truth, truth)?;
     Ok(made)
 }
@@ -180,9 +199,13 @@ impl Person {
         let Self { first, last, email, company, title, number } = self;
         let phone = format!("+46 8 {number:07}");
         let _ = if self.is_contact() {
-            writeln!(contacts, "{last},{first},{email},Company {company} Ltd,{title},{phone}")
+            writeln!(
+                contacts,
+                "{last},{first},{email},Company {company} Ltd,{title},{phone},{}",
+                owner(*number)
+            )
         } else {
-            writeln!(leads, "{last},{first},{email},Company {company} Ltd,{title},{phone}")
+            writeln!(leads, "{last},{first},{email},Company {company} Ltd,{title},{phone},{}", owner(*number))
         };
     }
 

@@ -58,8 +58,10 @@ fn one(binary: &Path, people: u64, dir: &Path) -> io::Result<Duration> {
     row("first contact: apply", applied)?;
     say(&format!("  both sandboxes meanwhile: {:.1} s cpu", (sandboxes.cpu() - before).as_secs_f64()))?;
     say(&format!("  {}", answer.trim()))?;
+    // Past every overlap and lag: the load is seen once more by each pass, then no more.
+    sandboxes.advance(7_200)?;
     let (settled, _) = command(&["sync", "--json"], None)?;
-    row("next cycle", settled)?;
+    row("next cycle, two hours later", settled)?;
     let (quiet, answer) = command(&["sync", "--json"], None)?;
     row("idle", quiet)?;
     say(&format!("  {}", answer.trim()))?;
@@ -67,9 +69,12 @@ fn one(binary: &Path, people: u64, dir: &Path) -> io::Result<Duration> {
 
     let changed = people / 100;
     sandboxes.edit(changed)?;
+    sandboxes.advance(10)?;
     let (churned, answer) = command(&["sync", "--json"], None)?;
     row(&format!("churn: {changed} edits on each side"), churned)?;
     say(&format!("  {}", answer.trim()))?;
+    sandboxes.advance(7_200)?;
+    command(&["sync", "--json"], None)?;
     let mut idle = Vec::new();
     for _ in 0..5 {
         idle.push(command(&["sync", "--json"], None)?.0);

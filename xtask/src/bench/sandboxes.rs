@@ -104,6 +104,15 @@ impl Sandboxes {
         Ok(())
     }
 
+    /// Moves both clocks on.
+    pub(super) fn advance(&self, seconds: u64) -> io::Result<()> {
+        let body = format!("{{\"advance_s\":{seconds}}}");
+        for sandbox in [&self.salesforce, &self.hubspot] {
+            sandbox.control("POST", "/__sandbox/clock", &body)?;
+        }
+        Ok(())
+    }
+
     /// Processor time of both so far.
     pub(super) fn cpu(&self) -> Duration {
         cpu_of(self.salesforce.child.id()) + cpu_of(self.hubspot.child.id())

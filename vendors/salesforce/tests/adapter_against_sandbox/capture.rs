@@ -291,9 +291,7 @@ fn another_org_behind_the_same_credentials_stops_capture() {
     world.cycle(&want(&[NAMES]));
     world.admin(json!({"do": "refresh_org"}));
     world.restart();
-    assert!(
-        matches!(world.try_cycle(&want(&[NAMES])), Err(VendorError::OtherAccount { .. }))
-    );
+    assert!(matches!(world.try_cycle(&want(&[NAMES])), Err(VendorError::OtherAccount { .. })));
 }
 
 #[test]
