@@ -1,5 +1,7 @@
 //! `syncline sandbox` as a user runs it: the real binary, its line, its signals and its exit codes.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
