@@ -27,6 +27,8 @@ pub(crate) struct Surroundings {
     pub(crate) planned: BTreeSet<(EntityId, ConnectionName)>,
     /// Records in force of entities looked up lately.
     records_of: BTreeMap<EntityId, BTreeMap<ConnectionName, RecordRef>>,
+    /// What organisations among them are called.
+    names: BTreeMap<EntityId, Arc<str>>,
 }
 
 /// Entities whose records are kept at hand; more than this and the memory of them is dropped.
@@ -80,6 +82,7 @@ impl Surroundings {
             parked,
             planned: BTreeSet::new(),
             records_of: BTreeMap::new(),
+            names: BTreeMap::new(),
         })
     }
 
@@ -178,6 +181,10 @@ impl Surroundings {
                 .flat_map(|parent| ctx.connections.keys().map(|connection| (*parent, connection.clone())))
                 .filter(|pair| self.planned.contains(pair))
                 .collect(),
+            names: parents
+                .iter()
+                .filter_map(|parent| Some((*parent, self.names.get(parent)?.clone())))
+                .collect(),
             records_of: parents
                 .into_iter()
                 .filter_map(|parent| self.records_of.get(&parent).map(|records| (parent, records.clone())))
@@ -196,14 +203,31 @@ impl Surroundings {
     async fn look_up(&mut self, ctx: &Ctx, parents: BTreeSet<EntityId>) -> Result<(), Error> {
         if self.records_of.len() > AT_HAND {
             self.records_of.clear();
+            self.names.clear();
         }
         let missing: Vec<EntityId> =
             parents.into_iter().filter(|entity| !self.records_of.contains_key(entity)).collect();
         for entity in ctx.store.entities(&missing).await? {
             self.records_of.insert(entity.entity, in_force(&entity.links, &entity.snapshots));
+            if let Some(name) = organisation_name(ctx.mapping(), &entity) {
+                self.names.insert(entity.entity, name);
+            }
         }
         Ok(())
     }
+}
+
+/// What an organisation is called, on any side.
+fn organisation_name(mapping: &Mapping, entity: &StoredEntity) -> Option<Arc<str>> {
+    let model = mapping.kinds.get(&Kind::Organisation)?;
+    let name = model.attributes.iter().find(|attribute| attribute.name.as_str() == "name")?;
+    let sides = entity.links.iter().zip(&entity.snapshots);
+    sides.filter(|(link, _)| link.facet == Kind::Organisation && link.state.is_active()).find_map(
+        |(link, snapshot)| {
+            let binding = name.binding(&link.record.connection, &link.record.object)?;
+            snapshot.as_ref()?.field(binding.field.as_str()).value()?.as_str().map(Arc::from)
+        },
+    )
 }
 
 /// Records of an entity that are in force, one a connection.

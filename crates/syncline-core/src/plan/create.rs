@@ -1,10 +1,10 @@
 //! Sides on which an entity has no record yet: whether one may be created, as what, and with what.
 
 use super::{Draftsman, Parent, attributes::companion_change, attributes::is_user};
-use crate::mapping::{Attribute, Cardinality, Carrier, CreateAllowed, Edge, FieldState, Pick};
+use crate::mapping::{Attribute, AttributeType, Cardinality, Carrier, CreateAllowed, Edge, FieldState, Pick};
 use syncline_model::{
     Action, After, AttributeName, ConnectionName, EdgeName, EntityId, FieldChange, FieldName, Kind,
-    ObjectName, Observed, Reason, RecordId, RecordRef,
+    ObjectName, Observed, Reason, RecordId, RecordRef, Value,
     operation::{Association, Case, Endpoint},
     plan::{FindingKind, HeldReason},
 };
@@ -202,7 +202,10 @@ impl Draftsman<'_> {
                 });
             }
             (None, None) => return Ok(Vec::new()),
-            (None, Some(placeholder)) => After::Value(placeholder.clone()),
+            (None, Some(placeholder)) => self
+                .company_of_lead(attribute, connection, object)
+                .and_then(|name| self.spelled(attribute, binding, connection, Some(&name)).ok())
+                .unwrap_or_else(|| After::Value(placeholder.clone())),
             (Some(value), _) => self.spelled(attribute, binding, connection, Some(value))?,
         };
         if !createable {
@@ -218,6 +221,28 @@ impl Draftsman<'_> {
             reason,
         };
         Ok([Some(change), companion].into_iter().flatten().collect())
+    }
+
+    /// The name of a new lead's organisation, for the field that stands for it: a text that leads have and contacts, which
+    /// have an account instead, have not (CRM-15).
+    fn company_of_lead(
+        &self,
+        attribute: &Attribute,
+        connection: &ConnectionName,
+        object: &ObjectName,
+    ) -> Option<Value> {
+        let CreateAllowed::LeadOrContact { lead, contact, edge } =
+            &self.model.create.get(connection)?.allowed
+        else {
+            return None;
+        };
+        if object != lead
+            || attribute.value_type != AttributeType::Text
+            || attribute.binding(connection, contact).is_some()
+        {
+            return None;
+        }
+        Value::text(self.hood.names.get(&self.organisation(edge)?)?)
     }
 
     /// The relations of a new record; `None` where it waits for a parent (CRM-5).

@@ -56,6 +56,8 @@ pub struct Neighbourhood {
     pub targets: BTreeMap<RecordRef, Target>,
     /// Records in force of the entities that it points to, by connection.
     pub records_of: BTreeMap<EntityId, BTreeMap<ConnectionName, RecordRef>>,
+    /// What the organisations among them are called.
+    pub names: BTreeMap<EntityId, Arc<str>>,
     /// Creates planned before it in the same plan.
     pub planned: BTreeSet<(EntityId, ConnectionName)>,
     /// The one organisation whose domain a person's e-mail address has, per connection where it is in force.

@@ -81,6 +81,7 @@ impl Case {
             review: None,
             refusals: Vec::new(),
             parked: BTreeMap::new(),
+            names: BTreeMap::new(),
             waiting_since: None,
         };
         Self { mapping, hood, now: at(0) }

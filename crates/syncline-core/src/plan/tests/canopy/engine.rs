@@ -54,6 +54,7 @@ impl World {
             review: None,
             refusals: Vec::new(),
             parked: BTreeMap::new(),
+            names: BTreeMap::new(),
             waiting_since: Some(at(0)),
         }
     }
