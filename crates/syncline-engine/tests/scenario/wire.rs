@@ -72,13 +72,21 @@ pub enum Cut {
     After,
 }
 
+/// The request at which the power is cut.
+#[derive(Debug, Clone, Copy)]
+enum At {
+    /// The next one to this vendor that has the text in its path or body.
+    Text(Side, &'static str),
+    /// The write after so many others.
+    Nth(usize),
+}
+
 /// Both vendors behind one transport.
 pub struct Wire {
     salesforce: Mutex<salesforce::sandbox::Salesforce>,
     hubspot: Mutex<hubspot::sandbox::HubSpot>,
     clock: Arc<VirtualClock>,
-    /// The next request to this vendor whose body or path has the text ends the process.
-    cut: Mutex<Option<(Side, &'static str, Cut)>>,
+    cut: Mutex<Option<(At, Cut)>>,
     /// Told when it happened.
     pub died: tokio::sync::Notify,
     log: Mutex<Vec<(Side, String)>>,
@@ -180,7 +188,12 @@ impl Wire {
 
     /// The program dies at the next request to `side` that has `text` in its path or body.
     pub fn cut_at(&self, side: Side, text: &'static str, cut: Cut) {
-        *self.cut.lock().unwrap() = Some((side, text, cut));
+        *self.cut.lock().unwrap() = Some((At::Text(side, text), cut));
+    }
+
+    /// The program dies at the write after `before` others, whatever it is.
+    pub fn cut_after(&self, before: usize, cut: Cut) {
+        *self.cut.lock().unwrap() = Some((At::Nth(before), cut));
     }
 
     /// The requests since the last time this was asked: method and path.
@@ -193,14 +206,23 @@ impl Wire {
 
     fn cut_here(&self, side: Side, request: &HttpRequest) -> Option<Cut> {
         let mut cut = self.cut.lock().unwrap();
-        let (at, text, when) = (*cut)?;
-        let has =
-            request.uri().path().contains(text) || String::from_utf8_lossy(request.body()).contains(text);
-        if at != side || !has {
-            return None;
+        let (at, when) = (*cut)?;
+        let here = match at {
+            At::Nth(_) if !is_write(side, request) => false,
+            At::Nth(0) => true,
+            At::Nth(before) => {
+                *cut = Some((At::Nth(before - 1), when));
+                false
+            }
+            At::Text(of, text) => {
+                let has = |part: &str| part.contains(text);
+                of == side && (has(request.uri().path()) || has(&String::from_utf8_lossy(request.body())))
+            }
+        };
+        if here {
+            *cut = None;
         }
-        *cut = None;
-        Some(when)
+        here.then_some(when)
     }
 }
 
@@ -231,5 +253,16 @@ impl Transport for Wire {
         }
         self.died.notify_one();
         Box::pin(pending())
+    }
+}
+
+fn is_write(side: Side, request: &HttpRequest) -> bool {
+    let path = request.uri().path();
+    match side {
+        HubSpot => path.contains("/batch/") && !path.ends_with("/read"),
+        Salesforce => {
+            let body = String::from_utf8_lossy(request.body());
+            ["PATCH", "POST", "DELETE"].iter().any(|verb| body.contains(&format!("\"method\":\"{verb}\"")))
+        }
     }
 }

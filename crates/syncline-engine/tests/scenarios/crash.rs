@@ -195,3 +195,93 @@ async fn row_locks_are_waited_out() {
     assert_eq!(world.field(Salesforce, "Account", &account, "BillingCity"), "Berlin");
     assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
 }
+
+/// Something of everything that waits to be written: an account, its person and their deal; a newcomer; an edit.
+async fn all_sorts() -> World {
+    let mut world = World::new().await;
+    let account = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    world.first_contact().await;
+    let person = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": account});
+    let person = world.create(Salesforce, "Contact", person);
+    let deal =
+        json!({"Name": "Roof", "AccountId": account, "StageName": "Prospecting", "CloseDate": "2026-06-30"});
+    let deal = world.create(Salesforce, "Opportunity", deal);
+    let role = json!({"OpportunityId": deal, "ContactId": person});
+    world.create(Salesforce, "OpportunityContactRole", role);
+    let newcomer = json!({"email": "bo@else.org", "firstname": "Bo", "lastname": "Ek"});
+    world.create(HubSpot, "contacts", newcomer);
+    let company = world.find(HubSpot, "companies", "name", "Acme");
+    world.edit(HubSpot, "companies", &company, json!({"city": "Berlin"}));
+    world.advance(3_600);
+    world
+}
+
+/// Cuts the power at each write of a run in turn; whatever is left is to be finished, once.
+async fn cut_everywhere(cut: Cut) {
+    let mut undisturbed = all_sorts().await;
+    undisturbed.quiet().await;
+    let (wanted, rows) = (undisturbed.picture(), undisturbed.rows_written());
+    for before in 0.. {
+        let mut world = all_sorts().await;
+        world.wire.cut_after(before, cut);
+        let wire = world.wire.clone();
+        let died = tokio::select! {
+            biased;
+            outcome = world.sync_now() => { outcome.unwrap(); false }
+            () = wire.died.notified() => true,
+        };
+        if !died {
+            assert!(before >= 7, "{before} writes");
+            return;
+        }
+        world.advance(600);
+        world.restart().await;
+        world.quiet().await;
+        assert_eq!(world.picture(), wanted, "{cut:?} write {before}");
+        assert_eq!(world.rows_written(), rows, "{cut:?} write {before}");
+        assert_eq!(world.reviews().await.len(), 0, "{cut:?} write {before}");
+    }
+}
+
+#[tokio::test]
+async fn killed_before_any_write_it_finishes_once() {
+    cut_everywhere(Cut::Before).await;
+}
+
+#[tokio::test]
+async fn killed_after_any_write_it_finishes_once() {
+    cut_everywhere(Cut::After).await;
+}
+
+#[tokio::test]
+async fn killed_while_it_applies_a_plan_the_same_plan_goes_on() {
+    let mut world = World::new().await;
+    let account = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    let person = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": account});
+    world.create(Salesforce, "Contact", person);
+    world.advance(60);
+    world.plan().await;
+    world.wire.cut_at(HubSpot, "/contacts/batch/upsert", Cut::After);
+    let wire = world.wire.clone();
+    tokio::select! {
+        biased;
+        outcome = world.apply() => panic!("it went through: {outcome:?}"),
+        () = wire.died.notified() => {}
+    }
+    world.advance(600);
+    world.restart().await;
+    let applied = world.apply().await.unwrap();
+    assert_eq!(applied.tally.created, 0, "both are there");
+    world.quiet().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=acme.com
+          Contact Lee Email=lee@acme.com AccountId=Acme
+        hubspot
+          companies Acme domain=acme.com website=acme.com
+          contacts Lee email=lee@acme.com -> Acme (primary)
+    "#]]
+    .assert_eq(world.picture().text());
+    let contact = world.find(HubSpot, "contacts", "email", "lee@acme.com");
+    assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step");
+}

@@ -396,3 +396,137 @@ async fn owner_travels_to_the_user_of_the_same_address_and_an_unknown_one_is_lis
     assert_eq!(world.field(Salesforce, "Account", &account, "BillingCity"), "Berlin");
     assert_eq!(world.says(HubSpot, "companies", &company).await, "no_such_user SYN-2013 owner@salesforce");
 }
+
+#[tokio::test]
+async fn company_of_a_lead_is_kept_and_handed_over_at_conversion() {
+    let mut world = World::new().await;
+    let company = world.create(HubSpot, "companies", json!({"name": "Beta", "domain": "beta.io"}));
+    let person = json!({"email": "bo@beta.io", "firstname": "Bo", "lastname": "Ek"});
+    let contact = world.create(HubSpot, "contacts", person);
+    world.associate(&format!("contacts/{contact}"), &format!("companies/{company}"));
+    world.first_contact().await;
+    expect![[r#"
+        salesforce
+          Lead Bo Ek Email=bo@beta.io Company=Beta
+        hubspot
+          companies Beta domain=beta.io
+          contacts Bo Ek email=bo@beta.io company=Beta -> Beta (primary)
+    "#]]
+    .assert_eq(world.picture().text());
+    let lead = world.find(Salesforce, "Lead", "LastName", "Ek");
+    let links = world.links(HubSpot, "companies", &company).await;
+    assert_eq!(links[&format!("salesforce/Lead/{lead}")], "pending");
+    let made = world.admin(Salesforce, json!({"do": "convert_lead", "lead": lead, "no_opportunity": true}));
+    world.sync().await;
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Beta
+          Contact Bo Ek Email=bo@beta.io AccountId=Beta
+          Lead Bo Ek Email=bo@beta.io Company=Beta (converted)
+        hubspot
+          companies Beta domain=beta.io
+          contacts Bo Ek email=bo@beta.io company=Beta -> Beta (primary)
+    "#]]
+    .assert_eq(world.picture().text());
+    let links = world.links(HubSpot, "companies", &company).await;
+    assert_eq!(links[&format!("salesforce/Account/{}", made["account"].as_str().unwrap())], "active");
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+    assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step");
+}
+
+#[tokio::test]
+async fn an_address_that_changes_moves_no_link() {
+    let (mut world, lead, contact) = ann().await;
+    world.edit(HubSpot, "contacts", &contact, json!({"email": "ann.lee@acme.org"}));
+    world.writes(1).await;
+    world.edit(Salesforce, "Lead", &lead, json!({"Email": "lee@acme.net"}));
+    world.writes(1).await;
+    expect![[r#"
+        salesforce
+          Lead Ann Lee Email=lee@acme.net Phone=1 Company=Acme
+        hubspot
+          contacts Ann Lee email=lee@acme.net phone=1 company=Acme
+    "#]]
+    .assert_eq(world.picture().text());
+    // Somebody else gets the first address.
+    let other = world.create(
+        HubSpot,
+        "contacts",
+        json!({"email": "ann@acme.com", "firstname": "Ann", "lastname": "Other"}),
+    );
+    world.sync().await;
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Lead Ann Lee Email=lee@acme.net Phone=1 Company=Acme
+          Lead Ann Other Email=ann@acme.com Company=[not provided]
+        hubspot
+          contacts Ann Lee email=lee@acme.net phone=1 company=Acme
+          contacts Ann Other email=ann@acme.com
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "contacts", &other).await, "in_step SYN-3001");
+}
+
+#[tokio::test]
+async fn free_mail_and_a_domain_of_two_accounts_say_nothing_about_the_company() {
+    let mut world = World::new().await;
+    for (name, site) in [("Mailer", "gmail.com"), ("Acme North", "acme.com"), ("Acme South", "acme.com")] {
+        world.create(Salesforce, "Account", json!({"Name": name, "Website": site}));
+    }
+    world.first_contact().await;
+    for (email, name) in [("bo@gmail.com", "Ek"), ("cy@acme.com", "Orr")] {
+        world.create(HubSpot, "contacts", json!({"email": email, "lastname": name}));
+    }
+    world.sync().await;
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Acme North Website=acme.com
+          Account Acme South Website=acme.com
+          Account Mailer Website=gmail.com
+          Lead Ek Email=bo@gmail.com Company=[not provided]
+          Lead Orr Email=cy@acme.com Company=[not provided]
+        hubspot
+          companies Mailer domain=gmail.com website=gmail.com
+          contacts Ek email=bo@gmail.com
+          contacts Orr email=cy@acme.com
+    "#]]
+    .assert_eq(world.picture().text());
+    for name in ["Ek", "Orr"] {
+        let contact = world.find(HubSpot, "contacts", "lastname", name);
+        assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step SYN-3001");
+    }
+}
+
+#[tokio::test]
+async fn a_person_that_moves_to_another_company_is_moved_there_too() {
+    let mut world = World::new().await;
+    let accounts = ["Acme", "Beta"].map(|name| {
+        world.create(
+            Salesforce,
+            "Account",
+            json!({"Name": name, "Website": format!("{}.com", name.to_lowercase())}),
+        )
+    });
+    let person = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": accounts[0]});
+    let person = world.create(Salesforce, "Contact", person);
+    world.first_contact().await;
+    let contact = world.find(HubSpot, "contacts", "email", "lee@acme.com");
+    world.edit(Salesforce, "Contact", &person, json!({"AccountId": accounts[1]}));
+    world.sync().await;
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=acme.com
+          Account Beta Website=beta.com
+          Contact Lee Email=lee@acme.com AccountId=Beta
+        hubspot
+          companies Acme domain=acme.com website=acme.com
+          companies Beta domain=beta.com website=beta.com
+          contacts Lee email=lee@acme.com -> Beta (primary)
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step");
+}
