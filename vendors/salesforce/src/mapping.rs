@@ -66,5 +66,9 @@ pub const EDGES: &[(&str, &str, &str)] = &[
 ];
 
 /// What is written where Salesforce requires a value and the source has none: (kind, attribute, value).
-pub const PLACEHOLDERS: &[(&str, &str, &str)] =
-    &[("person", "last_name", r#""[not provided]""#), ("person", "company_name", r#""[not provided]""#)];
+/// An account has the one of a lead's company where it came from a conversion.
+pub const PLACEHOLDERS: &[(&str, &str, &str)] = &[
+    ("organisation", "name", r#""[not provided]""#),
+    ("person", "last_name", r#""[not provided]""#),
+    ("person", "company_name", r#""[not provided]""#),
+];

@@ -208,6 +208,7 @@ impl Draftsman<'_> {
             self.missing_sides();
         }
         self.note_orphans();
+        self.note_beaten_leads();
         self.move_bases();
     }
 
@@ -387,6 +388,26 @@ impl Draftsman<'_> {
                 let record = self.sides[0].record.clone();
                 self.find(&record, syncline_model::plan::FindingKind::NoParent { edge });
             }
+        }
+    }
+
+    /// Lists leads that a contact of the same person was taken before (decisions §2).
+    fn note_beaten_leads(&mut self) {
+        let beaten: Vec<(RecordRef, RecordRef)> = self
+            .hood
+            .links
+            .iter()
+            .filter(|link| self.is_own(link) && matches!(link.state, LinkState::DuplicateOf(_)))
+            .filter_map(|link| {
+                let beside = |side: &&ActiveSide<'_>| {
+                    side.record.connection == link.record.connection
+                        && side.record.object != link.record.object
+                };
+                Some((self.sides.iter().find(beside)?.record.clone(), link.record.clone()))
+            })
+            .collect();
+        for (contact, lead) in beaten {
+            self.find(&contact, syncline_model::plan::FindingKind::ContactBeatsLead { lead });
         }
     }
 
