@@ -366,7 +366,7 @@ async fn a_contact_beats_a_lead_of_the_same_address() {
           contacts Ann Lee email=ann@acme.com jobtitle=CTO -> Acme (primary)
     "#]]
     .assert_eq(world.picture().text());
-    expect!["in_step"].assert_eq(&world.says(HubSpot, "contacts", &contact).await);
+    assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step SYN-3002");
 }
 
 #[tokio::test]
@@ -526,6 +526,42 @@ async fn a_person_that_moves_to_another_company_is_moved_there_too() {
           companies Acme domain=acme.com website=acme.com
           companies Beta domain=beta.com website=beta.com
           contacts Lee email=lee@acme.com -> Beta (primary)
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step");
+}
+
+#[tokio::test]
+async fn a_placeholder_never_becomes_a_company_on_the_other_side() {
+    let mut world = World::new().await;
+    let person = json!({"email": "bo@gmail.com", "firstname": "Bo", "lastname": "Ek"});
+    let contact = world.create(HubSpot, "contacts", person);
+    world.first_contact().await;
+    let lead = world.find(Salesforce, "Lead", "LastName", "Ek");
+    world.admin(Salesforce, json!({"do": "convert_lead", "lead": lead, "no_opportunity": true}));
+    world.sync().await;
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account [not provided]
+          Contact Bo Ek Email=bo@gmail.com AccountId=[not provided]
+          Lead Bo Ek Email=bo@gmail.com Company=[not provided] (converted)
+        hubspot
+          contacts Bo Ek email=bo@gmail.com
+    "#]]
+    .assert_eq(world.picture().text());
+    let account = world.find(Salesforce, "Account", "Name", "[not provided]");
+    world.edit(Salesforce, "Account", &account, json!({"Name": "Ek and Sons"}));
+    world.sync().await;
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Ek and Sons
+          Contact Bo Ek Email=bo@gmail.com AccountId=Ek and Sons
+          Lead Bo Ek Email=bo@gmail.com Company=[not provided] (converted)
+        hubspot
+          companies Ek and Sons
+          contacts Bo Ek email=bo@gmail.com -> Ek and Sons (primary)
     "#]]
     .assert_eq(world.picture().text());
     assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step");
