@@ -61,3 +61,36 @@ async fn a_second_worker_is_kept_out() {
     world.advance(301);
     world.still().await;
 }
+
+#[tokio::test]
+async fn a_day_without_calls_left_ends_the_run_and_loses_nothing() {
+    let (mut world, account, company) = acme(Setting::default()).await;
+    world.edit(HubSpot, "companies", &company, json!({"city": "Berlin"}));
+    let used = world.calls(Salesforce)["units"].as_u64().unwrap();
+    world.admin(Salesforce, json!({"do": "set_limit", "limit": "DailyApiRequests", "value": used + 1}));
+    world.advance(60);
+    let error = world.sync_now().await.err().unwrap();
+    assert_eq!((error.code().0, error.exit()), (1132, 1), "{error}");
+    assert_eq!(world.field(Salesforce, "Account", &account, "BillingCity"), serde_json::Value::Null);
+    world.admin(Salesforce, json!({"do": "set_limit", "limit": "DailyApiRequests", "value": 100_000}));
+    world.advance(86_400);
+    assert_eq!(world.sync().await.tally.updated, 1);
+    assert_eq!(world.field(Salesforce, "Account", &account, "BillingCity"), "Berlin");
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+}
+
+#[tokio::test]
+async fn a_vendor_that_is_down_ends_the_run_and_loses_nothing() {
+    for side in [Salesforce, HubSpot] {
+        let (mut world, account, company) = acme(Setting::default()).await;
+        world.edit(HubSpot, "companies", &company, json!({"city": "Berlin"}));
+        world.edit(Salesforce, "Account", &account, json!({"Phone": "7"}));
+        world.faults(side, json!([{"match": "read", "every": 1, "do": "server_error"}]));
+        world.advance(60);
+        let error = world.sync_now().await.err().unwrap();
+        assert_eq!((error.code().0, error.exit()), (1133, 1), "{error}");
+        world.faults(side, json!([]));
+        world.writes(2).await;
+        assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+    }
+}

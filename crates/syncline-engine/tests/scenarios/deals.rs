@@ -344,3 +344,30 @@ async fn amounts_in_another_currency_are_held_with_the_reason() {
     "#]].assert_eq(world.picture().text());
     assert_eq!(world.says(HubSpot, "deals", &deal).await, "in_step");
 }
+
+#[tokio::test]
+async fn deal_without_any_company_waits_for_one() {
+    let (mut world, _, _) = roof().await;
+    let fields = json!({"dealname": "Wall", "dealstage": "prospecting", "closedate": "2026-06-30T00:00:00Z"});
+    let deal = world.create(HubSpot, "deals", fields);
+    world.writes(0).await;
+    assert_eq!(world.says(HubSpot, "deals", &deal).await, "waits_for_account SYN-2002 *@salesforce");
+    let company = world.find(HubSpot, "companies", "name", "Acme");
+    world.associate(&format!("deals/{deal}"), &format!("companies/{company}"));
+    world.edit(HubSpot, "deals", &deal, json!({"amount": "5"}));
+    world.writes(2).await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=acme.com
+          Contact Lee Email=lee@acme.com AccountId=Acme
+          Opportunity Roof StageName=Prospecting Amount=1200.5 CloseDate=2026-06-30 AccountId=Acme
+          Opportunity Wall StageName=Prospecting Amount=5.0 CloseDate=2026-06-30 AccountId=Acme
+          OpportunityContactRole - OpportunityId=Roof ContactId=Lee
+        hubspot
+          companies Acme domain=acme.com website=acme.com
+          contacts Lee email=lee@acme.com -> Acme (primary)
+          deals Roof dealstage=prospecting amount=1200.5 closedate=2026-06-30T00:00:00Z -> Acme (primary) -> Lee
+          deals Wall dealstage=prospecting amount=5 closedate=2026-06-30T00:00:00Z -> Acme (primary)
+    "#]].assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "deals", &deal).await, "in_step");
+}

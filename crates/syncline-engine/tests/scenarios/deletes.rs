@@ -105,3 +105,41 @@ async fn delete_by_declaration_archives_the_other_side() {
     "#]]
     .assert_eq(world.picture().text());
 }
+
+#[tokio::test]
+async fn privacy_deletion_leaves_no_tombstone_and_is_found_all_the_same() {
+    let (mut world, _, _) = acme(Setting::default()).await;
+    let person = json!({"LastName": "Lee", "Email": "lee@else.org", "Company": "Else"});
+    let lead = world.create(Salesforce, "Lead", person);
+    world.sync().await;
+    world.still().await;
+    let contact = world.find(HubSpot, "contacts", "email", "lee@else.org");
+    world.admin(HubSpot, json!({"do": "gdpr_delete", "object": "contacts", "id": contact}));
+    world.advance(2 * 86_400);
+    world.writes(0).await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=+1 555 0100
+          Lead Lee Email=lee@else.org Company=Else
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=+1 555 0100
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(Salesforce, "Lead", &lead).await, "deleted_elsewhere SYN-2005 *@hubspot");
+}
+
+#[tokio::test]
+async fn purged_record_is_not_made_again() {
+    let (mut world, account, company) = acme(Setting::default()).await;
+    world.admin(Salesforce, json!({"do": "delete", "id": account}));
+    world.admin(Salesforce, json!({"do": "purge", "id": account}));
+    world.advance(2 * 86_400);
+    world.writes(0).await;
+    expect![[r#"
+        salesforce
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=+1 555 0100
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "deleted_elsewhere SYN-2005 *@salesforce");
+}

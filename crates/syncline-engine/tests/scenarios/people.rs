@@ -566,3 +566,96 @@ async fn a_placeholder_never_becomes_a_company_on_the_other_side() {
     .assert_eq(world.picture().text());
     assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step");
 }
+
+#[tokio::test]
+async fn a_person_without_an_address_stays_where_it_is() {
+    let (mut world, _, _) = acme(Setting::default()).await;
+    let contact = world.create(HubSpot, "contacts", json!({"firstname": "Bo", "lastname": "Ek"}));
+    world.writes(0).await;
+    assert_eq!(world.says(HubSpot, "contacts", &contact).await, "alone SYN-3003");
+    world.edit(HubSpot, "contacts", &contact, json!({"email": "bo@else.org"}));
+    world.writes(2).await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=+1 555 0100
+          Lead Bo Ek Email=bo@else.org Company=[not provided]
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=+1 555 0100
+          contacts Bo Ek email=bo@else.org
+    "#]]
+    .assert_eq(world.picture().text());
+}
+
+#[tokio::test]
+async fn a_person_that_leaves_the_scope_is_frozen_and_goes_on_when_it_is_back() {
+    let (mut world, lead, contact) = ann().await;
+    world.edit(HubSpot, "contacts", &contact, json!({"email": "", "jobtitle": "CTO"}));
+    world.writes(0).await;
+    expect![[r#"
+        salesforce
+          Lead Ann Lee Email=ann@acme.com Phone=1 Company=Acme
+        hubspot
+          contacts Ann Lee phone=1 jobtitle=CTO company=Acme
+    "#]]
+    .assert_eq(world.picture().text());
+    world.edit(Salesforce, "Lead", &lead, json!({"City": "Berlin"}));
+    world.edit(HubSpot, "contacts", &contact, json!({"email": "ann@acme.org"}));
+    world.writes(2).await;
+    expect![[r#"
+        salesforce
+          Lead Ann Lee Email=ann@acme.org Phone=1 Title=CTO Company=Acme City=Berlin
+        hubspot
+          contacts Ann Lee email=ann@acme.org phone=1 jobtitle=CTO company=Acme city=Berlin
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step SYN-3001");
+}
+
+#[tokio::test]
+async fn a_company_changed_in_hubspot_is_seen_by_the_daily_sweep() {
+    let mut world = World::new().await;
+    let [first, second] = ["Acme", "Beta"].map(|name| {
+        let site = format!("{}.com", name.to_lowercase());
+        world.create(Salesforce, "Account", json!({"Name": name, "Website": site}))
+    });
+    let person = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": first});
+    let person = world.create(Salesforce, "Contact", person);
+    world.first_contact().await;
+    let contact = world.find(HubSpot, "contacts", "email", "lee@acme.com");
+    let [acme, beta] = ["Acme", "Beta"].map(|name| world.find(HubSpot, "companies", "name", name));
+    world.admin(
+        HubSpot,
+        json!({"do": "dissociate", "from": format!("contacts/{contact}"), "to": format!("companies/{acme}")}),
+    );
+    world.associate(&format!("contacts/{contact}"), &format!("companies/{beta}"));
+    world.advance(86_400);
+    world.writes(1).await;
+    assert_eq!(world.field(Salesforce, "Contact", &person, "AccountId"), second.as_str());
+    expect![[r#"
+        salesforce
+          Account Acme Website=acme.com
+          Account Beta Website=beta.com
+          Contact Lee Email=lee@acme.com AccountId=Beta
+        hubspot
+          companies Acme domain=acme.com website=acme.com
+          companies Beta domain=beta.com website=beta.com
+          contacts Lee email=lee@acme.com -> Beta (primary)
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step");
+}
+
+#[tokio::test]
+async fn two_companies_of_one_domain_are_a_question() {
+    let mut world = World::new().await;
+    for name in ["Acme North", "Acme South"] {
+        world.create(HubSpot, "companies", json!({"name": name, "domain": "acme.com"}));
+    }
+    let account = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    let before = world.picture();
+    world.first_contact().await;
+    assert_eq!(world.picture(), before);
+    assert_eq!(world.reviews().await.len(), 1);
+    let says = world.says(Salesforce, "Account", &account).await;
+    assert!(says.starts_with("ambiguous SYN-2004"), "{says}");
+}

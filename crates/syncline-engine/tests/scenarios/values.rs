@@ -236,3 +236,22 @@ async fn money_and_numbers_keep_their_exact_value() {
     assert_eq!(world.field(Salesforce, "Account", &account, "AnnualRevenue"), Value::Null);
     assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
 }
+
+#[tokio::test]
+async fn the_same_change_on_both_sides_writes_nothing() {
+    let (mut world, account, company) = acme(Setting::default()).await;
+    world.edit(Salesforce, "Account", &account, json!({"Phone": "+1 (555) 0200", "BillingCity": "Berlin"}));
+    world.edit(HubSpot, "companies", &company, json!({"phone": "+15550200", "city": "Berlin"}));
+    world.writes(0).await;
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+    // The base moved: the next change is one of one side.
+    world.edit(HubSpot, "companies", &company, json!({"city": "Bonn"}));
+    world.writes(1).await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=+1 (555) 0200 BillingCity=Bonn
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=+15550200 city=Bonn
+    "#]]
+    .assert_eq(world.picture().text());
+}
