@@ -378,6 +378,19 @@ impl World {
         reviews::link(&*ctx.store, &ctx.ids, &answer, same, ctx.now()).await.unwrap();
     }
 
+    /// A person says no.
+    pub async fn reject(&mut self, review: u64) {
+        let ctx = self.ctx();
+        let answer = reviews::Answer { id: review, who: "tester".into() };
+        reviews::reject(&*ctx.store, &answer, ctx.now()).await.unwrap();
+    }
+
+    /// A webhook pointed at a record.
+    pub async fn hinted(&mut self, side: Side, object: &str, id: &str) -> Outcome {
+        let record = RecordRef::new(side.name(), object, id);
+        cycle::hinted(self.ctx(), &[record], "tester").await.unwrap()
+    }
+
     pub async fn reviews(&mut self) -> Vec<Review> {
         self.workspace.store.reviews(OpenOnly::Yes, 0, 100).await.unwrap()
     }

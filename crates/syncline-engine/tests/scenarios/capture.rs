@@ -190,3 +190,26 @@ async fn two_hundred_updates_cost_few_calls() {
     assert_eq!(world.find_all(Salesforce, "Account", "BillingCity", "Bonn").len(), 200);
     world.still().await;
 }
+
+#[tokio::test]
+async fn a_hint_brings_one_record_at_once_and_nothing_twice() {
+    let (mut world, account, company) = acme(Setting::default()).await;
+    world.edit(HubSpot, "companies", &company, json!({"city": "Berlin"}));
+    world.edit(Salesforce, "Account", &account, json!({"Description": "big"}));
+    world.wire.requests(HubSpot);
+    let outcome = world.hinted(HubSpot, "companies", &company).await;
+    assert_eq!(outcome.tally.updated, 1);
+    assert_eq!(world.field(Salesforce, "Account", &account, "BillingCity"), "Berlin");
+    assert_eq!(world.field(HubSpot, "companies", &company, "description"), json!(null), "nobody looked there");
+    assert!(world.wire.requests(HubSpot).iter().all(|request| !request.ends_with("/search")));
+    // Delivered again.
+    assert_eq!(world.hinted(HubSpot, "companies", &company).await.tally.writes(), 0);
+    world.writes(1).await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=+1 555 0100 BillingCity=Berlin Description=big
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=+1 555 0100 city=Berlin description=big
+    "#]].assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+}

@@ -285,3 +285,25 @@ async fn killed_while_it_applies_a_plan_the_same_plan_goes_on() {
     let contact = world.find(HubSpot, "contacts", "email", "lee@acme.com");
     assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step");
 }
+
+#[tokio::test]
+async fn a_parked_create_goes_once_a_person_has_looked() {
+    let (mut world, contact) = newcomer(World::keyless().await).await;
+    power_cut(&mut world, Salesforce, "bo@else.org", Cut::Before).await;
+    world.sync().await;
+    let review = world.reviews().await[0].id;
+    assert_eq!(world.says(HubSpot, "contacts", &contact).await, "parked SYN-2015 *@salesforce");
+    world.reject(review).await;
+    world.sync().await;
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=acme.com
+          Lead Bo Ek Email=bo@else.org Company=[not provided]
+        hubspot
+          companies Acme domain=acme.com website=acme.com
+          contacts Bo Ek email=bo@else.org
+    "#]].assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step SYN-3001");
+    assert_eq!(world.reviews().await.len(), 0);
+}
