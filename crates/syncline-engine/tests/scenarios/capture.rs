@@ -200,7 +200,11 @@ async fn a_hint_brings_one_record_at_once_and_nothing_twice() {
     let outcome = world.hinted(HubSpot, "companies", &company).await;
     assert_eq!(outcome.tally.updated, 1);
     assert_eq!(world.field(Salesforce, "Account", &account, "BillingCity"), "Berlin");
-    assert_eq!(world.field(HubSpot, "companies", &company, "description"), json!(null), "nobody looked there");
+    assert_eq!(
+        world.field(HubSpot, "companies", &company, "description"),
+        json!(null),
+        "nobody looked there"
+    );
     assert!(world.wire.requests(HubSpot).iter().all(|request| !request.ends_with("/search")));
     // Delivered again.
     assert_eq!(world.hinted(HubSpot, "companies", &company).await.tally.writes(), 0);

@@ -303,7 +303,31 @@ async fn a_parked_create_goes_once_a_person_has_looked() {
         hubspot
           companies Acme domain=acme.com website=acme.com
           contacts Bo Ek email=bo@else.org
-    "#]].assert_eq(world.picture().text());
+    "#]]
+    .assert_eq(world.picture().text());
     assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step SYN-3001");
+    assert_eq!(world.reviews().await.len(), 0);
+}
+
+#[tokio::test]
+async fn commit_then_timeout_of_a_keyless_hubspot_create_doubles_nothing() {
+    let mut world = World::keyless().await;
+    world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    world.first_contact().await;
+    let account = world.create(Salesforce, "Account", json!({"Name": "Beta", "Website": "beta.io"}));
+    world.faults(HubSpot, json!([{"match": "write", "nth": 1, "times": 1, "do": "commit_then_timeout"}]));
+    world.sync().await;
+    world.sync().await;
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=acme.com
+          Account Beta Website=beta.io
+        hubspot
+          companies Acme domain=acme.com website=acme.com
+          companies Beta domain=beta.io website=beta.io
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(Salesforce, "Account", &account).await, "in_step");
     assert_eq!(world.reviews().await.len(), 0);
 }

@@ -255,3 +255,24 @@ async fn the_same_change_on_both_sides_writes_nothing() {
     "#]]
     .assert_eq(world.picture().text());
 }
+
+#[tokio::test]
+async fn always_one_side_writes_a_change_of_the_other_back() {
+    let rule = "[kind.organisation.field.phone]\nrule = \"always salesforce\"\n";
+    let setting =
+        Setting { changes: vec![("[kind.organisation.field.phone]\n", rule)], ..Setting::default() };
+    let (mut world, account, company) = acme(setting).await;
+    world.edit(HubSpot, "companies", &company, json!({"phone": "7"}));
+    world.writes(1).await;
+    assert_eq!(world.field(HubSpot, "companies", &company, "phone"), "+1 555 0100");
+    world.edit(Salesforce, "Account", &account, json!({"Phone": null}));
+    world.writes(1).await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+}
