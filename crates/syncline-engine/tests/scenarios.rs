@@ -8,12 +8,16 @@ mod scenario;
 mod account;
 #[path = "scenarios/capture.rs"]
 mod capture;
+#[path = "scenarios/companies.rs"]
+mod companies;
 #[path = "scenarios/crash.rs"]
 mod crash;
 #[path = "scenarios/deals.rs"]
 mod deals;
 #[path = "scenarios/deletes.rs"]
 mod deletes;
+#[path = "scenarios/owners.rs"]
+mod owners;
 #[path = "scenarios/people.rs"]
 mod people;
 #[path = "scenarios/plan.rs"]
