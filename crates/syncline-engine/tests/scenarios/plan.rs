@@ -198,3 +198,28 @@ async fn guards_stop_mass_creates_and_mass_blanks() {
     assert_eq!((tripped[0].guard, tripped[0].count), ("blank", 6));
     assert_eq!(world.find_all(HubSpot, "companies", "phone", "1").len(), 6);
 }
+
+#[tokio::test]
+async fn first_contact_lists_what_the_tie_decides_and_fills_blanks() {
+    let mut world = World::new().await;
+    let fields = json!({"Name": "Acme", "Website": "acme.com", "Phone": "1", "BillingCity": "Berlin"});
+    let account = world.create(Salesforce, "Account", fields);
+    let fields = json!({"name": "Acme", "domain": "acme.com", "phone": "2", "description": "big"});
+    let company = world.create(HubSpot, "companies", fields);
+    world.advance(60);
+    let summary = world.plan().await;
+    assert_eq!(summary.ties, [("organisation.phone".to_owned(), 1)].into());
+    assert_eq!((summary.operation_count, summary.held_count), (2, 0));
+    assert_eq!(world.apply().await.unwrap().tally.updated, 2);
+    world.quiet().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=acme.com Phone=1 BillingCity=Berlin Description=big
+        hubspot
+          companies Acme domain=acme.com website=acme.com phone=1 city=Berlin description=big
+    "#]]
+    .assert_eq(world.picture().text());
+    let links = world.links(HubSpot, "companies", &company).await;
+    assert_eq!(links[&format!("salesforce/Account/{account}")], "active");
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+}
