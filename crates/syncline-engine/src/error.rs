@@ -247,8 +247,8 @@ impl Error {
             }
             Self::Store(StoreError::Corrupt(_)) => "restore the database from your backup".to_owned(),
             Self::Store(StoreError::TooNew { .. } | StoreError::Engine(_) | StoreError::Fenced(_))
-            | Self::File { .. }
             | Self::Internal(_) => return None,
+            Self::File { .. } => "check that it is there and that this user has the right to it".to_owned(),
             Self::StoreAddress(_) => {
                 "correct SYNCLINE_STORE: postgres://USER:PASSWORD@HOST/DATABASE".to_owned()
             }

@@ -116,7 +116,7 @@ async fn header(ctx: &Ctx, summary: &Summary, sha256: &str) -> Result<PlanHeader
             .iter()
             .map(move |(object, schema)| (format!("{connection}/{object}"), crate::schemas::digest(schema)))
     });
-    Ok(PlanHeader {
+    let mut header = PlanHeader {
         format: PLAN_FORMAT,
         plan_id: ctx.ids.next(created_at),
         workspace: ctx.workspace.id,
@@ -132,7 +132,17 @@ async fn header(ctx: &Ctx, summary: &Summary, sha256: &str) -> Result<PlanHeader
         cost: summary.cost.clone(),
         confirms: summary.confirms.clone(),
         sha256: sha256.into(),
-    })
+        header_sha256: "".into(),
+    };
+    header.header_sha256 = digest(&header)?.into();
+    Ok(header)
+}
+
+/// The digest of a header with its own digest left out.
+fn digest(header: &PlanHeader) -> Result<String, Error> {
+    let blank = PlanHeader { header_sha256: "".into(), ..header.clone() };
+    let bytes = serde_json::to_vec(&blank).map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(hex(&Sha256::digest(bytes)))
 }
 
 fn accounts(ctx: &Ctx) -> BTreeMap<ConnectionName, Arc<str>> {
@@ -168,7 +178,7 @@ impl PlanFile {
         }
         let mut hasher = Sha256::new();
         std::io::copy(&mut reader, &mut hasher).map_err(|error| read(path, &error))?;
-        if hex(&hasher.finalize()) != *header.sha256 {
+        if hex(&hasher.finalize()) != *header.sha256 || digest(&header)? != *header.header_sha256 {
             return Err(refused("it was edited or is not whole: its checksum does not fit".to_owned()));
         }
         if header.workspace != ctx.workspace.id {

@@ -47,6 +47,8 @@ pub struct PlanHeader {
     pub confirms: Vec<Confirms>,
     /// SHA-256 over the bytes of all lines after the first.
     pub sha256: Arc<str>,
+    /// SHA-256 over this header as it is written with this member empty: what a plan confirms is not to be edited either.
+    pub header_sha256: Arc<str>,
 }
 
 /// What applying a plan confirms.
