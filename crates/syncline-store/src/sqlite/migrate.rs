@@ -18,7 +18,7 @@ pub(super) fn set_up_writer(connection: &Connection) -> Result<(), Failure> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // A page of 8 KiB keeps rows of up to 2 kB whole; on the default page many would need one page more each.
     connection
-        .execute_batch("PRAGMA page_size = 8192; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32000;")?;
+        .execute_batch("PRAGMA page_size = 8192; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -128000;")?;
     into_wal(connection)?;
     // FULL: a commit is on the disk when it returns; an intent must not be lost with the power (decisions §3).
     connection.execute_batch(
@@ -33,7 +33,7 @@ pub(super) fn set_up_reader(connection: &Connection) -> Result<(), Failure> {
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection
-        .execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000;")?;
+        .execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32000;")?;
     Ok(())
 }
 
