@@ -169,6 +169,15 @@ fn finished(town: &Town, when: &str) {
     town.pass_an_hour();
     assert_eq!(town.sync()["writes"], 0, "{when}");
     assert_eq!([written(&town.hubspot), written(&town.salesforce)], before, "{when}");
+    // Each row and relation was sent once: what had arrived was looked up, not repeated.
+    let sent = |sandbox| {
+        let calls = calls(sandbox);
+        (calls["rows_written"].as_u64().unwrap(), calls["rows_noop"].as_u64().unwrap())
+    };
+    // Deals count twice, for their relation; `setup` added three key properties.
+    let rows = COMPANIES + 2 * DEALS + 3;
+    assert_eq!(sent(&town.hubspot), (rows as u64, 0), "{when}: rows written, rows repeated");
+    assert_eq!(sent(&town.salesforce), (PEOPLE as u64, 0), "{when}: rows written, rows repeated");
     // What a killed process sent is not handed on: the next one may meet the search limit, and waits as told.
     for sandbox in [&town.hubspot, &town.salesforce] {
         let calls = calls(sandbox);
