@@ -5,9 +5,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::print_stderr,
     unreachable_pub,
-    reason = "a test may end where it fails, and tells figures"
+    reason = "a test may end where it fails"
 )]
 
 mod support;

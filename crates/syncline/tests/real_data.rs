@@ -7,7 +7,7 @@
     clippy::expect_used,
     clippy::panic,
     unreachable_pub,
-    reason = "a test may end where it fails, and tells figures"
+    reason = "a test may end where it fails"
 )]
 
 mod support;

@@ -1,6 +1,8 @@
 //! Both sandboxes as processes of the real binary, a workspace between them, and what they show. Everything is bounded:
 //! what does not end in time is ended, and fails.
 
+#![allow(clippy::print_stderr, reason = "figures are told")]
+
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
