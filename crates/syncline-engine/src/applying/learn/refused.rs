@@ -1,0 +1,232 @@
+//! Rows that were refused, or whose outcome nobody knows.
+
+use super::Lesson;
+use crate::{
+    ctx::Ctx,
+    error::Error,
+    hoods::{Surroundings, parked_key},
+    refusals::{self, Kept},
+};
+use syncline_core::plan::Refusal;
+use syncline_kit::vendor::{Rejection, RejectionClass};
+use syncline_model::{
+    Action, ConnectionName, Evidence, FieldChange, FieldName, JournalSeq, Link, LinkState, Operation,
+    RecordRef, Snapshot,
+    journal::Event,
+    review::{Question, Review, ReviewState},
+};
+use syncline_store::{DirtyKey, LinkWrite, ReviewWrite};
+
+impl Lesson {
+    pub(super) fn rejected(
+        &mut self,
+        ctx: &Ctx,
+        surroundings: &mut Surroundings,
+        connection: &ConnectionName,
+        operation: &Operation,
+        rejection: &Rejection,
+    ) -> Result<(), Error> {
+        let target = match &operation.action {
+            Action::Update { record, .. } | Action::Archive { record, .. } => Some(record.clone()),
+            Action::Associate(association) | Action::Dissociate(association) => match &association.from {
+                syncline_model::Endpoint::Record(record) => Some(record.clone()),
+                syncline_model::Endpoint::Entity(_) => None,
+            },
+            Action::Create { .. } => None,
+        };
+        match (&rejection.class, target) {
+            (RejectionClass::Gone | RejectionClass::Converted, Some(record)) => {
+                self.read.push(record.clone());
+                self.gone.push((operation.clone(), rejection.clone(), record));
+                return Ok(());
+            }
+            (RejectionClass::Moved, Some(record)) => {
+                self.read.push(record);
+                return Ok(());
+            }
+            (RejectionClass::Exists(candidates), None) => match candidates.as_slice() {
+                [one] => {
+                    self.existing.push((operation.clone(), one.clone()));
+                    return Ok(());
+                }
+                [] => {}
+                several => {
+                    self.ask(Question::Duplicate { entity: operation.entity, candidates: several.to_vec() });
+                }
+            },
+            _ => {}
+        }
+        self.refuse(ctx, surroundings, connection, operation, rejection)
+    }
+
+    /// Notes what was refused, so that just this is not tried again until value or schema change (HUB-4).
+    fn refuse(
+        &mut self,
+        ctx: &Ctx,
+        surroundings: &mut Surroundings,
+        connection: &ConnectionName,
+        operation: &Operation,
+        rejection: &Rejection,
+    ) -> Result<(), Error> {
+        for refusal in refusals_of(connection, operation, rejection) {
+            let kept = Kept::new(ctx, operation.kind, refusal);
+            let list = surroundings.refuse(operation.entity, kept);
+            refusals::keep(&mut self.batch, operation.entity, list)?;
+        }
+        if let Some(hood) = self.hoods.get_mut(&operation.entity) {
+            hood.refusals = surroundings.refusals_of(operation.entity);
+        }
+        Ok(())
+    }
+
+    /// An outcome that cannot be decided: nothing of the sort is sent again until a person has looked.
+    pub(super) fn park(
+        &mut self,
+        surroundings: &mut Surroundings,
+        connection: &ConnectionName,
+        operation: &Operation,
+        why: &str,
+    ) {
+        // Updates and relations are decided by the next reading; only a create could double.
+        let Action::Create { object, .. } = &operation.action else {
+            if let Action::Update { record, .. } | Action::Archive { record, .. } = &operation.action {
+                self.read.push(record.clone());
+            }
+            return;
+        };
+        let what = format!("the create of a {connection} {object} ({why})");
+        surroundings.park(operation.entity, connection, &what);
+        if let Some(hood) = self.hoods.get_mut(&operation.entity) {
+            hood.parked.insert(connection.clone(), what.as_str().into());
+        }
+        self.batch.puts.push((parked_key(operation.entity, connection), Some(what.clone().into_bytes())));
+        self.ask(Question::Parked { entity: operation.entity, what: what.into() });
+    }
+
+    pub(super) fn ask(&mut self, question: Question) {
+        let review = Review { id: 0, question, opened_at: self.batch.at, state: ReviewState::Open };
+        self.batch.reviews.push(ReviewWrite::Open(review));
+    }
+}
+
+/// What a rejection says about the fields of an operation: those it names, else all of them.
+fn refusals_of(connection: &ConnectionName, operation: &Operation, rejection: &Rejection) -> Vec<Refusal> {
+    let fields = operation.action.fields();
+    let object = match &operation.action {
+        Action::Create { object, .. } => object.clone(),
+        Action::Update { record, .. } | Action::Archive { record, .. } => record.object.clone(),
+        Action::Associate(_) | Action::Dissociate(_) => return Vec::new(),
+    };
+    let refusal = |field: Option<FieldName>, after| Refusal {
+        connection: connection.clone(),
+        field,
+        after,
+        code: rejection.code.as_str().into(),
+        message: rejection.message.as_str().into(),
+        wake: format!("schema:{connection}/{object}"),
+    };
+    let of_field = |change: &FieldChange| {
+        refusal(Some(change.field.clone()), vec![(change.field.clone(), change.after.clone())])
+    };
+    let named: Vec<_> = match &rejection.class {
+        RejectionClass::Fields(names) => {
+            fields.iter().filter(|change| names.contains(&change.field)).collect()
+        }
+        RejectionClass::Exists(_)
+        | RejectionClass::Gone
+        | RejectionClass::Converted
+        | RejectionClass::Permission
+        | RejectionClass::Moved
+        | RejectionClass::Other => Vec::new(),
+    };
+    if !named.is_empty() {
+        named.into_iter().map(of_field).collect()
+    } else if matches!(operation.action, Action::Create { .. }) {
+        let after = fields.iter().map(|change| (change.field.clone(), change.after.clone())).collect();
+        vec![refusal(None, after)]
+    } else {
+        // The vendor does not say which field: none of them is tried again as it is.
+        fields.iter().map(of_field).collect()
+    }
+}
+
+/// A record that the vendor says is not there, while no reading shows it deleted: it is hidden from us. That is a refusal
+/// like any other, which ends when the record is seen again (HUB-4).
+pub(super) async fn refuse_unseen(
+    ctx: &Ctx,
+    surroundings: &mut Surroundings,
+    connection: &ConnectionName,
+    gone: Vec<(Operation, Rejection, RecordRef)>,
+) -> Result<(), Error> {
+    let mut batch = ctx.batch();
+    for (operation, rejection, record) in gone {
+        let stored = ctx.store.records(std::slice::from_ref(&record)).await?.pop();
+        let Some(snapshot) = stored.and_then(|stored| stored.snapshot).filter(Snapshot::is_live) else {
+            continue;
+        };
+        for refusal in refusals_of(connection, &operation, &rejection) {
+            let kept =
+                Kept::new(ctx, operation.kind, refusal).until_seen(record.clone(), snapshot.version.clone());
+            let list = surroundings.refuse(operation.entity, kept);
+            refusals::keep(&mut batch, operation.entity, list)?;
+        }
+    }
+    if !batch.puts.is_empty() {
+        ctx.store.commit(batch).await?;
+    }
+    Ok(())
+}
+
+/// The vendor says that the record is there already: linked if it is nobody's yet, else a person looks (CRM-6).
+pub(super) async fn link_existing(
+    ctx: &Ctx,
+    operation: Operation,
+    candidate: RecordRef,
+) -> Result<(), Error> {
+    crate::capture::records(ctx, std::slice::from_ref(&candidate)).await?;
+    let stored = ctx.store.records(std::slice::from_ref(&candidate)).await?;
+    let Some(stored) = stored.into_iter().next() else { return Ok(()) };
+    let mut batch = ctx.batch();
+    let link = stored.links.iter().find(|link| link.facet == operation.kind);
+    let free = match link {
+        None => stored.snapshot.is_some(),
+        Some(link) => link.entity == operation.entity || (link.base.is_none() && is_alone(ctx, link).await?),
+    };
+    if !free {
+        let question = Question::Duplicate { entity: operation.entity, candidates: vec![candidate] };
+        batch.reviews.push(ReviewWrite::Open(Review {
+            id: 0,
+            question,
+            opened_at: batch.at,
+            state: ReviewState::Open,
+        }));
+        ctx.store.commit(batch).await?;
+        return Ok(());
+    }
+    batch.links.push(LinkWrite::Put(Link {
+        record: candidate.clone(),
+        facet: operation.kind,
+        entity: operation.entity,
+        state: LinkState::Active,
+        evidence: Evidence::Existing,
+        since: JournalSeq::default(),
+        base: None,
+    }));
+    batch.journal.push(Event::Linked {
+        record: candidate.clone(),
+        facet: operation.kind,
+        entity: operation.entity,
+        state: LinkState::Active,
+        evidence: Evidence::Existing,
+    });
+    batch.dirty.push(DirtyKey::Entity(operation.kind, operation.entity));
+    batch.wake.push(format!("entity:{}", operation.entity));
+    batch.wake.push(format!("record:{candidate}"));
+    ctx.store.commit(batch).await?;
+    Ok(())
+}
+
+async fn is_alone(ctx: &Ctx, link: &Link) -> Result<bool, Error> {
+    let entity = ctx.store.entities(&[link.entity]).await?;
+    Ok(entity.iter().all(|entity| entity.links.iter().filter(|other| other.state.is_active()).count() <= 1))
+}

@@ -1,0 +1,396 @@
+//! Rows that were confirmed: what the records of their entities are now known to be.
+
+use super::{super::rows::bound_fields, Learnt, Lesson};
+use crate::{ctx::Ctx, hoods::Surroundings};
+use std::collections::{BTreeMap, BTreeSet};
+use syncline_core::{
+    observe::observe,
+    plan::{Neighbourhood, Target, before_hash, side_digest, side_fields},
+};
+use syncline_kit::vendor::{EdgeWrite, Write, WriteRow};
+use syncline_model::{
+    Action, After, Base, BaseEntry, EntityId, Evidence, FieldName, JournalSeq, Kind, Link, LinkState,
+    Observation, Observed, Operation, RecordRef, RecordState, Ref, Snapshot, Value, journal::Event,
+    review::Question,
+};
+use syncline_store::LinkWrite;
+
+impl Lesson {
+    pub(super) fn confirmed(
+        &mut self,
+        ctx: &Ctx,
+        surroundings: &mut Surroundings,
+        operation: &Operation,
+        row: &WriteRow,
+        record: &RecordRef,
+        observation: Option<&Observation>,
+    ) -> Learnt {
+        match (&operation.action, &row.write) {
+            (Action::Create { .. }, Write::Create { fields, .. }) => {
+                surroundings.forget([operation.entity]);
+                let learnt = self.created(operation, record, fields, observation);
+                self.agree_on_answer(ctx, operation, record);
+                learnt
+            }
+            (Action::Update { .. }, Write::Update { fields, .. }) => {
+                self.updated(operation, record, fields, observation);
+                self.agree_on_answer(ctx, operation, record);
+                Learnt::Changed
+            }
+            (Action::Associate(_), Write::Associate(edge)) => {
+                self.related(operation, edge, Related::Yes);
+                Learnt::Changed
+            }
+            (Action::Dissociate(_), Write::Dissociate(edge)) => {
+                self.related(operation, edge, Related::No);
+                Learnt::Changed
+            }
+            (Action::Archive { .. }, Write::Archive { .. }) => {
+                surroundings.forget([operation.entity]);
+                self.archived(operation, record);
+                Learnt::Changed
+            }
+            _ => Learnt::Nothing,
+        }
+    }
+
+    fn created(
+        &mut self,
+        operation: &Operation,
+        record: &RecordRef,
+        written: &[(FieldName, Option<Value>)],
+        observation: Option<&Observation>,
+    ) -> Learnt {
+        let links = self.known.get(record).cloned().unwrap_or_default();
+        let other = links.iter().find(|link| link.facet == operation.kind && link.entity != operation.entity);
+        if let Some(other) = other.filter(|link| link.state.is_active() && link.base.is_some()) {
+            // The vendor found a record that is another entity's already: a person looks at the two.
+            self.ask(Question::Duplicate {
+                entity: operation.entity,
+                candidates: vec![other.record.clone()],
+            });
+            return Learnt::Nothing;
+        }
+        let Some(hood) = self.hoods.get_mut(&operation.entity) else { return Learnt::Nothing };
+        remember_targets(hood, operation, record, written);
+        let before =
+            hood.links.iter().position(|link| link.record == *record && link.facet == operation.kind);
+        if let Some(position) = before {
+            hood.links.remove(position);
+            hood.snapshots.remove(position);
+        }
+        let evidence = if other.is_some() { Evidence::Existing } else { Evidence::Created };
+        let link = Link {
+            record: record.clone(),
+            facet: operation.kind,
+            entity: operation.entity,
+            state: LinkState::Active,
+            evidence: evidence.clone(),
+            since: JournalSeq::default(),
+            base: Some(Base::default()),
+        };
+        let snapshot = Snapshot {
+            record: record.clone(),
+            version: observation.and_then(|seen| seen.version.clone()),
+            modified: observation.and_then(|seen| seen.modified),
+            state: RecordState::Live,
+            fields: Vec::new(),
+        };
+        hood.links.push(link);
+        hood.snapshots.push(Some(snapshot));
+        self.touched.insert(record.clone());
+        self.fill(operation, record, written, observation);
+        self.batch.journal.push(Event::Linked {
+            record: record.clone(),
+            facet: operation.kind,
+            entity: operation.entity,
+            state: LinkState::Active,
+            evidence,
+        });
+        self.batch.wake.push(format!("entity:{}", operation.entity));
+        self.batch.wake.push(format!("record:{record}"));
+        if let Some(organisation) = self.organisations.get(&operation.entity).copied() {
+            self.pending_organisation(record, organisation);
+        }
+        Learnt::Created
+    }
+
+    fn pending_organisation(&mut self, lead: &RecordRef, organisation: EntityId) {
+        let link = Link {
+            record: lead.clone(),
+            facet: Kind::Organisation,
+            entity: organisation,
+            state: LinkState::Pending,
+            evidence: Evidence::CompanyOfLead,
+            since: JournalSeq::default(),
+            base: None,
+        };
+        self.batch.journal.push(Event::Linked {
+            record: lead.clone(),
+            facet: Kind::Organisation,
+            entity: organisation,
+            state: LinkState::Pending,
+            evidence: Evidence::CompanyOfLead,
+        });
+        self.batch.links.push(LinkWrite::Put(link));
+    }
+
+    /// The fields of a record that we made: what was written, what the answer shows, and nothing in the rest.
+    fn fill(
+        &mut self,
+        operation: &Operation,
+        record: &RecordRef,
+        written: &[(FieldName, Option<Value>)],
+        observation: Option<&Observation>,
+    ) {
+        let Some(hood) = self.hoods.get_mut(&operation.entity) else { return };
+        let Some(position) =
+            hood.links.iter().position(|link| link.record == *record && link.facet == operation.kind)
+        else {
+            return;
+        };
+        let Some(Some(snapshot)) = hood.snapshots.get_mut(position) else { return };
+        let mut fields: BTreeMap<FieldName, Observed> = BTreeMap::new();
+        for (field, value) in written {
+            fields.insert(field.clone(), value.clone().into());
+        }
+        for (field, value) in observation.iter().flat_map(|seen| &seen.fields) {
+            if value.is_known() {
+                fields.insert(field.clone(), value.clone());
+            }
+        }
+        snapshot.fields = fields.into_iter().collect();
+    }
+
+    fn updated(
+        &mut self,
+        operation: &Operation,
+        record: &RecordRef,
+        written: &[(FieldName, Option<Value>)],
+        observation: Option<&Observation>,
+    ) {
+        let Some(hood) = self.hoods.get_mut(&operation.entity) else { return };
+        remember_targets(hood, operation, record, written);
+        let Some(position) =
+            hood.links.iter().position(|link| link.record == *record && link.facet == operation.kind)
+        else {
+            return;
+        };
+        let seen = answered(record, written, observation);
+        let stored = hood.snapshots.get(position).cloned().flatten();
+        let now = observe(stored.as_ref(), std::slice::from_mut(&mut hood.links[position]), &seen);
+        hood.snapshots[position] = Some(now.snapshot);
+        if let Some(base) = &mut hood.links[position].base {
+            // What the answer shows for a field that we wrote is what was agreed, however the vendor spells it (HUB-9).
+            for (field, _) in written {
+                base.entries.remove(field);
+            }
+        }
+        self.touched.insert(record.clone());
+    }
+
+    /// A vendor may answer with another value than the one written (it knows better, or ignores what it does not want).
+    /// That answer is what was agreed: the sides that the value came from agree too, as they were when it was planned, so
+    /// that the same write is not made again and again (invariant 4).
+    fn agree_on_answer(&mut self, ctx: &Ctx, operation: &Operation, record: &RecordRef) {
+        let Some(hood) = self.hoods.get_mut(&operation.entity) else { return };
+        let Some(model) = ctx.mapping().kinds.get(&hood.kind) else { return };
+        let answer = hood.links.iter().zip(&hood.snapshots).find(|(link, _)| link.record == *record);
+        let Some((_, Some(answer))) = answer else { return };
+        let answer = answer.clone();
+        for change in operation.action.fields() {
+            let written = match &change.after {
+                After::Value(value) => Observed::Value(value.clone()),
+                After::Clear => Observed::Empty,
+                After::Reference(_) => continue,
+            };
+            let attribute = model.attributes.iter().find(|attribute| attribute.name == change.attribute);
+            let Some(attribute) = attribute else { continue };
+            if *answer.field(change.field.as_str()) == written {
+                continue;
+            }
+            for (link, snapshot) in hood.links.iter_mut().zip(&hood.snapshots) {
+                let side = &link.record;
+                let binding = attribute.binding(&side.connection, &side.object);
+                let (Some(binding), Some(snapshot)) = (binding, snapshot) else { continue };
+                let unmoved = operation.preconditions.iter().any(|precondition| {
+                    precondition.record == *side
+                        && precondition.fields.contains(&binding.field)
+                        && before_hash(snapshot, &precondition.fields) == precondition.before
+                });
+                if *side == *record || !unmoved {
+                    continue;
+                }
+                self.touched.insert(side.clone());
+                let side = side.clone();
+                let base = link.base.get_or_insert_with(|| unagreed(ctx, hood.kind, &side));
+                base.entries.remove(&binding.field);
+            }
+        }
+    }
+
+    fn related(&mut self, operation: &Operation, edge: &EdgeWrite, related: Related) {
+        let Some(hood) = self.hoods.get_mut(&operation.entity) else { return };
+        let Some(position) =
+            hood.links.iter().position(|link| link.record == edge.from && link.facet == operation.kind)
+        else {
+            return;
+        };
+        let entity = hood
+            .records_of
+            .iter()
+            .find(|(_, records)| records.values().any(|record| *record == edge.to))
+            .map(|(entity, _)| *entity);
+        if entity.is_some() {
+            hood.targets.insert(edge.to.clone(), Target { entity });
+        }
+        let Some(Some(snapshot)) = hood.snapshots.get_mut(position) else { return };
+        let before = snapshot.field(edge.field.as_str()).clone();
+        let after = changed_refs(&before, edge, related);
+        set_field(snapshot, &edge.field, after.clone());
+        if let Some(base) = &mut hood.links[position].base {
+            let entry = base.entries.get(&edge.field);
+            let agreed = entry.map_or(Some(before), |entry| entry.agreed.clone());
+            let changed = entry.and_then(|entry| entry.changed);
+            match agreed.map(|agreed| changed_refs(&agreed, edge, related)) {
+                Some(agreed) if agreed == after => {
+                    base.entries.remove(&edge.field);
+                }
+                agreed => {
+                    base.entries.insert(edge.field.clone(), BaseEntry { agreed, changed });
+                }
+            }
+        }
+        self.touched.insert(edge.from.clone());
+    }
+
+    fn archived(&mut self, operation: &Operation, record: &RecordRef) {
+        let Some(hood) = self.hoods.get_mut(&operation.entity) else { return };
+        for (link, snapshot) in hood.links.iter_mut().zip(&mut hood.snapshots) {
+            if link.record == *record && link.facet == operation.kind {
+                link.state = LinkState::Deleted;
+                if let Some(snapshot) = snapshot {
+                    snapshot.state = RecordState::Deleted;
+                }
+            }
+        }
+        self.touched.insert(record.clone());
+    }
+}
+
+/// The base of a link that has agreed on nothing yet.
+fn unagreed(ctx: &Ctx, kind: Kind, record: &RecordRef) -> Base {
+    let fields = side_fields(ctx.mapping(), kind, record).into_keys();
+    Base {
+        mapping: side_digest(ctx.mapping(), kind, record),
+        entries: fields.map(|field| (field, BaseEntry { agreed: None, changed: None })).collect(),
+    }
+}
+
+/// Whether a relation was made or taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Related {
+    Yes,
+    No,
+}
+
+/// Bound fields of records that we made and that nothing was written to are known to be empty; the base of a new record
+/// is what it was made with.
+pub(super) fn complete(ctx: &Ctx, hood: &mut Neighbourhood, touched: &BTreeSet<RecordRef>) {
+    let Some(model) = ctx.mapping().kinds.get(&hood.kind) else { return };
+    for (link, snapshot) in hood.links.iter_mut().zip(&mut hood.snapshots) {
+        if !touched.contains(&link.record) || link.facet != hood.kind || link.evidence != Evidence::Created {
+            continue;
+        }
+        let Some(snapshot) = snapshot else { continue };
+        for (field, _) in bound_fields(model, &link.record) {
+            if *snapshot.field(field.as_str()) == Observed::NotFetched {
+                set_field(snapshot, &field, Observed::Empty);
+            }
+        }
+        if let Some(base) = &mut link.base
+            && base.mapping == 0
+        {
+            base.mapping = side_digest(ctx.mapping(), hood.kind, &link.record);
+        }
+    }
+}
+
+fn set_field(snapshot: &mut Snapshot, field: &FieldName, value: Observed) {
+    match snapshot.fields.binary_search_by(|(name, _)| name.cmp(field)) {
+        Ok(position) => snapshot.fields[position].1 = value,
+        Err(position) => snapshot.fields.insert(position, (field.clone(), value)),
+    }
+}
+
+/// The answer as an observation: what it shows, else what was written.
+fn answered(
+    record: &RecordRef,
+    written: &[(FieldName, Option<Value>)],
+    observation: Option<&Observation>,
+) -> Observation {
+    let mut seen = observation.cloned().unwrap_or_else(|| Observation {
+        record: record.clone(),
+        version: None,
+        modified: None,
+        state: RecordState::Live,
+        fields: Vec::new(),
+    });
+    seen.record = record.clone();
+    for (field, value) in written {
+        if !seen.fields.iter().any(|(name, shown)| name == field && shown.is_known()) {
+            seen.fields.retain(|(name, _)| name != field);
+            seen.fields.push((field.clone(), value.clone().into()));
+        }
+    }
+    seen
+}
+
+/// References that were written lead to the entities that the plan named.
+fn remember_targets(
+    hood: &mut Neighbourhood,
+    operation: &Operation,
+    record: &RecordRef,
+    written: &[(FieldName, Option<Value>)],
+) {
+    for change in operation.action.fields() {
+        let syncline_model::After::Reference(entity) = change.after else { continue };
+        let refs =
+            written.iter().find(|(field, _)| *field == change.field).and_then(|(_, value)| value.as_ref());
+        let Some(Value::Refs(refs)) = refs else { continue };
+        for reference in refs {
+            let target = RecordRef {
+                connection: record.connection.clone(),
+                object: reference.object.clone(),
+                id: reference.id.clone(),
+            };
+            hood.targets.insert(target, Target { entity: Some(entity) });
+        }
+    }
+}
+
+fn changed_refs(before: &Observed, edge: &EdgeWrite, related: Related) -> Observed {
+    let mut refs: Vec<Ref> = match before {
+        Observed::Value(Value::Refs(refs)) => refs.clone(),
+        Observed::Value(_)
+        | Observed::Empty
+        | Observed::Absent
+        | Observed::NotPermitted
+        | Observed::NotFetched => Vec::new(),
+    };
+    refs.retain(|reference| reference.object != edge.to.object || reference.id != edge.to.id);
+    if related == Related::Yes {
+        if edge.primary {
+            refs.iter_mut().for_each(|reference| reference.primary = false);
+        }
+        refs.push(Ref {
+            object: edge.to.object.clone(),
+            id: edge.to.id.clone(),
+            role: edge.role.clone(),
+            primary: edge.primary,
+            row: None,
+        });
+    }
+    refs.sort();
+    if refs.is_empty() { Observed::Empty } else { Observed::Value(Value::Refs(refs)) }
+}
