@@ -251,7 +251,12 @@ fn a_damaged_state_file_is_told_and_a_copy_of_it_goes_on() {
     let scrambled: Vec<u8> =
         whole.iter().enumerate().map(|(at, byte)| if at < 100 { byte ^ 0x5a } else { *byte }).collect();
     let cut = whole[..whole.len() / 3].to_vec();
-    for (what, damaged) in [("zeroed", zeroed), ("scrambled", scrambled), ("cut off", cut)] {
+    // The head says that all is well; every page after it is gone.
+    let inside: Vec<u8> =
+        whole.iter().enumerate().map(|(at, byte)| if at < 4096 { *byte } else { (at % 251) as u8 }).collect();
+    for (what, damaged) in
+        [("zeroed", zeroed), ("scrambled", scrambled), ("cut off", cut), ("inside", inside)]
+    {
         fs::write(&path, damaged).unwrap();
         for arguments in [&["sync"][..], &["plan"], &["apply", "--yes"], &["history"]] {
             eprintln!("{what}");

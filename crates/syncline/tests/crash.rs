@@ -73,7 +73,7 @@ fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     }
 }
 
@@ -87,7 +87,7 @@ fn rows<'a>(dump: &'a Value, object: &str) -> Vec<&'a Value> {
 }
 
 /// By a name that has to be there once.
-fn by<'a>(rows: Vec<&'a Value>, name: impl Fn(&Value) -> String) -> BTreeMap<String, &'a Value> {
+fn by(rows: Vec<&Value>, name: impl Fn(&Value) -> String) -> BTreeMap<String, &Value> {
     let mut found = BTreeMap::new();
     for row in rows {
         let twice = found.insert(name(row), row);

@@ -50,11 +50,7 @@ impl SqliteStore {
             migrate::migrate(&mut writer)?;
             Ok(writer)
         };
-        let writer = open().map_err(|failure: Failure| match failure.into() {
-            StoreError::Corrupt(why) => StoreError::Corrupt(format!("{}: {why}", path.display())),
-            StoreError::Engine(why) => StoreError::Engine(format!("{}: {why}", path.display())),
-            other @ (StoreError::Fenced(_) | StoreError::TooNew { .. }) => other,
-        })?;
+        let writer = open().map_err(|failure: Failure| located(Some(path), failure))?;
         Ok(Self {
             path: Some(path.to_owned()),
             writer: Mutex::new(writer),
@@ -110,7 +106,7 @@ impl SqliteStore {
             transaction.commit()?;
             Ok(value)
         })();
-        result.map_err(|failure: Failure| failure.into())
+        result.map_err(|failure: Failure| located(self.path.as_deref(), failure))
     }
 
     /// Runs `work` on one consistent state.
@@ -137,7 +133,20 @@ impl SqliteStore {
             }
             Ok(value)
         })();
-        result.map_err(|failure: Failure| failure.into())
+        result.map_err(|failure: Failure| located(self.path.as_deref(), failure))
+    }
+}
+
+/// With the file that it is about.
+fn located(path: Option<&Path>, failure: Failure) -> StoreError {
+    let said = |why: String| match path {
+        Some(path) => format!("{}: {why}", path.display()),
+        None => why,
+    };
+    match failure.into() {
+        StoreError::Corrupt(why) => StoreError::Corrupt(said(why)),
+        StoreError::Engine(why) => StoreError::Engine(said(why)),
+        other @ (StoreError::Fenced(_) | StoreError::TooNew { .. }) => other,
     }
 }
 
