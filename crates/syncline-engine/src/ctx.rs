@@ -128,17 +128,28 @@ impl Ctx {
     }
 
     /// Stores credentials that adapters renewed and how the vendors' limits stand; after each cycle, and when one failed.
-    /// Where credentials changed, the account is checked again before the next cycle.
+    /// Where credentials changed, the account is checked again at once.
     ///
     /// # Errors
-    /// [`Error::Store`] and the key's.
+    /// [`Error::Store`], the key's, [`Error::OtherAccount`], [`Error::Vendor`].
     pub async fn keep_credentials(&self) -> Result<(), Error> {
         let key = self.workspace.key()?;
         let mut batch = Batch::at(self.now());
-        for connection in self.connections.values() {
-            connection.keep_credentials(key, &self.outside, &mut batch)?;
+        let mut renewed = Vec::new();
+        for (name, connection) in &self.connections {
+            if connection.keep_credentials(key, &self.outside, &mut batch)? {
+                renewed.push((name, connection));
+            }
         }
         if !batch.puts.is_empty() {
+            self.store.commit(batch).await?;
+        }
+        // Renewed credentials must still lead to the same account; found now, it costs the next run nothing.
+        for (name, connection) in renewed {
+            let configured =
+                self.workspace.config.connections.get(name).and_then(|entry| entry.account.as_deref());
+            let mut batch = Batch::at(self.now());
+            connection.account(&*self.store, configured, &mut batch).await?;
             self.store.commit(batch).await?;
         }
         Ok(())
