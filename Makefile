@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build check test demo tools clients foreign
+.PHONY: build check test demo bench tools clients foreign
 .NOTPARALLEL:
 
 say = @printf '\n== %s\n' "$(1)"
@@ -29,6 +29,11 @@ foreign: clients ## The vendors' client libraries against the sandboxes
 
 demo: ## The whole of it in a browser, with no account anywhere
 	cargo run --release --quiet -p syncline -- demo
+
+bench: ## Time, memory and calls at 10,000 and 100,000 people a system; the sandboxes' processor time apart
+	$(call say,bench: cargo run -p xtask -- bench)
+	cargo build --release --quiet -p syncline
+	cargo run --quiet -p xtask -- bench
 
 # What the tests need beside Rust, Python 3 and Node: the test runner, and PostgreSQL's server programs unless
 # SYNCLINE_TEST_PG names a server to use.
