@@ -31,6 +31,14 @@ impl Window {
         Duration::try_from(at.duration_since(now)).unwrap_or_default()
     }
 
+    /// The call that took the latest place was answered at `now`. It counts from then: the vendor saw it no later, however
+    /// long it was on the way.
+    pub fn answered(&mut self, now: Timestamp) {
+        if let Some(latest) = self.sent.back_mut() {
+            *latest = (*latest).max(now);
+        }
+    }
+
     /// The places taken that still count at `now`, oldest first: what a following process has to know.
     pub fn state(&self, now: Timestamp) -> Vec<Timestamp> {
         let counts = |at: &&Timestamp| at.checked_add(self.window).is_ok_and(|free| free > now);
@@ -72,6 +80,20 @@ mod tests {
             assert!(within <= 3, "{within} calls within ten seconds of {at}");
         }
         assert_eq!(sent[0], start, "the first call does not wait");
+    }
+
+    #[test]
+    fn a_call_that_was_long_on_the_way_counts_from_its_answer() {
+        let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let at = |ms: u64| start.checked_add(Duration::from_millis(ms)).unwrap();
+        let mut window = Window::new(1, Duration::from_secs(1));
+        assert_eq!(window.reserve(at(0)).as_millis(), 0);
+        window.answered(at(400));
+        assert_eq!(
+            window.reserve(at(400)).as_millis(),
+            1_000,
+            "the vendor may have seen it just before it answered"
+        );
     }
 
     #[test]

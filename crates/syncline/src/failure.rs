@@ -73,6 +73,19 @@ impl Failure {
         Self::new(Exit::Error, Code(1), "the result cannot be written to standard output").because(error)
     }
 
+    /// No port to listen on.
+    pub(crate) fn cannot_listen(address: impl fmt::Display, cause: impl fmt::Display) -> Self {
+        Self::new(Exit::Error, Code(106), "the address cannot be listened on")
+            .at(address)
+            .because(cause)
+            .fix("choose another port, or 0 for any free one")
+    }
+
+    /// No thread, signal or temporary file to be had.
+    pub(crate) fn no_system_resource(cause: impl fmt::Display) -> Self {
+        Self::new(Exit::Error, Code(108), "the system refused what serving takes").because(cause)
+    }
+
     fn with(mut self, label: &'static str, text: impl fmt::Display) -> Self {
         self.details.push((label, text.to_string()));
         self

@@ -41,9 +41,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 async fn demo(args: Args) -> Result<(), Failure> {
     let stop = stopped()?;
     tokio::pin!(stop);
-    let temporary = tempfile::tempdir().map_err(|error| {
-        Failure::new(Exit::Error, Code(108), "the system refused what serving takes").because(error)
-    })?;
+    let temporary = tempfile::tempdir().map_err(Failure::no_system_resource)?;
     let dir = args.dir.clone().unwrap_or_else(|| temporary.path().join("demo"));
     let mut outside = Outside::real()?;
     let gate = Gate::new(outside.transport);

@@ -147,12 +147,7 @@ fn cannot_serve(error: ServeError) -> Failure {
                 .at(address)
                 .fix("listen on 127.0.0.1")
         }
-        ServeError::Listen { address, source } => {
-            Failure::new(Exit::Error, Code(106), "the address cannot be listened on")
-                .at(address)
-                .because(source)
-                .fix("choose another port, or 0 for any free one")
-        }
+        ServeError::Listen { address, source } => Failure::cannot_listen(address, source),
         ServeError::Certificate(cause) => {
             Failure::new(Exit::Error, Code(107), "no certificate could be made").because(cause)
         }
@@ -160,5 +155,5 @@ fn cannot_serve(error: ServeError) -> Failure {
 }
 
 fn no_system_resource(error: &io::Error) -> Failure {
-    Failure::new(Exit::Error, Code(108), "the system refused what serving takes").because(error)
+    Failure::no_system_resource(error)
 }

@@ -91,11 +91,7 @@ async fn open(workspace: Arc<syncline_engine::Workspace>, outside: &Outside) -> 
 
 /// Ends when the process is told to.
 pub(crate) fn stopped() -> Result<impl Future<Output = ()>, Failure> {
-    let listen = |kind| {
-        signal(kind).map_err(|error| {
-            Failure::new(Exit::Error, Code(108), "the system refused what serving takes").because(error)
-        })
-    };
+    let listen = |kind| signal(kind).map_err(Failure::no_system_resource);
     let (mut interrupted, mut terminated) =
         (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
     Ok(async move {
@@ -110,12 +106,7 @@ pub(crate) fn stopped() -> Result<impl Future<Output = ()>, Failure> {
 /// As the user sees it.
 pub(crate) fn cannot_serve(error: ServeError) -> Failure {
     match error {
-        ServeError::Listen { address, source } => {
-            Failure::new(Exit::Error, Code(106), "the address cannot be listened on")
-                .at(address)
-                .because(source)
-                .fix("choose another port, or 0 for any free one")
-        }
+        ServeError::Listen { address, source } => Failure::cannot_listen(address, source),
         ServeError::Worker(why) => {
             Failure::new(Exit::Error, Code(109), "serving ended by a fault of this program").because(why)
         }

@@ -1,9 +1,8 @@
 //! What people do to the records on a working day, on both sides.
 
 use super::{company::Cast, invariants::Moment, narrator::Narrator, systems::Systems};
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use serde_json::json;
-use syncline_model::error::Code;
 
 /// What was done, to be checked later. Pairs are HubSpot's id and Salesforce's.
 pub(crate) struct Day {
@@ -78,5 +77,5 @@ pub(crate) async fn work(
 }
 
 fn missing(what: &str) -> Failure {
-    Failure::new(Exit::Error, Code(115), format!("the demo does not find {what}"))
+    super::systems::failure(what, "the story needs it, and it is not there")
 }

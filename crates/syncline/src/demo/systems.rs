@@ -127,6 +127,6 @@ impl System {
     }
 }
 
-fn failure(name: &str, why: &str) -> Failure {
+pub(super) fn failure(name: &str, why: &str) -> Failure {
     Failure::new(Exit::Error, Code(115), format!("the demo's {name} does not work")).because(why)
 }

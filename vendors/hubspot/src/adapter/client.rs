@@ -218,6 +218,7 @@ impl Client {
             let request = self.request(&call, &token).map_err(Failure::Nothing)?;
             let sent = self.clock.now();
             let outcome = self.transport.send(request).await;
+            lock(&self.pace).answered(call.lane, self.clock.now());
             match self.judge(&call, outcome, sent) {
                 Verdict::Answer(answer) => return Ok(answer),
                 Verdict::Final(failure) => return Err(failure),

@@ -112,6 +112,15 @@ impl Pace {
         wait + Duration::try_from(from.duration_since(now)).unwrap_or_default()
     }
 
+    /// The latest call of a lane was answered.
+    pub(super) fn answered(&mut self, lane: Lane, now: Timestamp) {
+        match lane {
+            Lane::General => self.general.answered(now),
+            Lane::Search => self.search.answered(now),
+            Lane::Associations => self.associations.answered(now),
+        }
+    }
+
     /// The vendor said "too many": nothing more in this lane until `until`.
     pub(super) fn pause(&mut self, lane: Lane, until: Timestamp) {
         let slot = &mut self.paused[lane as usize];
