@@ -27,8 +27,8 @@ foreign: clients ## The vendors' client libraries against the sandboxes
 	cargo build --quiet -p syncline
 	clients/run "$${CARGO_TARGET_DIR:-target}/debug/syncline"
 
-demo: ## The whole of it in a browser, with no account anywhere
-	cargo run --release --quiet -p syncline -- demo
+demo: ## The whole story on two local sandboxes, with no account anywhere
+	cargo run -p syncline -- demo
 
 bench: ## Time, memory and calls at 10,000 and 100,000 people a system; the sandboxes' processor time apart
 	$(call say,bench: cargo run -p xtask -- bench)
