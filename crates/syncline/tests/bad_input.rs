@@ -232,8 +232,8 @@ fn another_portal_behind_the_same_token_is_refused() {
     town.run(&["connect", "hubspot"], Some(&line_with(&town, &REFRESHED)));
     town.hubspot.admin(&json!({"do": "refresh_portal"}));
     town.hubspot.admin(&json!({"do": "revoke_token", "token": "access"}));
-    // A portal is asked for anew after its token was renewed.
-    town.run(&["plan"], None);
+    // A portal is asked for anew when its token was renewed, in the very run that renewed it.
+    refused(&town, &["plan"], 5, &["error[SYN-1125]", "hubspot", "40000001"]);
     refused(&town, &["sync"], 5, &["error[SYN-1125]", "hubspot", "40000001"]);
     let examined = town.attempt(&["doctor", "--json"], None);
     assert_eq!(examined.status.code(), Some(5), "{}", err(&examined));
