@@ -14,7 +14,7 @@ pub struct Window {
 impl Window {
     /// A window in which nothing was sent yet.
     pub fn new(limit: usize, window: Duration) -> Self {
-        Self { limit: limit.max(1), window, sent: VecDeque::with_capacity(limit.max(1)) }
+        Self { limit: limit.max(1), window, sent: VecDeque::new() }
     }
 
     /// Takes a place at `now` and says how long to wait before sending.

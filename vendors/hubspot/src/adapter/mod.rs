@@ -52,6 +52,8 @@ pub struct Options {
     pub searches_per_second: usize,
     /// Association calls in any ten seconds [d25 crm__associations].
     pub association_calls_per_ten_seconds: usize,
+    /// Whether the account's headers lower `calls_per_ten_seconds`; not where the credentials tell the limits.
+    pub learns_limits: bool,
     /// Properties whose changes are announced by webhook, by object.
     pub webhook_properties: BTreeMap<ObjectName, Vec<FieldName>>,
 }
@@ -62,8 +64,29 @@ impl Default for Options {
             calls_per_ten_seconds: 180,
             searches_per_second: 5,
             association_calls_per_ten_seconds: 140,
+            learns_limits: true,
             webhook_properties: webhooks::usual_properties(),
         }
+    }
+}
+
+impl Options {
+    /// With what a connection's credentials tell of the account's limits: an account with the limit increase has more
+    /// calls [d25 usage-details], a sandbox without limits has no end of them.
+    fn told(mut self, credentials: &serde_json::Value) -> Self {
+        let limits = &credentials["limits"];
+        let limit = |name: &str| limits[name].as_u64().and_then(|limit| usize::try_from(limit).ok());
+        if let Some(calls) = limit("calls_per_ten_seconds") {
+            self.calls_per_ten_seconds = calls;
+            self.learns_limits = false;
+        }
+        if let Some(calls) = limit("searches_per_second") {
+            self.searches_per_second = calls;
+        }
+        if let Some(calls) = limit("association_calls_per_ten_seconds") {
+            self.association_calls_per_ten_seconds = calls;
+        }
+        self
     }
 }
 
@@ -100,6 +123,7 @@ impl HubSpot {
         transport: Arc<dyn Transport>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, VendorError> {
+        let options = options.told(&credentials);
         let credentials = credentials::Credentials::new(credentials)?;
         Ok(Self {
             connection,

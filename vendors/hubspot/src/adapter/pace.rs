@@ -26,6 +26,7 @@ pub(super) struct Pace {
     general: Window,
     general_limit: usize,
     configured_limit: usize,
+    learns: bool,
     search: Window,
     associations: Window,
     /// Nothing is sent before these, after the vendor said "too many": general, search, associations.
@@ -62,6 +63,7 @@ impl Pace {
             general: Window::new(options.calls_per_ten_seconds, TEN_SECONDS),
             general_limit: options.calls_per_ten_seconds,
             configured_limit: options.calls_per_ten_seconds,
+            learns: options.learns_limits,
             search: Window::new(options.searches_per_second, A_SECOND),
             associations: Window::new(options.association_calls_per_ten_seconds, TEN_SECONDS),
             paused: [None; 3],
@@ -130,7 +132,7 @@ impl Pace {
     /// The account's own limit, from the headers of a general call: smaller accounts have 100 in ten seconds.
     pub(super) fn learn(&mut self, max: usize, remaining: usize, now: Timestamp) {
         let limit = (max * 19 / 20).max(1);
-        if limit >= self.general_limit {
+        if !self.learns || limit >= self.general_limit {
             return;
         }
         self.general_limit = limit;
@@ -144,6 +146,15 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_that_the_credentials_tell_are_not_lowered_by_headers() {
+        let told = Options::default().told(&serde_json::json!({"limits": {"calls_per_ten_seconds": 250}}));
+        let mut pace = Pace::new(&told);
+        pace.learn(100, 100, at(0));
+        assert!((0..250).all(|_| pace.reserve(Lane::General, at(0)).is_zero()));
+        assert!(!pace.reserve(Lane::General, at(0)).is_zero());
+    }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + second).unwrap()

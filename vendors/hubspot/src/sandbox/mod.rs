@@ -57,6 +57,7 @@ use auth::Auth;
 use hooks::Hooks;
 use jiff::Timestamp;
 use limits::RateLimits;
+
 use portal::{Portal, Random};
 use serde_json::{Value, json};
 use syncline_kit::HttpRequest;
@@ -65,6 +66,9 @@ use syncline_kit::sandbox::faults::Faults;
 use syncline_kit::sandbox::meter::Meter;
 use syncline_kit::sandbox::seed::{Loaded, SeedError, SeedFiles};
 use syncline_kit::sandbox::{Delivery, DeliveryId, Limits, Outcome, Sandbox};
+
+/// What an account without limits tells of each of them.
+const NO_END: u32 = 1_000_000;
 
 /// A HubSpot account behind its API.
 #[derive(Debug)]
@@ -107,7 +111,7 @@ impl Sandbox for HubSpot {
     }
 
     fn credentials(&self) -> Value {
-        json!({
+        let mut credentials = json!({
             "base_url": self.base_url,
             "access_token": self.auth.private_token,
             "client_id": self.auth.client_id,
@@ -116,7 +120,16 @@ impl Sandbox for HubSpot {
             "app_id": self.auth.app_id,
             "developer_key": self.auth.developer_key,
             "portal_id": self.portal.id,
-        })
+        });
+        if !self.limits.enforced {
+            // An account without limits says so, so that nobody paces itself for nothing.
+            credentials["limits"] = json!({
+                "calls_per_ten_seconds": NO_END,
+                "searches_per_second": NO_END,
+                "association_calls_per_ten_seconds": NO_END,
+            });
+        }
+        credentials
     }
 
     fn served_at(&mut self, base_url: &str) {
