@@ -11,29 +11,106 @@ use syncline_model::{
     review::{Question, ReviewState},
 };
 
+/// Plain JSON.
 const JSON: u8 = 1;
+/// JSON in which a control character stands for a phrase of [`PHRASES`]: JSON itself has none (it escapes them), and the
+/// journal would be twice as large without.
+const PHRASED: u8 = 2;
 
-/// A format byte and JSON.
+/// Frequent pieces of journal events, held items and findings, longest first where one begins another. The position is
+/// the stored character: the list only ever grows at its end, up to 31.
+const PHRASES: [&str; 26] = [
+    "{\"event\":\"linked\",\"record\":{\"connection\":\"",
+    "{\"result\":\"confirmed\",\"record\":{\"connection\":\"",
+    "\",\"word\":\"create\",\"record\":null,\"object\":\"",
+    "\",\"word\":\"update\",\"record\":{\"connection\":\"",
+    "\",\"word\":\"associate\",\"record\":{\"connection\":\"",
+    "\",\"state\":\"active\",\"evidence\":\"created\"}",
+    "\",\"state\":\"active\",\"evidence\":\"first\"}",
+    "\",\"state\":\"active\",\"evidence\":{\"key\":{\"key\":\"",
+    "\"},\"object\":null,\"fields\":[",
+    "\",\"record\":{\"connection\":\"",
+    "{\"record\":{\"connection\":\"",
+    "\"},\"facet\":\"person\",\"entity\":\"",
+    "\"},\"facet\":\"deal\",\"entity\":\"",
+    "\"},\"facet\":\"organisation\",\"entity\":\"",
+    "\"},\"what\":{\"finding\":\"no_parent\",\"edge\":\"",
+    "\"},\"created\":true}",
+    "\"},\"created\":false}",
+    ",\"entity\":\"",
+    "\",\"connection\":\"",
+    "\",\"reason\":{\"why\":\"",
+    "\"},\"attribute\":\"",
+    "\",\"object\":\"",
+    "\",\"fields\":[\"",
+    "{\"operation\":",
+    "\",\"id\":\"",
+    "\",\"value\":\"",
+];
+
+/// A format byte and JSON with its phrases short.
 pub(crate) fn encode_json<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
+    let json = plain(value)?;
+    let mut bytes = Vec::with_capacity(json.len());
+    bytes.push(PHRASED);
+    let mut rest = &json[1..];
+    while let Some((first, after)) = rest.split_first() {
+        let phrase = match first {
+            b'{' | b'"' | b',' => PHRASES.iter().position(|phrase| rest.starts_with(phrase.as_bytes())),
+            _ => None,
+        };
+        match phrase.and_then(|position| Some((position, u8::try_from(position + 1).ok()?))) {
+            Some((position, mark)) => {
+                bytes.push(mark);
+                rest = &rest[PHRASES[position].len()..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    Ok(bytes)
+}
+
+fn plain<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
     let mut bytes = vec![JSON];
     serde_json::to_writer(&mut bytes, value)
         .map_err(|error| StoreError::Engine(format!("packing: {error}")))?;
     Ok(bytes)
 }
 
+/// The JSON of a blob whose phrases are short.
+fn spelled_out(bytes: &[u8]) -> Vec<u8> {
+    let mut json = Vec::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        match (*byte as usize).checked_sub(1).and_then(|position| PHRASES.get(position)) {
+            Some(phrase) => json.extend_from_slice(phrase.as_bytes()),
+            None => json.push(*byte),
+        }
+    }
+    json
+}
+
 /// The value of such a blob; `what` names it in errors.
 pub(crate) fn decode_json<T: DeserializeOwned>(bytes: &[u8], what: &'static str) -> Result<T, StoreError> {
     let mut from = Reader::new(bytes, what);
-    from.format(JSON)?;
+    let json = match bytes.first() {
+        Some(&PHRASED) => spelled_out(&bytes[1..]),
+        _ => {
+            from.format(JSON)?;
+            bytes[1..].to_vec()
+        }
+    };
     // The parser's own message may quote what it read; where it stands is enough to look.
-    serde_json::from_slice(&bytes[1..]).map_err(|error| {
+    serde_json::from_slice(&json).map_err(|error| {
         from.broken(&format!("line {}, column {} is not what it should be", error.line(), error.column()))
     })
 }
 
 /// The digest that makes questions unique.
 pub(crate) fn question_digest(question: &Question) -> Result<Vec<u8>, StoreError> {
-    Ok(Sha256::digest(encode_json(question)?).to_vec())
+    Ok(Sha256::digest(plain(question)?).to_vec())
 }
 
 /// The state's number in its column: 0 open, 1 answered, 2 settled.
@@ -96,5 +173,32 @@ fn record_of(result: &RowResult) -> Option<&RecordRef> {
         | RowResult::Unknown { .. }
         | RowResult::NotSent { .. }
         | RowResult::Parked { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn phrases_are_short_and_come_back_whatever_the_text_holds() {
+        let event = json!({"event": "linked", "record": {"connection": "hubspot", "object": "contacts", "id": "1"},
+            "facet": "person", "entity": "e", "odd": "\u{0001}\u{001f}\u{0000} \",\"id\":\" ü {\"record\":"});
+        let packed = encode_json(&event).unwrap();
+        assert_eq!(packed[0], PHRASED);
+        assert!(packed.len() + 50 < serde_json::to_vec(&event).unwrap().len(), "{} bytes", packed.len());
+        assert_eq!(decode_json::<Value>(&packed, "event").unwrap(), event);
+        // What an earlier build stored is still read.
+        assert_eq!(decode_json::<Value>(&plain(&event).unwrap(), "event").unwrap(), event);
+    }
+
+    #[test]
+    fn no_phrase_is_hidden_by_one_before_it_and_all_marks_are_control_characters() {
+        assert!(PHRASES.len() < 0x20);
+        for (position, phrase) in PHRASES.iter().enumerate() {
+            assert!(!PHRASES[..position].iter().any(|earlier| phrase.starts_with(earlier)), "{phrase}");
+            assert!(phrase.starts_with(['{', '"', ',']), "{phrase}");
+        }
     }
 }

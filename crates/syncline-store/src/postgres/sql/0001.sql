@@ -97,6 +97,7 @@ CREATE TABLE held (
   data     BYTEA NOT NULL
 );
 CREATE INDEX held_until ON held (until) WHERE until IS NOT NULL;
+CREATE INDEX held_counts ON held (items, findings);
 
 -- The first half of the SHA-256 of each key that releases something of the entity.
 CREATE TABLE held_wake (
