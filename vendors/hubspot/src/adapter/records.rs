@@ -312,10 +312,11 @@ impl HubSpot {
 
     /// Remembers that this record was written from here at `at`: searches may show its former self for a while.
     pub(super) fn note_written(&self, object: &ObjectName, id: &RecordId, at: Option<Timestamp>) {
-        const ENOUGH: usize = 50_000;
+        // Looked through at each doubling, so that a long load is not slowed down by looking.
+        const ENOUGH: usize = 1 << 15;
         let Some(at) = at else { return };
         let mut written = lock(&self.written);
-        if written.len() >= ENOUGH {
+        if written.len() >= ENOUGH && written.len().is_power_of_two() {
             let oldest = at.checked_sub(jiff::SignedDuration::from_hours(1)).unwrap_or(at);
             written.retain(|_, stamp| *stamp > oldest);
         }
