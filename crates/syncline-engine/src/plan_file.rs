@@ -9,7 +9,7 @@ use crate::{
 };
 use sha2::{Digest, Sha256};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs::File,
     io::{BufRead, BufReader, BufWriter, Write},
     path::{Path, PathBuf},
@@ -371,9 +371,4 @@ fn pretend(ctx: &Ctx, operation: &Operation) -> Option<WriteRow> {
         }
     };
     Some(WriteRow { operation: operation.id, entity: operation.entity, write })
-}
-
-/// The connections that a plan writes to.
-pub fn written_to(summary: &Summary) -> BTreeSet<ConnectionName> {
-    summary.cost.keys().cloned().collect()
 }
