@@ -5,7 +5,7 @@ use crate::{
     applying::{Applier, Tally},
     confirm,
     ctx::Ctx,
-    cycle::{adopt_all, claim, observe, release},
+    cycle::{adopt_all, claim, leave, observe},
     error::Error,
     moot,
     plan_file::{PlanFile, Summary, write},
@@ -49,13 +49,7 @@ pub struct AppliedPlan {
 pub async fn apply(ctx: &mut Ctx, path: &Path, who: &Arc<str>) -> Result<AppliedPlan, Error> {
     claim(ctx).await?;
     let result = claimed(ctx, path, who).await;
-    let kept = ctx.keep_credentials().await;
-    ctx.run = None;
-    let released = release(ctx).await;
-    let applied = result?;
-    kept?;
-    released?;
-    Ok(applied)
+    leave(ctx, result).await
 }
 
 async fn claimed(ctx: &mut Ctx, path: &Path, who: &Arc<str>) -> Result<AppliedPlan, Error> {

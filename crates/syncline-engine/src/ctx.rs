@@ -8,6 +8,7 @@ use crate::{
     connections::Connection,
     entropy::{Entropy, Ids},
     error::Error,
+    lease::{Lease, Leased},
     registry::Build,
     schemas,
     transport::HttpClient,
@@ -27,7 +28,7 @@ use syncline_kit::{
     vendor::{CaptureWant, ObjectWant},
 };
 use syncline_model::{ConnectionName, ObjectName, RunId};
-use syncline_store::{Batch, Fence, Store};
+use syncline_store::{Batch, Store};
 
 /// The seams to the world, chosen once by the binary or the simulation.
 #[derive(Clone)]
@@ -68,10 +69,8 @@ pub struct Ctx {
     pub connections: BTreeMap<ConnectionName, Connection>,
     /// What the connections' accounts and schemas say.
     pub facts: Facts,
-    /// Names this worker among those that may claim the workspace.
-    pub owner: String,
     /// The claim under which this worker writes, if it holds one.
-    pub fence: Option<Fence>,
+    pub(crate) lease: Arc<Lease>,
     /// The lock that shows that this process is alive, where the store is a file.
     pub(crate) lock: Option<std::fs::File>,
     /// The run under way, if one is.
@@ -90,9 +89,13 @@ impl Ctx {
     /// [`Error::NotConnected`], the key's errors, and those of [`Ctx::freshen`].
     pub async fn open(workspace: Arc<Workspace>, outside: Outside, build: &Build) -> Result<Self, Error> {
         let key = workspace.key()?;
+        let owner = outside.entropy.bytes::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
+        let lease = Lease::new(workspace.store.clone(), outside.clock.clone(), owner, workspace.config.lease);
+        let leased = Arc::new(Leased::new(outside.transport.clone(), lease.clone()));
+        let guarded = Outside { transport: leased, ..outside.clone() };
         let mut connections = BTreeMap::new();
         for name in workspace.config.connections.keys() {
-            let connection = Connection::open(name, &*workspace.store, key, &outside, build).await?;
+            let connection = Connection::open(name, &*workspace.store, key, &guarded, build).await?;
             connections.insert(name.clone(), connection);
         }
         let facts = Facts::gather(&workspace, &connections, &Batch::at(outside.clock.now())).await?;
@@ -100,12 +103,11 @@ impl Ctx {
         let ctx = Self {
             store: workspace.store.clone(),
             ids: Ids::new(outside.entropy.clone()),
-            owner: outside.entropy.bytes::<16>().iter().map(|byte| format!("{byte:02x}")).collect(),
             workspace,
             outside,
             connections,
             facts,
-            fence: None,
+            lease,
             lock: None,
             told: BTreeMap::new(),
             run: None,
@@ -162,7 +164,7 @@ impl Ctx {
 
     /// An empty batch: now, in this run, under this claim.
     pub fn batch(&self) -> Batch {
-        Batch { run: self.run, fence: self.fence.clone(), ..Batch::at(self.now()) }
+        Batch { run: self.run, fence: self.lease.fence(), ..Batch::at(self.now()) }
     }
 
     /// The mapping in force.

@@ -7,12 +7,13 @@ use crate::{
     ctx::Ctx,
     error::Error,
     guards::{self, Tripped},
-    identifying, moot,
+    identifying,
+    lease::Former,
+    moot,
     planning::{Keep, Pass},
     refusals,
     workspace::DatabasePlace,
 };
-use jiff::SignedDuration;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -22,10 +23,6 @@ use uuid::Uuid;
 
 /// Rounds of one run.
 pub const ROUNDS: u32 = 3;
-/// The lane under which a workspace is written: one worker at a time.
-const LANE: &str = "sync";
-/// How long a claim holds; longer than the longest call (30 s) with its retries.
-const LEASE: SignedDuration = SignedDuration::from_mins(5);
 
 /// What lets a run do what only a confirmed plan may.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,28 +64,19 @@ pub enum Needs {
 /// Claims the workspace, or holds on to it.
 ///
 /// Where the store is a file, a lock on a file beside it shows who is alive: it falls with its process, however that
-/// ends, and whoever has it takes over at once. Workers that share a server wait for the lease instead.
+/// ends, and whoever has it takes over at once. Workers that share a server wait until the claim has lapsed instead.
 ///
 /// # Errors
 /// [`Error::Busy`] where another worker is at it; [`Error::Store`].
 pub async fn claim(ctx: &mut Ctx) -> Result<(), Error> {
-    let now = ctx.now();
-    let mut judged = now;
-    if ctx.fence.is_none()
+    let mut former = Former::Unknown;
+    if ctx.lease.fence().is_none()
         && let Some(path) = lock_path(ctx)
     {
         ctx.lock = Some(locked(&path)?);
-        // The former holder is gone: its claim counts as lapsed.
-        judged = now.checked_add(LEASE.saturating_add(LEASE)).unwrap_or(now);
+        former = Former::Gone;
     }
-    let until = now.checked_add(LEASE).unwrap_or(now);
-    match ctx.store.claim_lane(LANE, &ctx.owner, judged, until).await? {
-        Some(fence) => {
-            ctx.fence = Some(fence);
-            Ok(())
-        }
-        None => Err(Error::Busy),
-    }
+    ctx.lease.claim(former).await
 }
 
 fn lock_path(ctx: &Ctx) -> Option<std::path::PathBuf> {
@@ -122,12 +110,9 @@ fn locked(path: &std::path::Path) -> Result<std::fs::File, Error> {
 /// # Errors
 /// [`Error::Store`].
 pub async fn release(ctx: &mut Ctx) -> Result<(), Error> {
-    let released = match ctx.fence.take() {
-        Some(fence) => ctx.store.release_lane(&fence).await,
-        None => Ok(()),
-    };
+    let released = ctx.lease.release().await;
     ctx.lock = None;
-    Ok(released?)
+    released
 }
 
 /// Settles what a crash left, reads the vendors, says what records are. Afterwards the store is ready to be planned from.
@@ -184,11 +169,16 @@ pub async fn hinted(ctx: &mut Ctx, records: &[RecordRef], by: &str) -> Result<Ou
 }
 
 /// Ends a claim, whatever came of it.
-async fn leave(ctx: &mut Ctx, result: Result<Outcome, Error>) -> Result<Outcome, Error> {
+pub(crate) async fn leave<T>(ctx: &mut Ctx, result: Result<T, Error>) -> Result<T, Error> {
     let kept = ctx.keep_credentials().await;
     ctx.run = None;
+    let lost = ctx.lease.is_lost();
     let released = release(ctx).await;
-    let outcome = result?;
+    let outcome = match result {
+        // Whatever it met: the reason is that it may not go on.
+        Err(Error::Vendor { .. }) if lost => return Err(Error::fenced()),
+        result => result?,
+    };
     kept?;
     released?;
     Ok(outcome)

@@ -156,6 +156,11 @@ impl Error {
         Self::Vendor { connection, error }
     }
 
+    /// Another worker has taken over the workspace.
+    pub(crate) fn fenced() -> Self {
+        Self::Store(StoreError::Fenced(crate::lease::LANE.to_owned()))
+    }
+
     /// The stable code.
     pub fn code(&self) -> Code {
         Code(match self {
@@ -275,7 +280,7 @@ impl Error {
                 }
             },
             Self::Busy => {
-                "wait until it has ended; one that died holds nothing, unless workers share a server: then its claim lapses after five minutes".to_owned()
+                "wait until it has ended; one that died holds nothing, unless workers share a server: then its claim lapses after some minutes (`[server] lease`)".to_owned()
             }
             Self::Plan { .. } => "make a new one: syncline plan --out FILE".to_owned(),
             Self::Review { .. } => "`syncline review list` shows what is open".to_owned(),

@@ -39,6 +39,7 @@ pub async fn run(ctx: &Ctx) -> Result<Identified, Error> {
     let apart: BTreeSet<String> = ctx.store.list("apart/").await?.into_iter().map(|(key, _)| key).collect();
     let mut total = Identified::default();
     loop {
+        ctx.lease.keep().await?;
         // Always from the start: what is identified leaves the list.
         let work = ctx.store.dirty(None, PAGE).await?;
         let mut page = Page::new(ctx, &apart);

@@ -17,6 +17,7 @@ pub mod explain;
 pub mod guards;
 mod hoods;
 pub mod identifying;
+mod lease;
 mod moot;
 pub mod plan_file;
 pub mod planning;

@@ -79,6 +79,7 @@ impl<'a> Pass<'a> {
     /// # Errors
     /// [`Error::Store`].
     pub async fn next_page(&mut self) -> Result<Option<(Kind, Vec<Planned>)>, Error> {
+        self.ctx.lease.keep().await?;
         let work = self.next_work().await?;
         let next_kind = work.entities.first().map(|(kind, ..)| *kind);
         if let Some(level) = self.level

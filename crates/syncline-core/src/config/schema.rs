@@ -59,6 +59,8 @@ tables! {
     struct Server {
         /// Address under which vendors reach it, for webhooks.
         public_url: Option<String>,
+        /// How long a worker's claim on the workspace holds without being renewed (5m).
+        lease: Option<Length>,
     }
 
     /// The running service.

@@ -178,3 +178,14 @@ fn the_digest_moves_with_the_content_only() {
     assert_ne!(digest(&text.replace("wait = \"24h\"", "wait = \"25h\"")), base);
     assert_ne!(digest(&text.replace("has(email)", "has(email) ")), base, "texts count as they are");
 }
+
+#[test]
+fn a_claim_holds_for_five_minutes_or_as_told_and_for_a_second_at_least() {
+    let text = standard(ModelChoice::LeadsAndContacts);
+    let with = |lease: &str| format!("{text}\n[server]\nlease = \"{lease}\"\n");
+    assert_eq!(read(&text).lease, jiff::SignedDuration::from_mins(5));
+    assert_eq!(read(&with("4s")).lease, jiff::SignedDuration::from_secs(4));
+    assert_eq!(read(&with("4s")).digest(), read(&text).digest(), "it decides nothing about records");
+    let said = said(&[("syncline.toml", &with("0s"))]);
+    assert!(said.contains("a claim on the workspace has to hold for a second at least"), "{said}");
+}

@@ -23,6 +23,8 @@ pub struct Config {
     pub daily_share_permille: u64,
     /// How often `serve` asks the vendors for changes.
     pub poll: SignedDuration,
+    /// How long a worker's claim on the workspace holds without being renewed.
+    pub lease: SignedDuration,
     /// How old a plan may be when it is applied.
     pub plan_max_age: SignedDuration,
     /// Circuit breakers (HUB-7).

@@ -165,6 +165,7 @@ impl<'a> Applier<'a> {
         call: WriteCall,
         operations: Vec<Operation>,
     ) -> Result<(), Error> {
+        self.ctx.lease.keep().await?;
         let id = self.intend(connection, &call, &operations).await?;
         let vendor = self.ctx.connection(connection)?.vendor.clone();
         self.written.insert(connection.clone());

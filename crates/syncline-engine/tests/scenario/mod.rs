@@ -134,7 +134,8 @@ impl World {
         setup::apply(ctx.connection(&hubspot).unwrap(), &objects, &*ctx.store, ctx.batch()).await.unwrap();
     }
 
-    async fn open(&self) -> Result<Ctx, Error> {
+    /// One more worker.
+    pub async fn open(&self) -> Result<Ctx, Error> {
         Ctx::open(self.workspace.clone(), self.outside.clone(), &registry::adapter).await
     }
 

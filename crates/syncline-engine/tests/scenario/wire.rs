@@ -90,6 +90,7 @@ pub struct Wire {
     /// Told when it happened.
     pub died: tokio::sync::Notify,
     log: Mutex<Vec<(Side, String)>>,
+    slow: Mutex<Duration>,
 }
 
 impl Wire {
@@ -105,6 +106,7 @@ impl Wire {
             cut: Mutex::default(),
             died: tokio::sync::Notify::new(),
             log: Mutex::default(),
+            slow: Mutex::default(),
         }
     }
 
@@ -196,6 +198,15 @@ impl Wire {
         *self.cut.lock().unwrap() = Some((At::Nth(before), cut));
     }
 
+    /// Every request takes so long from now on.
+    pub fn slow(&self, takes: Duration) {
+        *self.slow.lock().unwrap() = takes;
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// The requests since the last time this was asked: method and path.
     pub fn requests(&self, side: Side) -> Vec<String> {
         let mut log = self.log.lock().unwrap();
@@ -235,6 +246,7 @@ impl Transport for Wire {
         };
         let line = format!("{} {}", request.method(), request.uri().path());
         self.log.lock().unwrap().push((side, line));
+        self.clock.pass(*self.slow.lock().unwrap());
         let unknown = |why: &str| Err(TransportError::Unknown(why.to_owned()));
         let cut = self.cut_here(side, &request);
         if cut != Some(Cut::Before) {

@@ -1,7 +1,8 @@
 //! Whose account it is, and whether we may still enter.
 
-use crate::scenario::{HubSpot, Salesforce, Setting, acme};
+use crate::scenario::{Cut, HubSpot, Salesforce, Setting, acme};
 use serde_json::json;
+use std::time::Duration;
 use syncline_engine::Error;
 
 #[tokio::test]
@@ -52,14 +53,41 @@ async fn expired_session_is_renewed_and_the_run_goes_on() {
 #[tokio::test]
 async fn a_second_worker_is_kept_out() {
     let (mut world, _, _) = acme(Setting::default()).await;
-    let owner = std::mem::replace(&mut world.ctx().owner, "another".to_owned());
-    let ctx = world.ctx();
-    syncline_engine::cycle::claim(ctx).await.unwrap();
-    ctx.owner = owner;
-    ctx.fence = None;
+    let mut other = world.open().await.unwrap();
+    syncline_engine::cycle::claim(&mut other).await.unwrap();
     assert!(matches!(world.sync_now().await, Err(Error::Busy)));
     world.advance(301);
+    assert!(matches!(world.sync_now().await, Err(Error::Busy)), "what it sent last may be under way");
+    world.advance(30);
     world.still().await;
+    // It slept meanwhile, and may not go on.
+    let error = syncline_engine::cycle::claim(&mut other).await.err().unwrap();
+    assert_eq!(error.code().0, 1113, "{error}");
+}
+
+#[tokio::test]
+async fn a_long_run_renews_its_claim_while_it_writes() {
+    let (mut world, account, company) = acme(Setting::default()).await;
+    let contact = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": account});
+    world.create(Salesforce, "Contact", contact);
+    world.edit(HubSpot, "companies", &company, json!({"city": "Berlin"}));
+    world.advance(3_600);
+    let mut other = world.open().await.unwrap();
+    let begun = world.wire.now();
+    // A call with the waiting before it.
+    world.wire.slow(Duration::from_secs(60));
+    world.wire.cut_after(2, Cut::After);
+    let wire = world.wire.clone();
+    let run = world.sync_now();
+    tokio::pin!(run);
+    tokio::select! {
+        biased;
+        outcome = &mut run => panic!("it went through: {outcome:?}"),
+        () = wire.died.notified() => {}
+    }
+    let took = wire.now().duration_since(begun);
+    assert!(took > jiff::SignedDuration::from_mins(6), "longer than a claim: {took}");
+    assert!(matches!(syncline_engine::cycle::claim(&mut other).await, Err(Error::Busy)));
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ pub(crate) mod keys {
         "kind",
     ];
     pub(crate) const CONNECTION: &[&str] = &["vendor", "account", "keys"];
-    pub(crate) const SERVER: &[&str] = &["public_url"];
+    pub(crate) const SERVER: &[&str] = &["public_url", "lease"];
     pub(crate) const SERVE: &[&str] = &["poll"];
     pub(crate) const BUDGET: &[&str] = &["daily_share"];
     pub(crate) const GUARD: &[&str] = &["create", "blank", "archive"];

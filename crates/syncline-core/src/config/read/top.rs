@@ -17,6 +17,8 @@ use syncline_model::{ConnectionName, ObjectName, VendorName};
 
 const MODELS: [(&str, ModelChoice); 2] =
     [("leads_and_contacts", ModelChoice::LeadsAndContacts), ("contacts_only", ModelChoice::ContactsOnly)];
+/// A call may take a quarter of it.
+const SHORTEST_LEASE: SignedDuration = SignedDuration::from_secs(1);
 const KEYS: [(&str, Keys); 2] = [("planted", Keys::Planted), ("none", Keys::None)];
 
 /// Reads the merged files.
@@ -28,7 +30,10 @@ pub(crate) fn config(root: &Table, at: &Place, problems: &mut Problems) -> Confi
     let mut names = Names { connections: connections.keys().cloned().collect(), tie: None };
     names.tie = top.text("tie", problems).and_then(|(text, at)| names.connection(text, at, problems));
     let plan_max_age = top.duration("plan_max_age", problems).unwrap_or(SignedDuration::from_hours(24));
-    let public_url = section(&mut top, "server", keys::SERVER, problems, public_url);
+    let server = section(&mut top, "server", keys::SERVER, problems, |table, problems| {
+        Some((public_url(table, problems), lease(table, problems)))
+    });
+    let (public_url, lease) = server.unwrap_or_default();
     let poll =
         section(&mut top, "serve", keys::SERVE, problems, |table, problems| table.duration("poll", problems));
     let daily_share = section(&mut top, "budget", keys::BUDGET, problems, |table, problems| {
@@ -56,6 +61,7 @@ pub(crate) fn config(root: &Table, at: &Place, problems: &mut Problems) -> Confi
         connections,
         public_url,
         daily_share_permille: daily_share.unwrap_or(500),
+        lease: lease.unwrap_or(SignedDuration::from_mins(5)),
         poll: poll.unwrap_or(SignedDuration::from_secs(60)),
         plan_max_age,
         guard,
@@ -119,6 +125,22 @@ fn public_url(table: &mut Reader<'_>, problems: &mut Problems) -> Option<String>
         ));
     }
     Some(url.trim_end_matches('/').to_owned())
+}
+
+fn lease(table: &mut Reader<'_>, problems: &mut Problems) -> Option<SignedDuration> {
+    let place = table.get("lease").map(|node| node.at.clone());
+    let lease = table.duration("lease", problems)?;
+    if lease < SHORTEST_LEASE
+        && let Some(at) = place
+    {
+        problems.push(Problem::error(
+            codes::BAD_VALUE,
+            &at,
+            "a claim on the workspace has to hold for a second at least",
+            "write \"5m\", or leave it out",
+        ));
+    }
+    Some(lease)
 }
 
 fn connections(top: &mut Reader<'_>, problems: &mut Problems) -> BTreeMap<ConnectionName, ConnectionConfig> {
