@@ -16,6 +16,8 @@ mod crash;
 mod deals;
 #[path = "scenarios/deletes.rs"]
 mod deletes;
+#[path = "scenarios/journal.rs"]
+mod journal;
 #[path = "scenarios/owners.rs"]
 mod owners;
 #[path = "scenarios/people.rs"]

@@ -1,9 +1,10 @@
 //! The journal: everything observed, decided, sent and answered, in order (HUB-6).
 
 use crate::{
-    ids::{ConnectionName, EntityId, JournalSeq, Kind, ObjectName, RecordRef, RunId},
+    ids::{ConnectionName, EntityId, FieldName, JournalSeq, Kind, ObjectName, RecordRef, RunId},
     link::{Evidence, LinkState},
-    operation::OperationId,
+    observation::Observed,
+    operation::{Action, Operation, OperationId},
     plan::Confirms,
     review::ReviewState,
 };
@@ -172,4 +173,64 @@ pub enum RowResult {
         /// Why.
         why: Arc<str>,
     },
+}
+
+/// The values of one row of an entry. They are kept beside the journal and can be erased without it: the entry itself
+/// holds names only (decisions §3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowValues {
+    /// Of a confirmed row of [`Event::CallEnded`].
+    Written(Box<Written>),
+    /// Of [`Event::Changed`]: the fields in the entry's order.
+    Changed(Vec<Moved>),
+}
+
+/// What a confirmed row wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// The operation as planned, without its preconditions (they were of that moment). The fields of a create that made a
+    /// new record are left out too: its undoing is an archive.
+    pub operation: Operation,
+    /// The record that was written; of a relation, the child.
+    pub record: RecordRef,
+    /// Whether the vendor said that the record was created by this call.
+    pub created: bool,
+}
+
+impl Written {
+    /// What is kept of `operation` once its row is confirmed.
+    pub fn of(operation: &Operation, record: RecordRef, created: bool) -> Self {
+        let mut action = operation.action.clone();
+        if let Action::Create { fields, .. } = &mut action
+            && created
+        {
+            fields.clear();
+        }
+        let Operation { id, entity, kind, connection, bundle, .. } = operation;
+        Self {
+            operation: Operation {
+                id: *id,
+                entity: *entity,
+                kind: *kind,
+                connection: connection.clone(),
+                action,
+                preconditions: Vec::new(),
+                bundle: *bundle,
+            },
+            record,
+            created,
+        }
+    }
+}
+
+/// A field that changed outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// Which; `@state` for what has become of the record, in words.
+    pub field: FieldName,
+    /// What was last observed.
+    pub before: Observed,
+    /// What is there now.
+    pub after: Observed,
 }

@@ -5,13 +5,13 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use syncline_model::{
     EntityId, JournalSeq, Kind, Link, RecordRef, RunId, Snapshot,
-    journal::{CallId, Event},
+    journal::{CallId, Event, RowValues},
     plan::{Finding, Held},
     review::Review,
 };
 
 /// Everything that one step changes. Its parts count in this order: state, snapshots, keys, links, done, held, wake, dirty,
-/// reviews, calls, journal. So what is done or held in a batch that also wakes or adds it is work afterwards: a cause is
+/// reviews, calls, journal, values. So what is done or held in a batch that also wakes or adds it is work afterwards: a cause is
 /// never lost to the hold beside it.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
@@ -49,6 +49,8 @@ pub struct Batch {
     pub calls_ended: Vec<CallId>,
     /// Journal entries, in order.
     pub journal: Vec<Event>,
+    /// Values of those entries' rows.
+    pub values: Vec<JournalValue>,
 }
 
 impl Batch {
@@ -56,6 +58,20 @@ impl Batch {
     pub fn at(at: Timestamp) -> Self {
         Self { at, ..Self::default() }
     }
+}
+
+/// The values of one row of a journal entry of the same batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalValue {
+    /// Which of the batch's entries, from 0. Beyond their number: the batch is refused.
+    pub entry: usize,
+    /// Which row of the entry, from 0; 0 where it has no rows.
+    pub row: u32,
+    /// The record that the values are of. It must be one that the entry's event names as changed or as written, by which
+    /// it is found and erased: else the batch is refused.
+    pub record: RecordRef,
+    /// The values.
+    pub values: RowValues,
 }
 
 /// What a commit assigned.

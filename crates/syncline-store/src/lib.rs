@@ -17,7 +17,8 @@ mod sql;
 pub mod sqlite;
 
 pub use batch::{
-    Batch, Committed, Dirty, DirtyKey, Fence, HeldWrite, LinkWrite, MatchKey, ReviewWrite, WakeKey,
+    Batch, Committed, Dirty, DirtyKey, Fence, HeldWrite, JournalValue, LinkWrite, MatchKey, ReviewWrite,
+    WakeKey,
 };
 
 use jiff::Timestamp;
@@ -25,7 +26,7 @@ use std::{future::Future, pin::Pin};
 use syncline_model::{
     ConnectionName, EntityId, JournalSeq, Kind, Link, ObjectName, RecordId, RecordRef, RunId, Snapshot,
     Version,
-    journal::{CallId, JournalEntry},
+    journal::{CallId, JournalEntry, RowValues},
     plan::{Finding, Held},
     review::Review,
 };
@@ -107,6 +108,9 @@ pub trait Store: Send + Sync {
         after: JournalSeq,
         limit: usize,
     ) -> Answer<'a, Vec<JournalEntry>>;
+    /// The values of these entries' rows, in the order asked for, each by row. Rows of which no values were ever kept (they
+    /// are older than the keeping, or have none) are not listed.
+    fn journal_values<'a>(&'a self, entries: &'a [JournalEntry]) -> Answer<'a, Vec<Vec<StoredValues>>>;
     /// The last position. [`StoreError::Corrupt`] if the journal's last entries are lost; a store that was set back whole
     /// shows a position before one that a plan remembers.
     fn journal_head(&self) -> Answer<'_, JournalSeq>;
@@ -146,6 +150,17 @@ pub struct JournalFilter {
     pub run: Option<RunId>,
     /// About this record or its entity.
     pub record: Option<RecordRef>,
+}
+
+/// The values of one row of a journal entry, as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredValues {
+    /// Which row of the entry.
+    pub row: u32,
+    /// The record that they are of.
+    pub record: RecordRef,
+    /// The values; `None`: they were erased.
+    pub values: Option<RowValues>,
 }
 
 /// A record as stored.

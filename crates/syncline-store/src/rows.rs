@@ -1,14 +1,14 @@
 //! What both databases derive from a batch in the same way.
 
-use crate::{Batch, DirtyKey, HeldWrite, LinkWrite, MatchKey, StoreError, codec};
+use crate::{Batch, DirtyKey, HeldWrite, LinkWrite, MatchKey, StoreError, StoredValues, codec};
 use std::collections::BTreeSet;
 use syncline_model::{
     RecordRef,
     plan::{Finding, Held},
 };
 
-/// Refuses a batch with a name that cannot be stored.
-pub(crate) fn check_names(batch: &Batch) -> Result<(), StoreError> {
+/// Refuses a batch with a name that cannot be stored, or with values that no entry of it has.
+pub(crate) fn check(batch: &Batch) -> Result<(), StoreError> {
     let work =
         batch.dirty.iter().chain(batch.done.iter().map(|done| &done.key)).filter_map(|key| match key {
             DirtyKey::Record(_, record) => Some(record),
@@ -20,6 +20,12 @@ pub(crate) fn check_names(batch: &Batch) -> Result<(), StoreError> {
     }
     for key in batch.keys.iter().flat_map(|(_, _, keys)| keys) {
         codec::check_name(&key.name)?;
+    }
+    for value in &batch.values {
+        let event = batch.journal.get(value.entry);
+        if !event.is_some_and(|event| codec::valued(event).contains(&value.record)) {
+            return Err(StoreError::Engine("values do not belong to an entry of their batch".to_owned()));
+        }
     }
     batch.calls_opened.iter().try_for_each(|call| codec::check_name(call.connection.as_str()))
 }
@@ -94,6 +100,18 @@ pub(crate) fn wake_digest(key: &str) -> [u8; 16] {
 /// The items and findings of a stored row.
 pub(crate) fn held_of(data: &[u8]) -> Result<(Vec<Held>, Vec<Finding>), StoreError> {
     codec::decode_json(data, "list of held items")
+}
+
+/// A row's values as stored; `body` is `None` where they were erased.
+pub(crate) fn stored_values(
+    record: &RecordRef,
+    row: i64,
+    body: Option<&[u8]>,
+) -> Result<StoredValues, StoreError> {
+    let row =
+        u32::try_from(row).map_err(|_| StoreError::Corrupt(format!("a journal row has the number {row}")))?;
+    let values = body.map(|body| codec::decode_values(record, body)).transpose()?;
+    Ok(StoredValues { row, record: record.clone(), values })
 }
 
 /// Where the store's counters stand.

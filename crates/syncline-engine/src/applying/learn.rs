@@ -17,9 +17,9 @@ use syncline_core::plan::{Neighbourhood, plan_entity};
 use syncline_kit::vendor::{Rejection, RowOutcome, WriteCall};
 use syncline_model::{
     Action, ConnectionName, EntityId, Kind, Link, Operation, RecordRef,
-    journal::{CallId, Event},
+    journal::{CallId, Event, RowValues, Written},
 };
-use syncline_store::{Batch, LinkWrite};
+use syncline_store::{Batch, JournalValue, LinkWrite};
 use written::complete;
 
 impl Applier<'_> {
@@ -67,10 +67,7 @@ impl Applier<'_> {
             }
         }
         lesson.batch.calls_ended.push(id);
-        lesson
-            .batch
-            .journal
-            .push(Event::CallEnded { call: id, rows: outcomes.iter().map(result_of).collect() });
+        journal_end(&mut lesson.batch, id, operations, &outcomes);
         let to_read = std::mem::take(&mut lesson.read);
         let existing = std::mem::take(&mut lesson.existing);
         let gone = std::mem::take(&mut lesson.gone);
@@ -205,6 +202,19 @@ impl Lesson {
             }
         }
         settled
+    }
+}
+
+/// The end of a call, with the values of what was confirmed.
+fn journal_end(batch: &mut Batch, call: CallId, operations: &[Operation], outcomes: &[RowOutcome]) {
+    let entry = batch.journal.len();
+    batch.journal.push(Event::CallEnded { call, rows: outcomes.iter().map(result_of).collect() });
+    for (row, (operation, outcome)) in (0..).zip(operations.iter().zip(outcomes)) {
+        if let RowOutcome::Confirmed { record, created, .. } = outcome {
+            let written = Written::of(operation, record.clone(), *created);
+            let values = RowValues::Written(Box::new(written));
+            batch.values.push(JournalValue { entry, row, record: record.clone(), values });
+        }
     }
 }
 

@@ -8,9 +8,11 @@ use syncline_core::{
     observe::{Seen, observe},
 };
 use syncline_model::{
-    Kind, Link, ObjectName, Observation, RecordId, RecordRef, RecordState, Snapshot, journal::Event,
+    FieldName, Kind, Link, ObjectName, Observation, Observed, RecordId, RecordRef, RecordState, Snapshot,
+    Value,
+    journal::{Event, Moved, RowValues},
 };
-use syncline_store::{Batch, DirtyKey, LinkWrite, MatchKey, Store, StoredRecord};
+use syncline_store::{Batch, DirtyKey, JournalValue, LinkWrite, MatchKey, Store, StoredRecord};
 
 /// Pseudo-field in the journal for a change of what has become of a record.
 const STATE: &str = "@state";
@@ -53,7 +55,14 @@ struct Page {
 #[derive(Default)]
 struct News {
     appeared: bool,
-    fields: BTreeSet<std::sync::Arc<str>>,
+    /// What changed, from before the page to after it.
+    fields: BTreeMap<FieldName, (Observed, Observed)>,
+}
+
+impl News {
+    fn moved(&mut self, field: FieldName, before: Observed, after: Observed) {
+        self.fields.entry(field).and_modify(|(_, now)| *now = after.clone()).or_insert((before, after));
+    }
 }
 
 impl Page {
@@ -72,7 +81,8 @@ impl Page {
     fn observe(&mut self, observation: &Observation) {
         let Some(stored) = self.records.get_mut(&observation.record) else { return };
         let before = stored.links.clone();
-        let seen = observe(stored.snapshot.as_ref(), &mut stored.links, observation);
+        let old = stored.snapshot.take();
+        let seen = observe(old.as_ref(), &mut stored.links, observation);
         let record = &observation.record;
         if stored.links != before {
             self.rebased.insert(record.clone());
@@ -80,9 +90,14 @@ impl Page {
         if seen.is_news() {
             let news = self.news.entry(record.clone()).or_default();
             news.appeared |= seen.appeared;
-            news.fields.extend(seen.changed.iter().map(|field| field.as_str().into()));
-            if seen.state_changed {
-                news.fields.insert(STATE.into());
+            if let Some(old) = old.filter(|_| !news.appeared) {
+                for field in &seen.changed {
+                    let (before, after) = (old.field(field.as_str()), seen.snapshot.field(field.as_str()));
+                    news.moved(field.clone(), before.clone(), after.clone());
+                }
+                if seen.state_changed {
+                    news.moved(STATE.into(), in_words(&old.state), in_words(&seen.snapshot.state));
+                }
             }
         }
         if seen.is_news() || seen.version_moved {
@@ -104,8 +119,7 @@ impl Page {
                     let place = (record.connection.clone(), record.object.clone());
                     baselines.entry(place).or_default().add(&record.id);
                 } else {
-                    let fields = news.fields.iter().cloned().collect();
-                    batch.journal.push(Event::Changed { record: record.clone(), fields });
+                    journal_change(batch, &record, news);
                 }
             }
             if self.rebased.contains(&record) {
@@ -120,6 +134,32 @@ impl Page {
             range: (baseline.first, baseline.last),
         }));
     }
+}
+
+/// A change, with its values.
+fn journal_change(batch: &mut Batch, record: &RecordRef, news: &News) {
+    let entry = batch.journal.len();
+    let fields = news.fields.keys().map(|field| field.as_str().into()).collect();
+    batch.journal.push(Event::Changed { record: record.clone(), fields });
+    let moved = |(field, (before, after)): (&FieldName, &(Observed, Observed))| Moved {
+        field: field.clone(),
+        before: before.clone(),
+        after: after.clone(),
+    };
+    let values = RowValues::Changed(news.fields.iter().map(moved).collect());
+    batch.values.push(JournalValue { entry, row: 0, record: record.clone(), values });
+}
+
+/// What has become of a record, as a value.
+fn in_words(state: &RecordState) -> Observed {
+    let words = match state {
+        RecordState::Live => "live".to_owned(),
+        RecordState::Deleted => "deleted".to_owned(),
+        RecordState::MergedInto(id) => format!("merged into {id}"),
+        RecordState::Converted { contact: Some(contact), .. } => format!("converted to {contact}"),
+        RecordState::Converted { contact: None, .. } => "converted".to_owned(),
+    };
+    Observed::Value(Value::option(words))
 }
 
 /// Records of one object that a page showed for the first time; they come in the order of their ids.

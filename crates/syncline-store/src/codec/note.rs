@@ -165,6 +165,22 @@ pub(crate) fn named(event: &Event) -> Named<'_> {
     named
 }
 
+/// The records that an event's rows may have values of.
+pub(crate) fn valued(event: &Event) -> BTreeSet<&RecordRef> {
+    match event {
+        Event::Changed { record, .. } => BTreeSet::from([record]),
+        Event::CallEnded { rows, .. } => rows.iter().filter_map(record_of).collect(),
+        Event::RunStarted { .. }
+        | Event::RunEnded { .. }
+        | Event::Baseline { .. }
+        | Event::Linked { .. }
+        | Event::CallIntended { .. }
+        | Event::Confirmed { .. }
+        | Event::Review { .. }
+        | Event::Config { .. } => BTreeSet::new(),
+    }
+}
+
 fn record_of(result: &RowResult) -> Option<&RecordRef> {
     match result {
         RowResult::Confirmed { record, .. } => Some(record),

@@ -10,8 +10,9 @@ use jiff::{Timestamp, civil::date};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use syncline_model::{
-    Base, Currency, Evidence, FieldName, LinkState, Money, Observed, RecordRef, RecordState, Ref, Snapshot,
-    Value,
+    Action, After, Base, Case, Currency, EntityId, Evidence, FieldChange, FieldName, LinkState, Money,
+    Observed, Operation, OperationId, Reason, RecordRef, RecordState, Ref, Snapshot, Value,
+    journal::{Moved, RowValues, Written},
 };
 
 fn round_trip(snapshot: &Snapshot) -> Result<(), StoreError> {
@@ -52,6 +53,23 @@ proptest! {
     }
 
     #[test]
+    fn row_values_round_trip(
+        (record, values) in arbitrary::record().prop_flat_map(|record| {
+            (Just(record.clone()), arbitrary::row_values(record))
+        }),
+        at: prop::sample::Index,
+        byte: u8,
+    ) {
+        let mut bytes = encode_values(&record, &values);
+        prop_assert_eq!(decode_values(&record, &bytes), Ok(values));
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        drop(decode_values(&record, &bytes));
+        bytes.truncate(at);
+        prop_assert!(decode_values(&record, &bytes).is_err());
+    }
+
+    #[test]
     fn damage_is_an_error_and_never_a_panic(base in arbitrary::base(), at: prop::sample::Index, byte: u8) {
         let mut bytes = encode_base(&base);
         let at = at.index(bytes.len());
@@ -67,6 +85,7 @@ proptest! {
         formatted.extend(bytes);
         drop(decode_shape(&formatted));
         drop(decode_base(&formatted));
+        drop(decode_values(&RecordRef::new("a", "b", "c"), &formatted));
         drop(decode_link_detail(state, &formatted));
         drop(decode_snapshot(state, &["a".into(), "b".into()], &formatted));
     }
@@ -122,6 +141,47 @@ fn format_1_stays_readable() {
     assert_eq!(base.entries["a"].agreed, Some(Observed::Empty));
     assert_eq!(base.entries["b"].changed.unwrap().until, Timestamp::from_microsecond(1).unwrap());
     assert_eq!(decode_shape(b"\x01\x02\x01a\x03\xe2\x82\xac").unwrap().as_ref(), ["a".into(), "€".into()]);
+}
+
+/// Values of journal rows, as the first release that keeps them writes them.
+#[test]
+fn values_of_format_1_stay_readable() {
+    let record = RecordRef::new("salesforce", "Contact", "003");
+    let reason = Reason { rule: "two_way".into(), case: Case::OneChanged, from: Some("hubspot".into()) };
+    let change = FieldChange {
+        field: "Phone".into(),
+        attribute: "phone".into(),
+        before: Observed::Empty,
+        after: After::Value(Value::text("1").unwrap()),
+        reason,
+    };
+    let mut operation = Operation {
+        id: OperationId(3),
+        entity: EntityId(uuid::Uuid::from_u128(0x2020_2020_2020_2020_2020_2020_2020_2020)),
+        kind: Kind::Person,
+        connection: "salesforce".into(),
+        action: Action::Update { record: record.clone(), fields: vec![change] },
+        preconditions: Vec::new(),
+        bundle: None,
+    };
+    let written = |operation: &Operation, created| {
+        RowValues::Written(Box::new(Written {
+            operation: operation.clone(),
+            record: record.clone(),
+            created,
+        }))
+    };
+    let expected =
+        b"\x01\x01\0\x03                \x02\0\x01\0\0\0\x01\x05Phone\x05phone\x03\0\x04\x011\x07two_way\x01\
+        \x01\x07hubspot";
+    assert_eq!(decode_values(&record, expected), Ok(written(&operation, false)));
+    assert_eq!(encode_values(&record, &written(&operation, false)), expected);
+    operation.action = Action::Create { object: "Contact".into(), fields: Vec::new() };
+    let expected = b"\x01\x01\x01\x03                \x02\0\0\0\0";
+    assert_eq!(encode_values(&record, &written(&operation, true)), expected, "a create takes 25 bytes");
+    let moved = Moved { field: "Name".into(), before: Observed::Absent, after: Observed::NotPermitted };
+    let changed = RowValues::Changed(vec![moved]);
+    assert_eq!(decode_values(&record, b"\x01\x02\x01\x04Name\x02\x01"), Ok(changed));
 }
 
 #[test]

@@ -135,7 +135,7 @@ pub(super) async fn prepare<C: GenericClient>(
     names: &Names,
     batch: &Batch,
 ) -> Result<Vec<i32>, Failure> {
-    rows::check_names(batch)?;
+    rows::check(batch)?;
     let records: BTreeSet<_> =
         rows::records_named(batch).map(|record| (&record.connection, &record.object)).collect();
     for (connection, object) in records {

@@ -1,7 +1,7 @@
 //! Reading the journal.
 
 use super::{Failure, intern, statements as sql, work::uuid};
-use crate::{JournalFilter, codec, names::Names, rows};
+use crate::{JournalFilter, StoreError, StoredValues, codec, names::Names, rows};
 use deadpool_postgres::Transaction;
 use syncline_model::{JournalSeq, RunId, journal::JournalEntry};
 use tokio_postgres::Row;
@@ -57,4 +57,34 @@ fn entries(rows: &[Row]) -> Result<Vec<JournalEntry>, Failure> {
             })
         })
         .collect()
+}
+
+pub(super) async fn values(
+    client: &Transaction<'_>,
+    names: &Names,
+    entries: &[JournalEntry],
+) -> Result<Vec<Vec<StoredValues>>, Failure> {
+    let mut asked = Vec::new();
+    let (mut streams, mut ids, mut seqs) = (Vec::new(), Vec::new(), Vec::new());
+    for (position, entry) in entries.iter().enumerate() {
+        for record in codec::valued(&entry.event) {
+            let stream = intern::stream(client, names, &record.connection, &record.object).await?;
+            let Some(stream) = stream else { continue };
+            asked.push((position, record));
+            streams.push(stream);
+            ids.push(record.id.as_str().as_bytes());
+            seqs.push(codec::signed(entry.seq.0)?);
+        }
+    }
+    let mut all: Vec<Vec<StoredValues>> = entries.iter().map(|_| Vec::new()).collect();
+    let statement = client.prepare_cached(sql::VALUES).await?;
+    for row in client.query(&statement, &[&streams, &ids, &seqs]).await? {
+        let at = usize::try_from(row.try_get::<_, i64>(0)? - 1).ok();
+        let (position, record) = *at
+            .and_then(|at| asked.get(at))
+            .ok_or_else(|| StoreError::Engine("values came that were not asked for".to_owned()))?;
+        all[position].push(rows::stored_values(record, row.try_get(1)?, row.try_get(2)?)?);
+    }
+    all.iter_mut().for_each(|found| found.sort_by_key(|one| one.row));
+    Ok(all)
 }

@@ -13,7 +13,7 @@ mod write;
 
 use crate::{
     Answer, Batch, Committed, Dirty, DirtyKey, Fence, JournalFilter, MatchKey, OpenCall, OpenOnly, Store,
-    StoreError, StoredEntity, StoredHeld, StoredRecord, names::Names,
+    StoreError, StoredEntity, StoredHeld, StoredRecord, StoredValues, names::Names,
 };
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Transaction,
@@ -305,6 +305,10 @@ impl Store for PostgresStore {
         limit: usize,
     ) -> Answer<'a, Vec<JournalEntry>> {
         reading!(self, |transaction| journal::journal(&transaction, &self.names, filter, after, limit))
+    }
+
+    fn journal_values<'a>(&'a self, entries: &'a [JournalEntry]) -> Answer<'a, Vec<Vec<StoredValues>>> {
+        reading!(self, |transaction| journal::values(&transaction, &self.names, entries))
     }
 
     fn journal_head(&self) -> Answer<'_, JournalSeq> {

@@ -143,6 +143,11 @@ crate::sql::statements! {
     NAME_RECORDS = "INSERT INTO journal_record (stream, id, seq)
         SELECT * FROM unnest($1::integer[], $2::bytea[], $3::bigint[])";
     NAME_ENTITIES = "INSERT INTO journal_entity (entity, seq) SELECT * FROM unnest($1::bytea[], $2::bigint[])";
+    ADD_VALUES = "INSERT INTO journal_value (stream, id, seq, n, body)
+        SELECT * FROM unnest($1::integer[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[])";
+    VALUES = "SELECT t.at, v.n, v.body
+        FROM unnest($1::integer[], $2::bytea[], $3::bigint[]) WITH ORDINALITY AS t (stream, id, seq, at)
+        JOIN journal_value v ON v.stream = t.stream AND v.id = t.id AND v.seq = t.seq ORDER BY t.at, v.n";
 
     /// The lock keeps the lane from being claimed by another until the batch is through.
     LANE_EPOCH = "SELECT epoch FROM lane WHERE name = $1 AND owner IS NOT NULL FOR SHARE";

@@ -34,6 +34,7 @@ pub(super) async fn commit(
     let reviews = writer.reviews(batch, &mut head).await?;
     writer.calls(batch).await?;
     writer.journal(batch, before.seq).await?;
+    writer.values(batch, before.seq).await?;
     if head != before {
         let (seq, generation, review) =
             (codec::signed(head.seq)?, codec::signed(head.generation)?, codec::signed(head.review)?);
@@ -385,6 +386,26 @@ impl Writer<'_> {
         if !entities.is_empty() {
             self.execute(sql::NAME_ENTITIES, &[&entities, &entity_seqs]).await?;
         }
+        Ok(())
+    }
+
+    async fn values(&self, batch: &Batch, before: u64) -> Result<(), Failure> {
+        let mut last = BTreeMap::new();
+        for value in &batch.values {
+            let (stream, id) = self.place(&value.record)?;
+            let seq = codec::signed(before + 1 + value.entry as u64)?;
+            let body = codec::encode_values(&value.record, &value.values);
+            last.insert((stream, id, seq, i64::from(value.row)), body);
+        }
+        if last.is_empty() {
+            return Ok(());
+        }
+        let streams: Vec<i32> = last.keys().map(|(stream, ..)| *stream).collect();
+        let ids: Vec<&[u8]> = last.keys().map(|(_, id, ..)| *id).collect();
+        let seqs: Vec<i64> = last.keys().map(|(_, _, seq, _)| *seq).collect();
+        let rows: Vec<i64> = last.keys().map(|(.., row)| *row).collect();
+        let bodies: Vec<&[u8]> = last.values().map(Vec::as_slice).collect();
+        self.execute(sql::ADD_VALUES, &[&streams, &ids, &seqs, &rows, &bodies]).await?;
         Ok(())
     }
 }

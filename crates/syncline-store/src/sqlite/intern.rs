@@ -100,7 +100,7 @@ impl Interner {
     /// Adds every name of a batch that is not there yet, outside the batch's transaction: a name without rows means
     /// nothing. Returns the shapes of the batch's snapshots, in their order.
     pub(super) fn prepare(&self, connection: &Connection, batch: &Batch) -> Result<Vec<i32>, Failure> {
-        rows::check_names(batch)?;
+        rows::check(batch)?;
         for record in rows::records_named(batch) {
             if self.stream_of(connection, record)?.is_none() {
                 connection

@@ -1,7 +1,7 @@
 //! Reading the journal.
 
 use super::{Failure, intern::Interner, statements as sql};
-use crate::{JournalFilter, codec, rows};
+use crate::{JournalFilter, StoredValues, codec, rows};
 use rusqlite::{Connection, Rows, params};
 use syncline_model::{JournalSeq, RunId, journal::JournalEntry};
 use uuid::Uuid;
@@ -54,4 +54,28 @@ fn entries(mut rows: Rows<'_>) -> Result<Vec<JournalEntry>, Failure> {
         });
     }
     Ok(found)
+}
+
+pub(super) fn values(
+    connection: &Connection,
+    names: &Interner,
+    entries: &[JournalEntry],
+) -> Result<Vec<Vec<StoredValues>>, Failure> {
+    let mut statement = connection.prepare_cached(sql::VALUES)?;
+    let mut all = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let mut found = Vec::new();
+        for record in codec::valued(&entry.event) {
+            let Some(stream) = names.stream_of(connection, record)? else { continue };
+            let (id, seq) = (record.id.as_str().as_bytes(), codec::signed(entry.seq.0)?);
+            let mut rows = statement.query(params![stream, id, seq])?;
+            while let Some(row) = rows.next()? {
+                let body = row.get_ref(1)?.as_blob_or_null().map_err(super::read::odd)?;
+                found.push(rows::stored_values(record, row.get(0)?, body)?);
+            }
+        }
+        found.sort_by_key(|one| one.row);
+        all.push(found);
+    }
+    Ok(all)
 }

@@ -11,7 +11,7 @@ mod write;
 
 use crate::{
     Answer, Batch, Committed, Dirty, DirtyKey, Fence, JournalFilter, MatchKey, OpenCall, OpenOnly, Store,
-    StoreError, StoredEntity, StoredHeld, StoredRecord,
+    StoreError, StoredEntity, StoredHeld, StoredRecord, StoredValues,
 };
 use intern::Interner;
 use jiff::Timestamp;
@@ -290,6 +290,10 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Answer<'a, Vec<JournalEntry>> {
         inline!(self.read(|connection| journal::journal(connection, &self.names, filter, after, limit)))
+    }
+
+    fn journal_values<'a>(&'a self, entries: &'a [JournalEntry]) -> Answer<'a, Vec<Vec<StoredValues>>> {
+        inline!(self.read(|connection| journal::values(connection, &self.names, entries)))
     }
 
     fn journal_head(&self) -> Answer<'_, JournalSeq> {

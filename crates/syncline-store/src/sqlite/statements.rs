@@ -107,6 +107,9 @@ crate::sql::statements! {
     APPEND = "INSERT INTO journal (seq, at, run, call, event) VALUES (?1, ?2, ?3, ?4, ?5)";
     NAME_RECORD = "INSERT INTO journal_record (stream, id, seq) VALUES (?1, ?2, ?3)";
     NAME_ENTITY = "INSERT INTO journal_entity (entity, seq) VALUES (?1, ?2)";
+    ADD_VALUE = "INSERT INTO journal_value (stream, id, seq, n, body) VALUES (?1, ?2, ?3, ?4, ?5)
+        ON CONFLICT (stream, id, seq, n) DO UPDATE SET body = excluded.body";
+    VALUES = "SELECT n, body FROM journal_value WHERE stream = ?1 AND id = ?2 AND seq = ?3 ORDER BY n";
 
     LANE_EPOCH = "SELECT epoch FROM lane WHERE name = ?1 AND owner IS NOT NULL";
     CLAIM = "INSERT INTO lane (name, owner, epoch, until) VALUES (?1, ?2, 1, ?4)

@@ -32,6 +32,7 @@ pub(super) fn commit(
     let reviews = writer.reviews(batch, &mut head)?;
     writer.calls(batch)?;
     writer.journal(batch, before.seq)?;
+    writer.values(batch, before.seq)?;
     if head != before {
         transaction.prepare_cached(sql::PUT_HEAD)?.execute(params![
             codec::signed(head.seq)?,
@@ -318,6 +319,20 @@ impl Writer<'_> {
             for entity in named.entities {
                 name.execute(params![entity.0.as_bytes(), seq])?;
             }
+        }
+        Ok(())
+    }
+
+    fn values(&self, batch: &Batch, before: u64) -> Result<(), Failure> {
+        let mut add = self.transaction.prepare_cached(sql::ADD_VALUE)?;
+        for value in &batch.values {
+            add.execute(params![
+                self.names.known_stream(self.transaction, &value.record)?,
+                value.record.id.as_str().as_bytes(),
+                codec::signed(before + 1 + value.entry as u64)?,
+                value.row,
+                codec::encode_values(&value.record, &value.values),
+            ])?;
         }
         Ok(())
     }

@@ -6,8 +6,10 @@ use rust_decimal::Decimal;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use syncline_model::{
-    Base, BaseEntry, Currency, EntityId, Evidence, FieldName, Interval, JournalSeq, Kind, Link, LinkState,
-    Money, Observed, RecordId, RecordRef, RecordState, Ref, Snapshot, Value, Version,
+    Action, After, Association, Base, BaseEntry, BundleId, Case, Currency, Endpoint, EntityId, Evidence,
+    FieldChange, FieldName, Interval, JournalSeq, Kind, Link, LinkState, Money, Observed, Operation,
+    OperationId, Reason, RecordId, RecordRef, RecordState, Ref, Snapshot, Value, Version,
+    journal::{Moved, RowValues, Written},
 };
 use uuid::Uuid;
 
@@ -191,4 +193,93 @@ pub fn link() -> impl Strategy<Value = Link> {
             base,
         },
     )
+}
+
+fn reason() -> impl Strategy<Value = Reason> {
+    let cases = vec![
+        Case::NewRecord,
+        Case::OneChanged,
+        Case::Newest,
+        Case::Tie,
+        Case::FillBlank,
+        Case::WrittenBack,
+        Case::Union,
+        Case::MostRestrictive,
+        Case::Declared,
+        Case::Person,
+    ];
+    (text(), select(cases), option::of(text())).prop_map(|(rule, case, from)| Reason {
+        rule: rule.into(),
+        case,
+        from: from.map(Into::into),
+    })
+}
+
+fn field_change() -> BoxedStrategy<FieldChange> {
+    let after =
+        prop_oneof![value().prop_map(After::Value), Just(After::Clear), entity().prop_map(After::Reference)];
+    (text(), text(), observed(), after, reason())
+        .prop_map(|(field, attribute, before, after, reason)| FieldChange {
+            field: field.into(),
+            attribute: attribute.as_str().into(),
+            before,
+            after,
+            reason,
+        })
+        .boxed()
+}
+
+fn association() -> BoxedStrategy<Association> {
+    let end = || prop_oneof![record().prop_map(Endpoint::Record), entity().prop_map(Endpoint::Entity)];
+    (text(), text(), end(), end(), option::of(text()), any::<bool>(), option::of(record_id()), reason())
+        .prop_map(|(edge, field, from, to, role, primary, row, reason)| Association {
+            edge: edge.as_str().into(),
+            field: field.into(),
+            from,
+            to,
+            role: role.map(Arc::from),
+            primary,
+            row,
+            reason,
+        })
+        .boxed()
+}
+
+fn action() -> BoxedStrategy<Action> {
+    prop_oneof![
+        (text(), vec(field_change(), 0..3))
+            .prop_map(|(object, fields)| Action::Create { object: object.into(), fields }),
+        (record(), vec(field_change(), 0..3)).prop_map(|(record, fields)| Action::Update { record, fields }),
+        association().prop_map(Action::Associate),
+        association().prop_map(Action::Dissociate),
+        (record(), reason()).prop_map(|(record, reason)| Action::Archive { record, reason }),
+    ]
+    .boxed()
+}
+
+/// Values of a row about `record`.
+pub fn row_values(record: RecordRef) -> BoxedStrategy<RowValues> {
+    let operation = (any::<u64>(), entity(), kind(), text(), action(), option::of(any::<u64>())).prop_map(
+        |(id, entity, kind, connection, action, bundle)| Operation {
+            id: OperationId(id),
+            entity,
+            kind,
+            connection: connection.into(),
+            action,
+            preconditions: Vec::new(),
+            bundle: bundle.map(BundleId),
+        },
+    );
+    let moved = (text(), observed(), observed()).prop_map(|(field, before, after)| Moved {
+        field: field.into(),
+        before,
+        after,
+    });
+    prop_oneof![
+        (operation, any::<bool>()).prop_map(move |(operation, created)| {
+            RowValues::Written(Box::new(Written { operation, record: record.clone(), created }))
+        }),
+        vec(moved, 0..3).prop_map(RowValues::Changed),
+    ]
+    .boxed()
 }

@@ -6,9 +6,14 @@ pub use work::*;
 
 use crate::{Handles, tools::*};
 use std::sync::Arc;
-use syncline_model::{JournalSeq, Kind, Observed, Value, journal::Event, review::ReviewState};
+use syncline_model::{
+    JournalSeq, Kind, Observed, RecordRef, Value,
+    journal::{Event, RowValues},
+    review::ReviewState,
+};
 use syncline_store::{
-    Batch, Dirty, DirtyKey, Fence, JournalFilter, LinkWrite, OpenOnly, ReviewWrite, Store, StoreError,
+    Batch, Dirty, DirtyKey, Fence, JournalFilter, JournalValue, LinkWrite, OpenOnly, ReviewWrite, Store,
+    StoreError, StoredValues,
 };
 
 /// Calls a macro with the name of every case.
@@ -30,6 +35,7 @@ macro_rules! each_case {
             a_cause_and_a_hold_in_one_batch_meet,
             holds_wake_by_key_and_by_time,
             the_journal_of_a_record_has_its_calls_whole,
+            values_belong_to_an_entry_of_their_batch,
             numbers_beyond_the_columns_are_answered,
             an_empty_store_answers_everything,
         }
@@ -215,6 +221,28 @@ pub async fn odd_and_long_texts_come_back_as_they_were(handles: &Handles) {
     assert_eq!(work[1].key, DirtyKey::Entity(Kind::Deal, entity(7)));
     let filter = JournalFilter { run: None, record: Some(stored.record) };
     assert_eq!(store.journal(&filter, JournalSeq(0), 9).await.unwrap().len(), 1);
+}
+
+pub async fn values_belong_to_an_entry_of_their_batch(handles: &Handles) {
+    let store = handles.one.as_ref();
+    let (named, other) = (record("hubspot/contacts/1"), record("hubspot/contacts/2"));
+    let write = |entry: usize, of: &RecordRef| {
+        batch(|batch| {
+            batch.journal = vec![event("x"), Event::Changed { record: named.clone(), fields: Vec::new() }];
+            let values = RowValues::Changed(Vec::new());
+            batch.values.push(JournalValue { entry, row: 0, record: of.clone(), values });
+        })
+    };
+    for (entry, of) in [(0, &named), (2, &named), (1, &other)] {
+        assert!(is_engine(&store.commit(write(entry, of)).await), "{entry} {of}");
+        assert_nothing_is_stored(store).await;
+    }
+    store.commit(write(1, &named)).await.unwrap();
+    let entries = store.journal(&JournalFilter::default(), JournalSeq(0), 9).await.unwrap();
+    let values = handles.two.journal_values(&entries).await.unwrap();
+    let expected = StoredValues { row: 0, record: named, values: Some(RowValues::Changed(Vec::new())) };
+    assert_eq!(values, [vec![], vec![expected]]);
+    assert_eq!(store.journal_values(&[]).await, Ok(vec![]));
 }
 
 pub async fn ids_are_in_byte_order(handles: &Handles) {

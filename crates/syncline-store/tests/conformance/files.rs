@@ -1,6 +1,7 @@
 //! What only SQLite has: a file, which can be old, new, foreign, cut or shared.
 
 use crate::{
+    formats,
     sqlite::{now, open},
     tools::*,
 };
@@ -65,7 +66,16 @@ fn a_newer_format_is_refused() {
     let path = dir.path().join("syncline.db");
     drop(open(&path));
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
-    assert_eq!(failure(&path), StoreError::TooNew { found: 99, known: 1 });
+    assert_eq!(failure(&path), StoreError::TooNew { found: 99, known: 2 });
+}
+
+#[test]
+fn a_file_of_the_first_format_is_brought_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("syncline.db");
+    formats::make_old_file(&path);
+    now(pin!(formats::everything_is_there(open(&path).as_ref())));
+    SqliteStore::open(&path).unwrap().check().unwrap();
 }
 
 #[test]

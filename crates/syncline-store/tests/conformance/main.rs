@@ -12,6 +12,7 @@ mod arbitrary;
 mod cases;
 mod cluster;
 mod files;
+mod formats;
 mod measure;
 mod model;
 mod postgres;

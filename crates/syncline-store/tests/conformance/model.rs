@@ -4,12 +4,12 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::{
     EntityId, JournalSeq, Kind, Link, RecordRef, Snapshot,
-    journal::{CallId, Event, JournalEntry, RowResult},
+    journal::{CallId, Event, JournalEntry, RowResult, RowValues},
     review::{Review, ReviewState},
 };
 use syncline_store::{
     Batch, Committed, Dirty, DirtyKey, HeldWrite, JournalFilter, LinkWrite, MatchKey, OpenCall, ReviewWrite,
-    StoredEntity, StoredHeld, StoredRecord,
+    StoredEntity, StoredHeld, StoredRecord, StoredValues,
 };
 
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,7 @@ pub struct Model {
     pub reviews: BTreeMap<u64, Review>,
     pub calls: BTreeMap<CallId, OpenCall>,
     pub journal: Vec<JournalEntry>,
+    pub values: BTreeMap<(JournalSeq, u32, RecordRef), RowValues>,
 }
 
 impl Model {
@@ -35,6 +36,10 @@ impl Model {
             next.journal.push(JournalEntry { seq, at: batch.at, run: batch.run, event: event.clone() });
         }
         let seq = JournalSeq(next.journal.len() as u64);
+        for value in &batch.values {
+            let entry = JournalSeq((self.journal.len() + value.entry + 1) as u64);
+            next.values.insert((entry, value.row, value.record.clone()), value.values.clone());
+        }
         for (key, value) in &batch.puts {
             match value {
                 Some(value) => next.state.insert(key.clone(), value.clone()),
@@ -171,6 +176,19 @@ impl Model {
 
     pub fn next_due(&self) -> Option<Timestamp> {
         self.held.values().filter_map(earliest).min()
+    }
+
+    pub fn values(&self, entry: &JournalEntry) -> Vec<StoredValues> {
+        let (from, to) = (entry.seq, JournalSeq(entry.seq.0 + 1));
+        self.values
+            .iter()
+            .filter(|((seq, ..), _)| (from..to).contains(seq))
+            .map(|((_, row, record), values)| StoredValues {
+                row: *row,
+                record: record.clone(),
+                values: Some(values.clone()),
+            })
+            .collect()
     }
 
     pub fn journal(&self, filter: &JournalFilter) -> Vec<JournalEntry> {

@@ -1,6 +1,6 @@
 //! The suite on PostgreSQL: one test, because all of it shares one server.
 
-use crate::{Handles, cases, cluster::Cluster, measure, random, tools::*};
+use crate::{Handles, cases, cluster::Cluster, formats, measure, random, tools::*};
 use std::{future::Future, pin::Pin, sync::Arc};
 use syncline_model::{JournalSeq, Kind};
 use syncline_store::{DirtyKey, JournalFilter, Store, StoreError, postgres::PostgresStore};
@@ -69,6 +69,7 @@ fn the_whole_suite_on_postgresql() {
         plans_go_by_the_keys(&suite).await;
         many_connect_first_at_once(&suite).await;
         other_schemas_are_refused(&suite).await;
+        a_schema_of_the_first_format_is_brought_up(&suite).await;
         a_lost_journal_entry_is_noticed(&suite).await;
         a_lost_connection_is_replaced(&suite).await;
         a_batch_waits_for_the_one_before(&suite).await;
@@ -142,9 +143,17 @@ async fn other_schemas_are_refused(suite: &Suite) {
     suite.connect(&schema).await.expect("an empty schema is taken");
     suite.sql(&format!("UPDATE {schema}.format SET version = 99")).await;
     let newer = suite.connect(&schema).await;
-    assert_eq!(newer.err(), Some(StoreError::TooNew { found: 99, known: 1 }));
+    assert_eq!(newer.err(), Some(StoreError::TooNew { found: 99, known: 2 }));
     let nowhere = PostgresStore::connect("host=/nonexistent user=nobody", "x").await;
     assert!(matches!(nowhere.err(), Some(StoreError::Engine(_))));
+}
+
+async fn a_schema_of_the_first_format_is_brought_up(suite: &Suite) {
+    let schema = suite.schema();
+    suite.sql(&formats::old_schema(&schema)).await;
+    let store = suite.connect(&schema).await.unwrap();
+    formats::everything_is_there(&store).await;
+    store.check().await.unwrap();
 }
 
 async fn a_lost_journal_entry_is_noticed(suite: &Suite) {
@@ -253,7 +262,7 @@ fn random_sequences(suite: &Suite) {
         suite.runtime.block_on(suite.sql(&format!(
             "SET search_path TO {schema};
              TRUNCATE state, snapshot, link, match_key, dirty_record, dirty_entity, held, held_wake, review, call,
-                journal, journal_record, journal_entity, lane;
+                journal, journal_record, journal_entity, journal_value, lane;
              UPDATE head SET seq = 0, generation = 0, review = 0"
         )));
         Handles { one: one.clone(), two: two.clone() }

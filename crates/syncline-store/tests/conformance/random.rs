@@ -20,7 +20,8 @@ use syncline_model::{
     review::{Question, Review, ReviewState},
 };
 use syncline_store::{
-    Batch, Dirty, DirtyKey, HeldWrite, JournalFilter, LinkWrite, MatchKey, OpenOnly, ReviewWrite, Store,
+    Batch, Dirty, DirtyKey, HeldWrite, JournalFilter, JournalValue, LinkWrite, MatchKey, OpenOnly,
+    ReviewWrite, Store,
 };
 
 /// A batch whose `done` is chosen when it is known what there is to do; `true`: with the generation of that time,
@@ -168,7 +169,11 @@ fn step() -> impl Strategy<Value = Step> {
         vec(event(), 0..4),
         vec(proptest::prelude::any::<(Index, bool)>(), 0..4),
     );
-    (first, second).prop_map(|(first, second)| {
+    let second = second.prop_flat_map(|second| {
+        let values = values(&second.6);
+        (Just(second), values)
+    });
+    (first, second).prop_map(|(first, (second, values))| {
         let (at, run, puts, snapshots, keys, links, dirty) = first;
         let (wake, wake_due, held, reviews, opened, calls_ended, journal, done) = second;
         let calls_opened =
@@ -188,6 +193,7 @@ fn step() -> impl Strategy<Value = Step> {
             calls_opened,
             calls_ended,
             journal,
+            values,
             ..Batch::default()
         };
         Step { batch, done }
@@ -238,6 +244,34 @@ async fn sequence(handles: &Handles, steps: Vec<Step>) {
     }
 }
 
+/// Values of some of the rows that the batch's events can have values of.
+fn values(journal: &[Event]) -> BoxedStrategy<Vec<JournalValue>> {
+    let mut some = Vec::new();
+    for (entry, event) in journal.iter().enumerate() {
+        let records: Vec<(u32, RecordRef)> = match event {
+            Event::Changed { record, .. } => vec![(0, record.clone())],
+            Event::CallEnded { rows, .. } => (0..)
+                .zip(rows)
+                .filter_map(|(row, result)| match result {
+                    RowResult::Confirmed { record, .. } => Some((row, record.clone())),
+                    _ => None,
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
+        for (row, record) in records {
+            let value = any::row_values(record.clone()).prop_map(move |values| JournalValue {
+                entry,
+                row,
+                record: record.clone(),
+                values,
+            });
+            some.push(option::of(value).boxed());
+        }
+    }
+    some.prop_map(|some| some.into_iter().flatten().collect()).boxed()
+}
+
 /// Asks `store` everything and compares it with the model.
 async fn compare(store: &dyn Store, model: &Model) {
     for prefix in ["", "a", "a/", "b", "\0", "a\u{10ffff}"] {
@@ -264,6 +298,8 @@ async fn compare(store: &dyn Store, model: &Model) {
             assert_eq!(store.journal(&filter, first.seq, 1).await.unwrap(), std::slice::from_ref(second));
         }
     }
+    let expected: Vec<_> = model.journal.iter().map(|entry| model.values(entry)).collect();
+    assert_eq!(store.journal_values(&model.journal).await.unwrap(), expected);
     assert_eq!(store.journal_head().await.unwrap().0, model.journal.len() as u64);
 }
 
