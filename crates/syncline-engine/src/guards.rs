@@ -6,8 +6,8 @@ use crate::{
     planning::{Keep, Pass},
 };
 use std::collections::BTreeMap;
-use syncline_core::mapping::{Breaker, Guard};
-use syncline_model::{Action, After, ConnectionName, ObjectName};
+use syncline_core::mapping::{Breaker, Guard, Mapping};
+use syncline_model::{Action, After, ConnectionName, FieldChange, Kind, ObjectName, RecordRef};
 
 /// A guard that stopped a run.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -38,7 +38,13 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    pub(crate) fn add(&mut self, connection: &ConnectionName, action: &Action) {
+    pub(crate) fn add(
+        &mut self,
+        mapping: &Mapping,
+        kind: Kind,
+        connection: &ConnectionName,
+        action: &Action,
+    ) {
         let mut count = |guard, object: &ObjectName| {
             *self.counts.entry((guard, connection.clone(), object.clone())).or_default() += 1;
         };
@@ -46,7 +52,7 @@ impl Counts {
             Action::Create { object, .. } => count("create", object),
             Action::Archive { record, .. } => count("archive", &record.object),
             Action::Update { record, fields } => {
-                if fields.iter().any(|change| change.after == After::Clear) {
+                if fields.iter().any(|change| blanks(mapping, kind, record, change)) {
                     count("blank", &record.object);
                 }
             }
@@ -69,6 +75,21 @@ impl Counts {
             }
         }
         Ok(tripped)
+    }
+}
+
+/// Whether a change takes a value away: where the field is required, by putting its placeholder there.
+fn blanks(mapping: &Mapping, kind: Kind, record: &RecordRef, change: &FieldChange) -> bool {
+    let placeholder = || {
+        let model = mapping.kinds.get(&kind)?;
+        let attribute = model.attributes.iter().find(|attribute| attribute.name == change.attribute)?;
+        let binding = attribute.binding(&record.connection, &record.object)?;
+        binding.placeholder.as_ref().filter(|_| binding.field == change.field)
+    };
+    match &change.after {
+        After::Clear => true,
+        After::Value(value) => change.before.value().is_some() && placeholder() == Some(value),
+        After::Reference(_) => false,
     }
 }
 
@@ -95,7 +116,7 @@ pub async fn check(ctx: &Ctx) -> Result<Vec<Tripped>, Error> {
     while let Some((_, page)) = pass.next_page().await? {
         for planned in &page {
             for draft in &planned.plan.operations {
-                counts.add(&draft.connection, &draft.action);
+                counts.add(ctx.mapping(), planned.hood.kind, &draft.connection, &draft.action);
             }
         }
     }

@@ -46,6 +46,7 @@ async fn is_moot(ctx: &Ctx, review: &Review) -> Result<bool, Error> {
         Question::Deleted { entity, .. } => {
             (*entity, |held, _| matches!(held.reason, HeldReason::DeletedElsewhere { .. }))
         }
+        Question::Oscillates { entity, .. } => (*entity, waits_for_calm),
         Question::Parked { entity, .. } => {
             (*entity, |held, _| matches!(held.reason, HeldReason::Parked { .. }))
         }
@@ -58,5 +59,11 @@ async fn is_moot(ctx: &Ctx, review: &Review) -> Result<bool, Error> {
 fn waits_for_conflict(held: &Held, question: &Question) -> bool {
     let Question::Conflict { attribute, .. } = question else { return false };
     held.reason == HeldReason::ManualConflict
+        && held.attribute.as_ref().is_some_and(|name| name.as_str() == &**attribute)
+}
+
+fn waits_for_calm(held: &Held, question: &Question) -> bool {
+    let Question::Oscillates { attribute, .. } = question else { return false };
+    held.reason == HeldReason::Oscillates
         && held.attribute.as_ref().is_some_and(|name| name.as_str() == &**attribute)
 }

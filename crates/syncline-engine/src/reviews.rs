@@ -4,7 +4,7 @@ use crate::{entropy::Ids, error::Error};
 use jiff::Timestamp;
 use std::{collections::BTreeSet, sync::Arc};
 use syncline_model::{
-    EntityId, Evidence, JournalSeq, Kind, Link, LinkState, RecordRef,
+    EntityId, Evidence, JournalSeq, Kind, Link, LinkState, RecordRef, Rest,
     journal::Event,
     review::{Question, Review, ReviewState},
 };
@@ -51,7 +51,10 @@ pub async fn link(
             let own: Vec<_> = own.map(|link| link.record).collect();
             (kind, [own, choose(candidates, named).map_err(refused)?].concat())
         }
-        Question::Deleted { .. } | Question::Conflict { .. } | Question::Parked { .. } => {
+        Question::Deleted { .. }
+        | Question::Conflict { .. }
+        | Question::Oscillates { .. }
+        | Question::Parked { .. } => {
             return Err(refused("it does not ask whether records are the same".to_owned()));
         }
     };
@@ -107,6 +110,8 @@ pub async fn reject(store: &dyn Store, answer: &Answer, now: Timestamp) -> Resul
                 batch.dirty.push(DirtyKey::Entity(link.facet, link.entity));
             }
         }
+        // It stays parked: only a release, or sides that agree, ends that.
+        Question::Oscillates { .. } => {}
         Question::Deleted { entity, .. }
         | Question::Conflict { entity, .. }
         | Question::Parked { entity, .. } => {
@@ -125,15 +130,70 @@ pub async fn reject(store: &dyn Store, answer: &Answer, now: Timestamp) -> Resul
     Ok(())
 }
 
+/// Lets what was parked be written again: a field that something kept setting back (also one whose review was rejected
+/// before), or a create whose outcome nobody could tell and that a person has looked for.
+///
+/// # Errors
+/// As for [`link`].
+pub async fn release(store: &dyn Store, answer: &Answer, now: Timestamp) -> Result<(), Error> {
+    let found = store.review(answer.id).await?;
+    let refused = |why: &str| Error::Review { id: answer.id, why: why.to_owned() };
+    let review = found.ok_or_else(|| refused("there is no review of this number"))?;
+    let kept = matches!(review.state, ReviewState::Open | ReviewState::Rejected { .. });
+    let mut batch = Batch::at(now);
+    let entity = match &review.question {
+        Question::Oscillates { entity, attribute, .. } if kept => {
+            for link in links_of_entity(store, *entity).await? {
+                if let Some(link) = without_rest(link, attribute) {
+                    batch.links.push(LinkWrite::Put(link));
+                }
+            }
+            *entity
+        }
+        Question::Parked { entity, .. } if review.state == ReviewState::Open => {
+            let parked = store.list(&format!("parked/{entity}/")).await?;
+            batch.puts.extend(parked.into_iter().map(|(key, _)| (key, None)));
+            *entity
+        }
+        Question::Oscillates { .. } | Question::Parked { .. } => {
+            return Err(refused("it is answered already"));
+        }
+        Question::SameThing { .. }
+        | Question::Deleted { .. }
+        | Question::Conflict { .. }
+        | Question::Duplicate { .. } => return Err(refused("nothing is parked by it")),
+    };
+    let links = links_of_entity(store, entity).await?;
+    batch.dirty.extend(links.iter().map(|link| DirtyKey::Entity(link.facet, link.entity)));
+    close(&review, ReviewState::Released { who: answer.who.clone(), at: now }, &mut batch);
+    store.commit(batch).await?;
+    Ok(())
+}
+
+async fn links_of_entity(store: &dyn Store, entity: EntityId) -> Result<Vec<Link>, Error> {
+    Ok(store.entities(&[entity]).await?.pop().map(|entity| entity.links).unwrap_or_default())
+}
+
+/// The link with what was remembered of an oscillating attribute dropped; `None`: nothing was.
+fn without_rest(mut link: Link, oscillating: &str) -> Option<Link> {
+    let base = link.base.as_mut()?;
+    let before = base.watches.len();
+    base.watches.retain(|_, watch| {
+        !matches!(&watch.rest, Some(Rest::Oscillates { attribute, .. }) if attribute.as_str() == oscillating)
+    });
+    (base.watches.len() < before).then_some(link)
+}
+
 async fn open_review(store: &dyn Store, id: u64) -> Result<Review, Error> {
     let review = store.review(id).await?;
     let review =
         review.ok_or_else(|| Error::Review { id, why: "there is no review of this number".to_owned() })?;
     match review.state {
         ReviewState::Open => Ok(review),
-        ReviewState::Linked { .. } | ReviewState::Rejected { .. } | ReviewState::Settled { .. } => {
-            Err(Error::Review { id, why: "it is answered already".to_owned() })
-        }
+        ReviewState::Linked { .. }
+        | ReviewState::Rejected { .. }
+        | ReviewState::Released { .. }
+        | ReviewState::Settled { .. } => Err(Error::Review { id, why: "it is answered already".to_owned() }),
     }
 }
 

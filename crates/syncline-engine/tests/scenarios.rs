@@ -16,8 +16,12 @@ mod crash;
 mod deals;
 #[path = "scenarios/deletes.rs"]
 mod deletes;
+#[path = "scenarios/guards.rs"]
+mod guards;
 #[path = "scenarios/journal.rs"]
 mod journal;
+#[path = "scenarios/oscillation.rs"]
+mod oscillation;
 #[path = "scenarios/owners.rs"]
 mod owners;
 #[path = "scenarios/people.rs"]

@@ -1,9 +1,10 @@
 //! Links: which record is which real thing, and what each side last agreed on.
 
 use crate::{
-    ids::{EntityId, FieldName, JournalSeq, Kind, RecordId, RecordRef},
+    ids::{AttributeName, EntityId, FieldName, JournalSeq, Kind, RecordId, RecordRef},
     observation::{Interval, Observed},
 };
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -95,6 +96,9 @@ pub struct Base {
     pub mapping: u32,
     /// Fields whose base is not what the snapshot shows.
     pub entries: BTreeMap<FieldName, BaseEntry>,
+    /// Fields that we wrote lately, or that are at rest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub watches: BTreeMap<FieldName, Watch>,
 }
 
 /// The base of one field that differs from the snapshot.
@@ -104,4 +108,31 @@ pub struct BaseEntry {
     pub agreed: Option<Observed>,
     /// When the side changed away from it; `None` where nothing was agreed.
     pub changed: Option<Interval>,
+}
+
+/// What is remembered of a field that we wrote, to see whether somebody takes our writes back. Values are kept as digests
+/// of their normal form: they are compared only.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Watch {
+    /// What we wrote last.
+    pub wrote: u64,
+    /// What our writes replaced, and when; the newest last.
+    pub replaced: Vec<(u64, Timestamp)>,
+    /// When a write had to be made again because the one before it was taken back.
+    pub flips: Vec<Timestamp>,
+    /// Why the field is not written, if it is not.
+    pub rest: Option<Rest>,
+}
+
+/// Why a field is left as it is although its sides differ.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rest {
+    /// Our writes were taken back too often.
+    Oscillates {
+        /// The attribute or edge that flips.
+        attribute: AttributeName,
+        /// Since when it is parked.
+        since: Timestamp,
+    },
 }

@@ -177,7 +177,7 @@ pub enum HeldReason {
         /// What was sent.
         what: Arc<str>,
     },
-    /// The field flips back and forth; released by a person.
+    /// Our writes of the field are taken back again and again; released by a person, or when the sides agree.
     Oscillates,
     /// A guard stopped it; released by a person (HUB-7).
     Guard {
@@ -264,7 +264,7 @@ impl fmt::Display for HeldReason {
             Self::NoSuchUser { user } => write!(f, "{user} has no counterpart there"),
             Self::Moved => f.write_str("the record moved after the plan was made"),
             Self::Parked { what } => write!(f, "the outcome of {what} cannot be decided; a person looks"),
-            Self::Oscillates => f.write_str("the field flips back and forth"),
+            Self::Oscillates => f.write_str("something keeps setting the field back; a person looks"),
             Self::Guard { guard } => write!(f, "stopped by the guard {guard}"),
             Self::Unconfirmed => f.write_str("first contact or backfill is not confirmed yet"),
             Self::Bundle => f.write_str("another part of its bundle cannot go"),

@@ -52,6 +52,15 @@ pub enum Question {
         /// What the vendor found.
         candidates: Vec<RecordRef>,
     },
+    /// Something keeps setting a field back after we write it.
+    Oscillates {
+        /// The entity.
+        entity: EntityId,
+        /// The attribute or edge.
+        attribute: Arc<str>,
+        /// Since when it is parked: once released, it may be asked again.
+        since: Timestamp,
+    },
     /// The outcome of a write is undecidable.
     Parked {
         /// The entity.
@@ -76,6 +85,13 @@ pub enum ReviewState {
     },
     /// They are not, for good.
     Rejected {
+        /// Who said so.
+        who: Arc<str>,
+        /// When.
+        at: Timestamp,
+    },
+    /// What was parked may be written again.
+    Released {
         /// Who said so.
         who: Arc<str>,
         /// When.

@@ -228,6 +228,8 @@ impl Text<'_> {
         self.line("create = { count = 500, share = 0.2 }");
         self.line("blank = { count = 100, share = 0.02 }");
         self.line("archive = { count = 50, share = 0.01 }");
+        self.line("# A field is parked when so many of our writes of it were taken back within the window.");
+        self.line("oscillation = { flips = 3, window = \"24h\" }");
     }
 
     fn kind(&mut self, kind: &KindText) {

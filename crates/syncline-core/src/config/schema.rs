@@ -87,6 +87,18 @@ tables! {
         blank: Option<BreakerTable>,
         /// Archived records.
         archive: Option<BreakerTable>,
+        /// Fields that something keeps setting back after we write them are parked.
+        oscillation: Option<OscillationTable>,
+    }
+
+    /// When a field is parked.
+    #[schemars(deny_unknown_fields)]
+    struct OscillationTable {
+        /// So many of our writes taken back (3).
+        #[schemars(range(min = 1))]
+        flips: Option<u64>,
+        /// Within this time (24h).
+        window: Option<String>,
     }
 
     /// The larger of the two counts, per object and run.
@@ -303,6 +315,7 @@ mod tests {
             ("/$defs/Budget", keys::BUDGET),
             ("/$defs/GuardTable", keys::GUARD),
             ("/$defs/BreakerTable", keys::BREAKER),
+            ("/$defs/OscillationTable", keys::OSCILLATION),
             ("/$defs/KindTable", keys::KIND),
             ("/$defs/FieldTable", keys::FIELD),
             ("/$defs/BindingTable", keys::BINDING),

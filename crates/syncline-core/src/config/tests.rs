@@ -189,3 +189,22 @@ fn a_claim_holds_for_five_minutes_or_as_told_and_for_a_second_at_least() {
     let said = said(&[("syncline.toml", &with("0s"))]);
     assert!(said.contains("a claim on the workspace has to hold for a second at least"), "{said}");
 }
+
+#[test]
+fn the_limits_of_oscillation_are_read_and_nonsense_is_refused() {
+    let of = |value: &str| {
+        let line = "oscillation = { flips = 3, window = \"24h\" }";
+        let text = standard(ModelChoice::LeadsAndContacts);
+        assert!(text.contains(line));
+        text.replace(line, &format!("oscillation = {value}"))
+    };
+    let limit = read(&of("{ flips = 5, window = \"2h\" }")).guard.oscillation;
+    assert_eq!((limit.flips, limit.window), (5, jiff::SignedDuration::from_hours(2)));
+    assert_eq!(read(&of("{ flips = 5 }")).guard.oscillation.window, jiff::SignedDuration::from_hours(24));
+    for bad in
+        ["{ flips = 0 }", "{ window = \"0h\" }", "{ flips = -1 }", "{ window = 24 }", "{ often = 3 }", "3"]
+    {
+        let problems = parse(&[("syncline.toml", &of(bad))]).unwrap_err();
+        assert_eq!(problems.len(), 1, "{bad}: {problems:?}");
+    }
+}

@@ -449,6 +449,23 @@ pub struct Guard {
     pub blank: Breaker,
     /// Archives.
     pub archive: Breaker,
+    /// Fields that something keeps setting back.
+    pub oscillation: Oscillation,
+}
+
+/// When a field is parked because our writes of it are taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Oscillation {
+    /// So many of our writes taken back, at least 1.
+    pub flips: u64,
+    /// Within this time.
+    pub window: SignedDuration,
+}
+
+impl Default for Oscillation {
+    fn default() -> Self {
+        Self { flips: 3, window: SignedDuration::from_hours(24) }
+    }
 }
 
 /// Stops when more than the larger of the two is exceeded, per object and run.

@@ -3,6 +3,7 @@
 use super::{
     Agreed, Derivation, Draftsman,
     stand::{Standing, word},
+    watch::Agree,
 };
 use crate::{
     decide::{Decision, Side, Stand, decide, decide_options},
@@ -53,6 +54,15 @@ impl<'a> Draftsman<'a> {
                 stand: self.counts_as(side, &bound),
             })
             .collect();
+        let fields: Vec<_> = bound.iter().map(|side| (side.position, side.binding.field.clone())).collect();
+        let agree = Agree::of(bound.iter().filter_map(|side| side.standing.stand.shows()));
+        if let Some(resting) = self.resting(&fields, agree) {
+            self.derive(attribute, &bound, &sides, &Decision::Nothing);
+            self.note_unmapped(attribute, &bound);
+            self.note_current(attribute, &sides, &bound);
+            self.hold_resting(resting);
+            return;
+        }
         let decision = spelled_by_source(decide_one(attribute, &sides, &bound), &sides, &bound);
         self.derive(attribute, &bound, &sides, &decision);
         self.note_unmapped(attribute, &bound);
@@ -222,6 +232,7 @@ impl<'a> Draftsman<'a> {
             None => self.spelled(attribute, binding, &record.connection, value),
         };
         match spelled {
+            Ok(_) if self.parks(*position, &attribute.name, &binding.field, present, reason.case) => {}
             Ok(after) => self.change(attribute, binding, &record, present.clone(), after, reason.clone()),
             Err(held) => {
                 let mut wake = wake();

@@ -10,12 +10,14 @@ mod preconditions;
 mod scope;
 mod settle;
 mod stand;
+mod watch;
 
 pub use neighbourhood::{
     ClockOffset, Context, Neighbourhood, Refusal, Sides, Target, side_digest, side_fields,
 };
 pub use preconditions::before_hash;
 pub use settle::{LinkChange, Settled, looked_at, settle};
+pub use watch::{Wrote, note_rest_of_write, note_write};
 
 use crate::mapping::OnDelete;
 use std::collections::{BTreeMap, BTreeSet};
@@ -200,6 +202,7 @@ impl Draftsman<'_> {
             self.hold_pending();
             return;
         }
+        self.prune_watches();
         self.attributes();
         self.edges();
         self.deleted();

@@ -200,7 +200,7 @@ impl Context<'_> {
         };
         let Some(base) = base else {
             let entries = side.fields.keys().map(|field| (field.clone(), unagreed())).collect();
-            return Base { mapping: side.digest, entries };
+            return Base { mapping: side.digest, entries, ..Base::default() };
         };
         if base.mapping == side.digest {
             return base.clone();
@@ -213,7 +213,9 @@ impl Context<'_> {
                 entries.insert(field.clone(), unagreed());
             }
         }
-        Base { mapping: side.digest, entries }
+        let mut watches = base.watches.clone();
+        watches.retain(|field, _| side.fields.contains_key(field));
+        Base { mapping: side.digest, entries, watches }
     }
 
     /// The clock of a connection.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::entropy::Entropy;
-use syncline_model::Base;
+use syncline_model::{Base, Watch};
 use syncline_store::{JournalFilter, OpenOnly, sqlite::SqliteStore};
 use uuid::Uuid;
 
@@ -150,4 +150,32 @@ async fn a_question_about_something_else_cannot_be_answered_with_a_link() {
     assert!(say_same(&store, &[]).await.is_err());
     reject(&store, &answer(), now()).await.unwrap();
     assert_eq!(dirty(&store).await, [DirtyKey::Entity(Kind::Person, entity(10))]);
+}
+
+#[tokio::test]
+async fn a_release_forgets_what_was_parked_and_plans_it_again() {
+    let oscillates = |attribute: &str| Watch {
+        rest: Some(Rest::Oscillates { attribute: attribute.into(), since: now() }),
+        ..Watch::default()
+    };
+    let watches = [("phone".into(), oscillates("phone")), ("city".into(), oscillates("city"))].into();
+    let base = Base { watches, ..Base::default() };
+    let question = Question::Oscillates { entity: entity(10), attribute: "phone".into(), since: now() };
+    let store = store_with(vec![linked("hs/contacts/1", 10, Some(base))], question).await;
+    release(&store, &answer(), now()).await.unwrap();
+    let left = link_now(&store, "hs/contacts/1").await.unwrap().base.unwrap().watches;
+    assert_eq!(left.into_keys().collect::<Vec<_>>(), ["city".into()]);
+    assert_eq!(dirty(&store).await, [DirtyKey::Entity(Kind::Person, entity(10))]);
+    assert!(matches!(release(&store, &answer(), now()).await, Err(Error::Review { .. })), "released already");
+
+    let question = Question::Parked { entity: entity(10), what: "a create".into() };
+    let store = store_with(vec![linked("hs/contacts/1", 10, None)], question).await;
+    let mut batch = Batch::at(now());
+    batch.puts.push((format!("parked/{}/sf", entity(10)), Some(b"a create".to_vec())));
+    store.commit(batch).await.unwrap();
+    release(&store, &answer(), now()).await.unwrap();
+    assert_eq!(store.list("parked/").await.unwrap(), []);
+
+    let store = store_with(vec![], same(&["hs/contacts/1", "sf/Contact/2"])).await;
+    assert!(release(&store, &answer(), now()).await.is_err(), "nothing is parked by this question");
 }

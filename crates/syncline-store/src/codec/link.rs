@@ -1,15 +1,17 @@
 //! What a link carries besides its keys: state, evidence, base.
 
 use super::{
-    value::{read_interval, read_observed, write_interval, write_observed},
+    value::{read_instant, read_interval, read_observed, write_instant, write_interval, write_observed},
     wire::{Reader, Writer},
 };
 use crate::StoreError;
 use std::collections::BTreeMap;
-use syncline_model::{Base, BaseEntry, Evidence, FieldName, LinkState};
+use syncline_model::{Base, BaseEntry, Evidence, FieldName, LinkState, Rest, Watch};
 
 const DETAIL_FORMAT: u8 = 1;
+/// Without watches, as most are.
 const BASE_FORMAT: u8 = 1;
+const BASE_WATCHED_FORMAT: u8 = 2;
 
 /// The state's number in its column.
 pub(crate) fn link_state_code(state: &LinkState) -> i16 {
@@ -94,7 +96,8 @@ pub(crate) fn decode_link_detail(state: i64, bytes: &[u8]) -> Result<(LinkState,
 
 /// A base; six bytes where nothing differs from the snapshot, which is the normal state after a sync (A5).
 pub(crate) fn encode_base(base: &Base) -> Vec<u8> {
-    let mut to = Writer::new(BASE_FORMAT);
+    let watched = !base.watches.is_empty();
+    let mut to = Writer::new(if watched { BASE_WATCHED_FORMAT } else { BASE_FORMAT });
     to.raw(&base.mapping.to_le_bytes());
     to.uint(base.entries.len() as u128);
     for (field, entry) in &base.entries {
@@ -107,13 +110,63 @@ pub(crate) fn encode_base(base: &Base) -> Vec<u8> {
             write_interval(&mut to, changed);
         }
     }
+    if watched {
+        to.uint(base.watches.len() as u128);
+        for (field, watch) in &base.watches {
+            to.text(field.as_str());
+            write_watch(&mut to, watch);
+        }
+    }
     to.finish()
+}
+
+fn write_watch(to: &mut Writer, watch: &Watch) {
+    to.raw(&watch.wrote.to_le_bytes());
+    to.uint(watch.replaced.len() as u128);
+    for (digest, at) in &watch.replaced {
+        to.raw(&digest.to_le_bytes());
+        write_instant(to, *at);
+    }
+    to.uint(watch.flips.len() as u128);
+    for at in &watch.flips {
+        write_instant(to, *at);
+    }
+    match &watch.rest {
+        None => to.byte(0),
+        Some(Rest::Oscillates { attribute, since }) => {
+            to.byte(1);
+            to.text(attribute.as_str());
+            write_instant(to, *since);
+        }
+    }
+}
+
+fn read_watch(from: &mut Reader<'_>) -> Result<Watch, StoreError> {
+    let mut watch = Watch { wrote: read_digest(from)?, ..Watch::default() };
+    for _ in 0..from.count()? {
+        watch.replaced.push((read_digest(from)?, read_instant(from)?));
+    }
+    for _ in 0..from.count()? {
+        watch.flips.push(read_instant(from)?);
+    }
+    watch.rest = match from.byte()? {
+        0 => None,
+        1 => Some(Rest::Oscillates { attribute: from.text()?.into(), since: read_instant(from)? }),
+        _ => return Err(from.broken("a field rests for no known reason")),
+    };
+    Ok(watch)
+}
+
+fn read_digest(from: &mut Reader<'_>) -> Result<u64, StoreError> {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(from.raw(8)?);
+    Ok(u64::from_le_bytes(bytes))
 }
 
 /// A stored base.
 pub(crate) fn decode_base(bytes: &[u8]) -> Result<Base, StoreError> {
     let mut from = Reader::new(bytes, "base");
-    from.format(BASE_FORMAT)?;
+    let format = from.format(BASE_WATCHED_FORMAT)?;
     let mut mapping = [0; 4];
     mapping.copy_from_slice(from.raw(4)?);
     let mut entries = BTreeMap::new();
@@ -127,6 +180,12 @@ pub(crate) fn decode_base(bytes: &[u8]) -> Result<Base, StoreError> {
         let changed = if flags & 2 != 0 { Some(read_interval(&mut from)?) } else { None };
         entries.insert(field, BaseEntry { agreed, changed });
     }
+    let mut watches = BTreeMap::new();
+    if format == BASE_WATCHED_FORMAT {
+        for _ in 0..from.count()? {
+            watches.insert(FieldName::from(from.text()?), read_watch(&mut from)?);
+        }
+    }
     from.end()?;
-    Ok(Base { mapping: u32::from_le_bytes(mapping), entries })
+    Ok(Base { mapping: u32::from_le_bytes(mapping), entries, watches })
 }

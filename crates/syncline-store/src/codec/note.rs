@@ -117,7 +117,7 @@ pub(crate) fn question_digest(question: &Question) -> Result<Vec<u8>, StoreError
 pub(crate) fn review_state_code(state: &ReviewState) -> i16 {
     match state {
         ReviewState::Open => 0,
-        ReviewState::Linked { .. } | ReviewState::Rejected { .. } => 1,
+        ReviewState::Linked { .. } | ReviewState::Rejected { .. } | ReviewState::Released { .. } => 1,
         ReviewState::Settled { .. } => 2,
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use syncline_model::{
     Action, After, Association, Base, BaseEntry, BundleId, Case, Currency, Endpoint, EntityId, Evidence,
     FieldChange, FieldName, Interval, JournalSeq, Kind, Link, LinkState, Money, Observed, Operation,
-    OperationId, Reason, RecordId, RecordRef, RecordState, Ref, Snapshot, Value, Version,
+    OperationId, Reason, RecordId, RecordRef, RecordState, Ref, Rest, Snapshot, Value, Version, Watch,
     journal::{Moved, RowValues, Written},
 };
 use uuid::Uuid;
@@ -175,10 +175,24 @@ pub fn base() -> impl Strategy<Value = Base> {
     let interval = (option::of(instant()), instant()).prop_map(|(after, until)| Interval { after, until });
     let entry = (option::of(observed()), option::of(interval))
         .prop_map(|(agreed, changed)| BaseEntry { agreed, changed });
-    (any::<u32>(), vec((text(), entry), 0..3)).prop_map(|(mapping, entries)| Base {
-        mapping,
-        entries: entries.into_iter().map(|(name, entry)| (name.into(), entry)).collect::<BTreeMap<_, _>>(),
-    })
+    (any::<u32>(), vec((text(), entry), 0..3), vec((text(), watch()), 0..2)).prop_map(
+        |(mapping, entries, watches)| Base {
+            mapping,
+            entries: entries
+                .into_iter()
+                .map(|(name, entry)| (name.into(), entry))
+                .collect::<BTreeMap<_, _>>(),
+            watches: watches.into_iter().map(|(name, watch)| (name.into(), watch)).collect(),
+        },
+    )
+}
+
+fn watch() -> impl Strategy<Value = Watch> {
+    let oscillates = (text(), instant())
+        .prop_map(|(attribute, since)| Rest::Oscillates { attribute: attribute.into(), since });
+    let replaced = vec((any::<u64>(), instant()), 0..3);
+    (any::<u64>(), replaced, vec(instant(), 0..3), option::of(oscillates))
+        .prop_map(|(wrote, replaced, flips, rest)| Watch { wrote, replaced, flips, rest })
 }
 
 pub fn link() -> impl Strategy<Value = Link> {

@@ -63,6 +63,19 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// What was parked may be written again
+    Release {
+        /// Its number
+        id: u64,
+        #[command(flatten)]
+        place: Place,
+        /// Who says so
+        #[arg(long, value_name = "NAME")]
+        who: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// They are not the same, for good
     Reject {
         /// Its number
@@ -103,6 +116,15 @@ async fn act(action: Action) -> Result<(), Failure> {
                 return say_json(&serde_json::json!({"review": id, "state": "linked", "entity": entity}));
             }
             say(format!("review {id}: linked as {entity}; the next sync brings the records together"))
+        }
+        Action::Release { id, place, who: given, json } => {
+            let workspace = place.open().await?;
+            let answer = Answer { id, who: who(given) };
+            reviews::release(&*workspace.store, &answer, jiff::Timestamp::now()).await?;
+            if json {
+                return say_json(&serde_json::json!({"review": id, "state": "released"}));
+            }
+            say(format!("review {id}: released; the next sync writes again"))
         }
         Action::Reject { id, place, who: given, json } => {
             let workspace = place.open().await?;
@@ -169,7 +191,7 @@ fn records_of(question: &Question) -> Vec<RecordRef> {
         Question::SameThing { records, .. } => records.clone(),
         Question::Duplicate { candidates, .. } => candidates.clone(),
         Question::Deleted { record, .. } => vec![record.clone()],
-        Question::Conflict { .. } | Question::Parked { .. } => Vec::new(),
+        Question::Conflict { .. } | Question::Oscillates { .. } | Question::Parked { .. } => Vec::new(),
     }
 }
 
@@ -178,6 +200,7 @@ fn state(state: &ReviewState) -> String {
         ReviewState::Open => "open".to_owned(),
         ReviewState::Linked { who, .. } => format!("linked by {who}"),
         ReviewState::Rejected { who, .. } => format!("rejected by {who}"),
+        ReviewState::Released { who, .. } => format!("released by {who}"),
         ReviewState::Settled { .. } => "settled by itself".to_owned(),
     }
 }
@@ -188,6 +211,9 @@ fn question(question: &Question) -> String {
         Question::SameThing { kind, key, records } => format!("the same {kind} by {key}? {}", list(records)),
         Question::Deleted { record, .. } => format!("{record} was deleted: what of the others?"),
         Question::Conflict { entity, attribute } => format!("{entity}: both sides changed {attribute}"),
+        Question::Oscillates { entity, attribute, since } => {
+            format!("{entity}: {attribute} is parked since {since:.0}, something keeps setting it back")
+        }
         Question::Duplicate { entity, candidates } => {
             format!("{entity} is not created: the vendor has {}", list(candidates))
         }

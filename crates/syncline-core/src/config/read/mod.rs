@@ -32,8 +32,9 @@ pub(crate) mod keys {
     pub(crate) const SERVER: &[&str] = &["public_url", "lease"];
     pub(crate) const SERVE: &[&str] = &["poll"];
     pub(crate) const BUDGET: &[&str] = &["daily_share"];
-    pub(crate) const GUARD: &[&str] = &["create", "blank", "archive"];
+    pub(crate) const GUARD: &[&str] = &["create", "blank", "archive", "oscillation"];
     pub(crate) const BREAKER: &[&str] = &["count", "share"];
+    pub(crate) const OSCILLATION: &[&str] = &["flips", "window"];
     pub(crate) const KIND: &[&str] = &[
         "records",
         "one_of",

@@ -5,10 +5,10 @@ use crate::{
     config::{
         problem::{Place, Problem, codes},
         reader::{self, Problems, Reader, list, unknown_key, wrong},
-        tree::{Table, Tree},
+        tree::{Entry, Table, Tree},
         types::{Config, ConnectionConfig, Keys},
     },
-    mapping::{Breaker, Guard, ModelChoice},
+    mapping::{Breaker, Guard, ModelChoice, Oscillation},
 };
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
@@ -207,6 +207,7 @@ fn guard(top: &mut Reader<'_>, problems: &mut Problems) -> Guard {
         create: Breaker { count: 500, share_permille: 200 },
         blank: Breaker { count: 100, share_permille: 20 },
         archive: Breaker { count: 50, share_permille: 10 },
+        oscillation: Oscillation::default(),
     };
     let Some((table, _)) = top.sub("guard", problems) else { return guard };
     for entry in &table.entries {
@@ -214,6 +215,10 @@ fn guard(top: &mut Reader<'_>, problems: &mut Problems) -> Guard {
             "create" => &mut guard.create,
             "blank" => &mut guard.blank,
             "archive" => &mut guard.archive,
+            "oscillation" => {
+                oscillation(&mut guard.oscillation, entry, problems);
+                continue;
+            }
             other => {
                 problems.push(unknown_key("`[guard]`", other, &entry.at, keys::GUARD.iter().copied()));
                 continue;
@@ -226,4 +231,20 @@ fn guard(top: &mut Reader<'_>, problems: &mut Problems) -> Guard {
         table.finish(keys::BREAKER.iter().copied(), problems);
     }
     guard
+}
+
+fn oscillation(limit: &mut Oscillation, entry: &Entry, problems: &mut Problems) {
+    let Some(table) = reader::table(&entry.node, &entry.key, problems) else { return };
+    let mut table = Reader::new(table, &entry.at, "`guard.oscillation`");
+    limit.flips = table.count("flips", problems).unwrap_or(limit.flips);
+    limit.window = table.duration("window", problems).unwrap_or(limit.window);
+    if limit.flips == 0 || limit.window.is_zero() {
+        problems.push(Problem::error(
+            codes::BAD_VALUE,
+            &entry.at,
+            "with `flips = 0` or no window every field would be parked, or none ever",
+            "write at least 1 flip and a window such as \"24h\"",
+        ));
+    }
+    table.finish(keys::OSCILLATION.iter().copied(), problems);
 }

@@ -186,7 +186,7 @@ impl<'a> Draftsman<'a> {
 }
 
 /// The relations that count: all, or the primary one; a single relation is primary by itself.
-fn picked(refs: &[Ref], pick: Pick) -> impl Iterator<Item = &Ref> {
+pub(super) fn picked(refs: &[Ref], pick: Pick) -> impl Iterator<Item = &Ref> {
     let (all, primary) = match pick {
         Pick::All => (refs, None),
         Pick::Primary => {

@@ -8,6 +8,7 @@ use crate::{
         Derivation, Draftsman, Parent, SideSeen,
         attributes::{Aligned, is_user, rule_name},
         stand::{base_of, word},
+        watch::Agree,
     },
 };
 use syncline_model::{
@@ -46,6 +47,19 @@ impl<'a> Draftsman<'a> {
                 stand: self.edge_counts_as(reading, &readings),
             })
             .collect();
+        let fields: Vec<_> =
+            readings.iter().map(|it| (it.side.position, it.side.binding.field.clone())).collect();
+        let agree = Agree::of(readings.iter().filter_map(|reading| {
+            let now = reading.now.as_ref()?;
+            Some((now.entities.first(), now.unresolved.is_empty()))
+        }));
+        if let Some(resting) = self.resting(&fields, agree) {
+            let parent = self.parent(edge, &Decision::Nothing, &sides, &readings);
+            self.derive_one(&name, edge, &readings, &sides, &Decision::Nothing, parent.entity);
+            self.parents.insert(name, parent);
+            self.hold_resting(resting);
+            return;
+        }
         let decision = match decide(&edge.rule, edge.tie.as_ref(), Clear::Travel, &sides, |_, _| false) {
             Decision::Agree { value: None, case: Case::FillBlank, .. } => Decision::Keep,
             Decision::Nothing => fill_written(&sides, &readings),
@@ -234,6 +248,9 @@ impl<'a> Draftsman<'a> {
                 return Aligned::Open;
             }
             Some(_) | None => {}
+        }
+        if self.parks(position, name, &binding.field, seen, reason.case) {
+            return Aligned::Open;
         }
         match binding.carrier {
             Carrier::Field => self.changes.entry(record.clone()).or_default().push(FieldChange {

@@ -7,4 +7,5 @@ mod identity;
 mod models;
 mod people;
 mod speed;
+mod watch;
 mod world;

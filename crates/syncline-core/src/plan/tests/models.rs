@@ -4,7 +4,7 @@ use super::world::{HS, SF};
 use crate::mapping::{
     Attribute, AttributeType, Breaker, Cardinality, Carrier, Codec, Companion, ConnectionModel,
     CreateAllowed, CreateRule, Direction, Edge, EdgeBinding, FieldState, Guard, KindModel, Mapping,
-    ModelChoice, OnDelete, OnLeave, Pick, Predicate, Rule,
+    ModelChoice, OnDelete, OnLeave, Oscillation, Pick, Predicate, Rule,
     test_support::{attribute, binding, connection_in},
 };
 use jiff::SignedDuration;
@@ -288,7 +288,12 @@ pub(super) fn mapping() -> Mapping {
             (Kind::Person, person()),
             (Kind::Deal, deal()),
         ]),
-        guard: Guard { create: breaker, blank: breaker, archive: breaker },
+        guard: Guard {
+            create: breaker,
+            blank: breaker,
+            archive: breaker,
+            oscillation: Oscillation::default(),
+        },
     }
 }
 

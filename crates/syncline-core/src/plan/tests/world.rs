@@ -110,7 +110,7 @@ impl Case {
     /// A linked record that has agreed on what it shows. Bound fields that are not given are empty.
     pub(super) fn agreed(self, address: &str, fields: &[(&str, Observed)]) -> Self {
         let digest = side_digest(&self.mapping, self.hood.kind, &record(address));
-        self.linked(address, fields, Some(Base { mapping: digest, entries: BTreeMap::new() }))
+        self.linked(address, fields, Some(Base { mapping: digest, ..Base::default() }))
     }
 
     /// A linked record that has agreed on nothing.

@@ -4,14 +4,17 @@ use super::{super::rows::bound_fields, Learnt, Lesson};
 use crate::{ctx::Ctx, hoods::Surroundings};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::{
+    mapping::Cardinality,
     observe::observe,
-    plan::{Neighbourhood, Target, before_hash, side_digest, side_fields},
+    plan::{
+        Neighbourhood, Target, Wrote, before_hash, note_rest_of_write, note_write, side_digest, side_fields,
+    },
 };
 use syncline_kit::vendor::{EdgeWrite, Write, WriteRow};
 use syncline_model::{
     Action, After, Base, BaseEntry, EntityId, Evidence, FieldName, JournalSeq, Kind, Link, LinkState,
     Observation, Observed, Operation, RecordRef, RecordState, Ref, Snapshot, Value, journal::Event,
-    review::Question,
+    operation::Case, review::Question,
 };
 use syncline_store::LinkWrite;
 
@@ -33,16 +36,16 @@ impl Lesson {
                 learnt
             }
             (Action::Update { .. }, Write::Update { fields, .. }) => {
-                self.updated(operation, record, fields, observation);
+                self.updated(ctx, operation, record, fields, observation);
                 self.agree_on_answer(ctx, operation, record);
                 Learnt::Changed
             }
             (Action::Associate(_), Write::Associate(edge)) => {
-                self.related(operation, edge, Related::Yes);
+                self.related(ctx, operation, edge, Related::Yes);
                 Learnt::Changed
             }
             (Action::Dissociate(_), Write::Dissociate(edge)) => {
-                self.related(operation, edge, Related::No);
+                self.related(ctx, operation, edge, Related::No);
                 Learnt::Changed
             }
             (Action::Archive { .. }, Write::Archive { .. }) => {
@@ -164,6 +167,7 @@ impl Lesson {
 
     fn updated(
         &mut self,
+        ctx: &Ctx,
         operation: &Operation,
         record: &RecordRef,
         written: &[(FieldName, Option<Value>)],
@@ -180,10 +184,21 @@ impl Lesson {
         let stored = hood.snapshots.get(position).cloned().flatten();
         let now = observe(stored.as_ref(), std::slice::from_mut(&mut hood.links[position]), &seen);
         hood.snapshots[position] = Some(now.snapshot);
-        if let Some(base) = &mut hood.links[position].base {
+        let Neighbourhood { links, snapshots, kind, .. } = hood;
+        if let (Some(base), Some(shown)) = (&mut links[position].base, &snapshots[position]) {
             // What the answer shows for a field that we wrote is what was agreed, however the vendor spells it (HUB-9).
             for (field, _) in written {
                 base.entries.remove(field);
+            }
+            for change in operation.action.fields() {
+                let wrote = Wrote {
+                    field: &change.field,
+                    before: &change.before,
+                    shows: shown.field(change.field.as_str()),
+                    case: change.reason.case,
+                    at: self.batch.at,
+                };
+                note_write(ctx.mapping(), *kind, record, base, wrote);
             }
         }
         self.touched.insert(record.clone());
@@ -229,7 +244,7 @@ impl Lesson {
         }
     }
 
-    fn related(&mut self, operation: &Operation, edge: &EdgeWrite, related: Related) {
+    fn related(&mut self, ctx: &Ctx, operation: &Operation, edge: &EdgeWrite, related: Related) {
         let Some(hood) = self.hoods.get_mut(&operation.entity) else { return };
         let Some(position) =
             hood.links.iter().position(|link| link.record == edge.from && link.facet == operation.kind)
@@ -249,6 +264,7 @@ impl Lesson {
         let after = changed_refs(&before, edge, related);
         set_field(snapshot, &edge.field, after.clone());
         if let Some(base) = &mut hood.links[position].base {
+            note_relation(ctx, operation, base, edge, &before, &after, self.batch.at);
             let entry = base.entries.get(&edge.field);
             let agreed = entry.map_or(Some(before), |entry| entry.agreed.clone());
             let changed = entry.and_then(|entry| entry.changed);
@@ -278,12 +294,46 @@ impl Lesson {
     }
 }
 
+/// A single relation is replaced in two calls: the new one is made, then the old one taken away.
+fn note_relation(
+    ctx: &Ctx,
+    operation: &Operation,
+    base: &mut Base,
+    edge: &EdgeWrite,
+    before: &Observed,
+    after: &Observed,
+    at: jiff::Timestamp,
+) {
+    let mapping = ctx.mapping();
+    let single = mapping.kinds.get(&operation.kind).is_some_and(|model| {
+        model.edges.iter().any(|known| {
+            known.cardinality == Cardinality::One
+                && known
+                    .binding(&edge.from.connection, &edge.from.object)
+                    .is_some_and(|binding| binding.field == edge.field)
+        })
+    });
+    match &operation.action {
+        // What a new record is made with replaces nothing.
+        Action::Associate(association) if single && association.reason.case != Case::NewRecord => {
+            let case = association.reason.case;
+            let wrote = Wrote { field: &edge.field, before, shows: after, case, at };
+            note_write(mapping, operation.kind, &edge.from, base, wrote);
+        }
+        Action::Dissociate(_) if single => {
+            note_rest_of_write(mapping, operation.kind, &edge.from, base, &edge.field, after);
+        }
+        _ => {}
+    }
+}
+
 /// The base of a link that has agreed on nothing yet.
 fn unagreed(ctx: &Ctx, kind: Kind, record: &RecordRef) -> Base {
     let fields = side_fields(ctx.mapping(), kind, record).into_keys();
     Base {
         mapping: side_digest(ctx.mapping(), kind, record),
         entries: fields.map(|field| (field, BaseEntry { agreed: None, changed: None })).collect(),
+        ..Base::default()
     }
 }
 

@@ -150,8 +150,7 @@ impl World {
                 }
                 let record =
                     RecordRef::new(connection.clone(), object.clone(), format!("new{}", id.0.as_u128()));
-                let base =
-                    Base { mapping: side_digest(&self.mapping, kind, &record), entries: BTreeMap::new() };
+                let base = Base { mapping: side_digest(&self.mapping, kind, &record), ..Base::default() };
                 self.put_record(id, record, Evidence::Created, Some(base));
                 self.things[&id].links.len() - 1
             }

@@ -1,0 +1,100 @@
+//! Writes that are taken back: what counts as a flip, what parks, what ends it.
+
+use super::world::*;
+use crate::{
+    mapping::Rule,
+    plan::{Wrote, note_write},
+};
+use syncline_model::{FieldName, Kind, Observed, Rest, Watch, operation::Case as Reason};
+
+const C: &str = "salesforce/Contact/003";
+const H: &str = "hubspot/contacts/1";
+const HOUR: i64 = 3_600;
+
+fn ruled() -> Case {
+    Case::of(Kind::Person)
+        .agreed(C, &[("LastName", text("Lee")), ("Email", text("l@x.org")), ("Title", text("Dr"))])
+        .agreed(H, &[("lastname", text("Lee")), ("email", text("l@x.org")), ("jobtitle", text("Dr"))])
+        .attribute("title", |attribute| attribute.rule = Rule::Always(SF.into()))
+}
+
+/// A confirmed write of HubSpot's title at `second`: over what it shows, and what it shows then.
+fn wrote(mut case: Case, second: i64, before: &Observed, shows: &Observed, why: Reason) -> Case {
+    let (mapping, kind, field) = (case.mapping.clone(), case.hood.kind, FieldName::new("jobtitle"));
+    let wrote = Wrote { field: &field, before, shows, case: why, at: at(second) };
+    let base = case.link_mut(H).base.as_mut().unwrap();
+    note_write(&mapping, kind, &record(H), base, wrote);
+    case.seen(H, second, &[("jobtitle", shows.clone())])
+}
+
+/// Somebody sets the title back at `second`, and the ruling side's value is written over it again, `times` times.
+fn fought(mut case: Case, times: i64) -> Case {
+    for round in 0..times {
+        case = case.seen(H, round * HOUR, &[("jobtitle", text("Mr"))]).at(round * HOUR);
+        assert_eq!(operations(&case.plan()), [format!("update {H} jobtitle=Dr")], "round {round}");
+        case = wrote(case, round * HOUR, &text("Mr"), &text("Dr"), Reason::WrittenBack);
+    }
+    case.seen(H, times * HOUR, &[("jobtitle", text("Mr"))]).at(times * HOUR)
+}
+
+#[test]
+fn the_third_write_that_is_taken_back_parks_the_field_and_planning_again_says_the_same() {
+    let mut case = fought(ruled(), 3);
+    let plan = case.plan();
+    assert_eq!(operations(&plan), Vec::<String>::new());
+    assert_eq!(held(&plan), ["hubspot title oscillates []"]);
+    assert_eq!(plan.questions.len(), 1);
+    assert_eq!(case.plan(), plan);
+    // As stored: long after the window it is parked since the same time, whatever the sides show apart.
+    let (_, base) = plan.bases.iter().find(|(it, _)| *it == record(H)).unwrap();
+    case.link_mut(H).base = Some(base.clone());
+    let later = case.seen(C, 90 * HOUR, &[("Title", text("Prof"))]).at(100 * HOUR);
+    assert_eq!((operations(&later.plan()), held(&later.plan())), (Vec::new(), held(&plan)));
+    assert_eq!(later.plan().questions, plan.questions);
+    // Both sides alike: it is over, and forgotten.
+    let over = later.seen(H, 101 * HOUR, &[("jobtitle", text("Prof"))]).at(101 * HOUR).plan();
+    assert_eq!((operations(&over), held(&over)), (Vec::new(), Vec::new()));
+    assert!(over.bases.iter().all(|(_, base)| base.watches.is_empty()), "{:?}", over.bases);
+}
+
+#[test]
+fn two_undos_do_not_park_and_old_ones_do_not_count() {
+    assert_eq!(operations(&fought(ruled(), 2).plan()).len(), 1);
+    let mut case = fought(ruled(), 3);
+    case.now = at(25 * HOUR);
+    let plan = case.plan();
+    assert_eq!(operations(&plan).len(), 1, "two of the three are older than a day");
+    case.now = at(100 * HOUR);
+    let (_, base) = case.plan().bases.into_iter().find(|(it, _)| *it == record(H)).unwrap();
+    assert!(base.watches.is_empty(), "what is too old to count is forgotten");
+}
+
+#[test]
+fn what_we_replaced_ourselves_is_no_undo() {
+    // To and fro on the other side: each write replaces what the write before it wrote.
+    let mut case = ruled();
+    for (second, before, shows) in [(1, "Dr", "Mr"), (2, "Mr", "Dr"), (3, "Dr", "Mr"), (4, "Mr", "Dr")] {
+        case = wrote(case, second, &text(before), &text(shows), Reason::OneChanged);
+    }
+    let flips = |case: &mut Case| case.link_mut(H).base.clone().unwrap().watches["jobtitle"].flips.len();
+    assert_eq!(flips(&mut case), 0);
+    // Another value than any that we replaced is somebody's own, unless a ruling side's value is written back over it.
+    case = wrote(case, 5, &text("Sir"), &text("Mr"), Reason::OneChanged);
+    assert_eq!(flips(&mut case), 0);
+    case = wrote(case, 6, &text("Lord"), &text("Mr"), Reason::WrittenBack);
+    assert_eq!(flips(&mut case), 1);
+    // Spelled otherwise is the same value.
+    case = wrote(case, 7, &text(" Sir "), &text("Dr"), Reason::OneChanged);
+    assert_eq!(flips(&mut case), 2);
+}
+
+#[test]
+fn a_parked_field_does_not_hold_up_the_rest() {
+    let mut case = ruled().seen(C, 1, &[("LastName", text("Lie")), ("Title", text("Prof"))]);
+    let rest = Some(Rest::Oscillates { attribute: "title".into(), since: at(0) });
+    let base = case.link_mut(H).base.as_mut().unwrap();
+    base.watches.insert(FieldName::new("jobtitle"), Watch { rest, ..Watch::default() });
+    let plan = case.plan();
+    assert_eq!(operations(&plan), [format!("update {H} lastname=Lie")]);
+    assert_eq!(held(&plan), ["hubspot title oscillates []"]);
+}

@@ -1,0 +1,216 @@
+//! Fields that something keeps setting back (decisions §1.4): each confirmed write of a field is remembered for a while, and
+//! a write that would put back what was taken back too often is not made.
+//!
+//! A *flip* is a write of ours that was undone from outside: the field no longer holds what we wrote last and shows again a
+//! value that one of our writes replaced; or, where a ruling side's value was written back, any other value. A person who
+//! edits one side makes no flips, however often: what we wrote on the other side stays until we replace it ourselves.
+
+use super::{ActiveSide, Draftsman, edges::picked};
+use crate::mapping::{
+    Mapping, Oscillation,
+    codec::{Meaning, decode, normalise},
+};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use syncline_model::{
+    AttributeName, Base, ConnectionName, FieldName, Kind, Observed, RecordRef, Rest, Value, Watch,
+    operation::Case, plan::HeldReason, review::Question,
+};
+
+/// Writes of one field that are remembered: more than any guard counts makes no difference.
+const REMEMBERED: usize = 16;
+
+/// A confirmed write of one field, as it is remembered.
+#[derive(Debug, Clone, Copy)]
+pub struct Wrote<'a> {
+    /// The field.
+    pub field: &'a FieldName,
+    /// What it held when the write was planned.
+    pub before: &'a Observed,
+    /// What it shows now.
+    pub shows: &'a Observed,
+    /// Why it was written.
+    pub case: Case,
+    /// When, on our clock.
+    pub at: Timestamp,
+}
+
+/// Remembers a write in the base of its record's link. Fields that the mapping does not bind are not remembered.
+pub fn note_write(mapping: &Mapping, kind: Kind, record: &RecordRef, base: &mut Base, wrote: Wrote<'_>) {
+    let (Some(before), Some(shows)) = (
+        digest(mapping, kind, record, wrote.field, wrote.before),
+        digest(mapping, kind, record, wrote.field, wrote.shows),
+    ) else {
+        return;
+    };
+    let limit = mapping.guard.oscillation;
+    let watch = base.watches.entry(wrote.field.clone()).or_default();
+    prune(watch, limit, wrote.at);
+    if was_taken_back(watch, before, wrote.case) {
+        watch.flips.push(wrote.at);
+    }
+    watch.replaced.push((before, wrote.at));
+    if watch.replaced.len() > REMEMBERED {
+        watch.replaced.remove(0);
+    }
+    watch.wrote = shows;
+}
+
+/// The second half of a write in two calls (a relation made, then the old one taken away): what the field shows after both.
+pub fn note_rest_of_write(
+    mapping: &Mapping,
+    kind: Kind,
+    record: &RecordRef,
+    base: &mut Base,
+    field: &FieldName,
+    shows: &Observed,
+) {
+    if let Some(shows) = digest(mapping, kind, record, field, shows)
+        && let Some(watch) = base.watches.get_mut(field)
+    {
+        watch.wrote = shows;
+    }
+}
+
+/// Whether what a field holds now says that our last write of it was undone.
+fn was_taken_back(watch: &Watch, now: u64, case: Case) -> bool {
+    now != watch.wrote
+        && !watch.replaced.is_empty()
+        && (case == Case::WrittenBack || watch.replaced.iter().any(|(before, _)| *before == now))
+}
+
+/// Forgets what is older than the window. Returns whether anything is left.
+fn prune(watch: &mut Watch, limit: Oscillation, now: Timestamp) -> bool {
+    let fresh = |at: &Timestamp| now.duration_since(*at) < limit.window;
+    watch.replaced.retain(|(_, at)| fresh(at));
+    watch.flips.retain(fresh);
+    watch.rest.is_some() || !watch.replaced.is_empty()
+}
+
+/// What a field shows, in normal form, as a number to compare. `None`: the mapping does not bind the field.
+fn digest(
+    mapping: &Mapping,
+    kind: Kind,
+    record: &RecordRef,
+    field: &FieldName,
+    seen: &Observed,
+) -> Option<u64> {
+    let model = mapping.kinds.get(&kind)?;
+    let connection = mapping.connections.get(&record.connection)?;
+    let attribute = model.attributes.iter().find_map(|attribute| {
+        let binding = attribute.binding(&record.connection, &record.object)?;
+        (binding.field == *field).then_some((attribute, binding))
+    });
+    let normal = if let Some((attribute, binding)) = attribute {
+        match decode(attribute, binding, connection, seen) {
+            Meaning::Known(Observed::Value(value)) => {
+                format!("{:?}", normalise(attribute.value_type, &value))
+            }
+            Meaning::Known(other) => format!("{other:?}"),
+            Meaning::Unmapped(text) => format!("unmapped {text}"),
+        }
+    } else {
+        let mut bindings =
+            model.edges.iter().filter_map(|edge| edge.binding(&record.connection, &record.object));
+        let binding = bindings.find(|binding| binding.field == *field)?;
+        match seen {
+            Observed::Value(Value::Refs(refs)) => {
+                picked(refs, binding.pick).map(|target| format!("{}/{} ", target.object, target.id)).collect()
+            }
+            other => format!("{other:?}"),
+        }
+    };
+    let bytes = Sha256::digest(normal);
+    Some(bytes.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte)))
+}
+
+/// A field of a side that rests.
+pub(super) struct Resting {
+    pub(super) connection: ConnectionName,
+    rest: Rest,
+}
+
+impl Draftsman<'_> {
+    /// Forgets old writes, so that what is remembered does not grow.
+    pub(super) fn prune_watches(&mut self) {
+        let (limit, now) = (self.context.mapping.guard.oscillation, self.context.now);
+        for base in &mut self.bases {
+            base.watches.retain(|_, watch| prune(watch, limit, now));
+        }
+    }
+
+    /// Why these fields, of one attribute or edge, rest. Where the sides agree nothing rests any more.
+    pub(super) fn resting(&mut self, fields: &[(usize, FieldName)], agree: Agree) -> Option<Resting> {
+        let mut found = None;
+        for (position, field) in fields {
+            let Some(watch) = self.bases[*position].watches.get(field) else { continue };
+            let Some(rest) = watch.rest.clone() else { continue };
+            if agree == Agree::Yes {
+                self.bases[*position].watches.remove(field);
+            } else if found.is_none() {
+                found = Some(Resting { connection: self.sides[*position].record.connection.clone(), rest });
+            }
+        }
+        found
+    }
+
+    /// Lists an attribute that rests.
+    pub(super) fn hold_resting(&mut self, resting: Resting) {
+        let Resting { connection, rest } = resting;
+        match rest {
+            Rest::Oscillates { attribute, since } => self.hold_oscillating(&attribute, &connection, since),
+        }
+    }
+
+    fn hold_oscillating(&mut self, attribute: &AttributeName, connection: &ConnectionName, since: Timestamp) {
+        self.plan.questions.push(Question::Oscillates {
+            entity: self.hood.entity,
+            attribute: Arc::from(attribute.as_str()),
+            since,
+        });
+        self.hold(Some(attribute), connection, HeldReason::Oscillates, Vec::new());
+    }
+
+    /// Whether this write would be one too many; then the field is parked instead.
+    pub(super) fn parks(
+        &mut self,
+        position: usize,
+        attribute: &AttributeName,
+        field: &FieldName,
+        shows: &Observed,
+        case: Case,
+    ) -> bool {
+        let (mapping, now) = (self.context.mapping, self.context.now);
+        let ActiveSide { record, .. } = self.sides[position];
+        let shown = digest(mapping, self.hood.kind, record, field, shows);
+        let (Some(watch), Some(shown)) = (self.bases[position].watches.get_mut(field), shown) else {
+            return false;
+        };
+        let with_this = watch.flips.len() as u64 + 1;
+        if !was_taken_back(watch, shown, case) || with_this < mapping.guard.oscillation.flips {
+            return false;
+        }
+        watch.rest = Some(Rest::Oscillates { attribute: attribute.clone(), since: now });
+        let connection = record.connection.clone();
+        self.hold_oscillating(attribute, &connection, now);
+        true
+    }
+}
+
+/// Whether all sides that can be read show the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Agree {
+    Yes,
+    No,
+}
+
+impl Agree {
+    /// Compares what the sides show; one side alone agrees with nobody.
+    pub(super) fn of<V: Eq>(shown: impl IntoIterator<Item = V>) -> Self {
+        let mut shown = shown.into_iter();
+        let Some(first) = shown.next() else { return Self::No };
+        let mut others = shown.peekable();
+        if others.peek().is_some() && others.all(|other| other == first) { Self::Yes } else { Self::No }
+    }
+}

@@ -1,0 +1,108 @@
+//! Circuit breakers (HUB-7): each stops a run before its first write, and a person who looked at the plan passes it.
+
+use crate::scenario::{HubSpot, Salesforce, Setting, World};
+use serde_json::{Value, json};
+use syncline_engine::cycle::Needs;
+
+/// Every breaker trips at more than two records.
+fn narrow() -> Setting {
+    Setting {
+        changes: vec![
+            ("create = { count = 500, share = 0.2 }", "create = { count = 2, share = 0.1 }"),
+            ("blank = { count = 100, share = 0.02 }", "blank = { count = 2, share = 0.1 }"),
+            ("archive = { count = 50, share = 0.01 }", "archive = { count = 2, share = 0.1 }"),
+            ("on_delete = \"review\"", "on_delete = \"archive\""),
+        ],
+        ..Setting::default()
+    }
+}
+
+/// Six accounts that both sides know.
+async fn six() -> (World, Vec<String>) {
+    let mut world = World::with(narrow()).await;
+    let account = |n| json!({"Name": format!("A{n}"), "Website": format!("a{n}.com"), "Phone": "1"});
+    let accounts = (0..6).map(|n| world.create(Salesforce, "Account", account(n))).collect();
+    world.first_contact().await;
+    (world, accounts)
+}
+
+/// A run stops at this guard, with nothing written anywhere; the plan, once applied, writes just what was stopped.
+async fn stops_and_is_passed(world: &mut World, guard: &str, count: u64) {
+    let before = (world.picture(), world.rows_written());
+    for _ in 0..2 {
+        let outcome = world.sync().await;
+        let Some(Needs::Guard(tripped)) = &outcome.needs else { panic!("{:?}", outcome.needs) };
+        let told: Vec<_> = tripped.iter().map(|it| (it.guard, it.count, it.allowed)).collect();
+        assert_eq!(told, [(guard, count, 2)]);
+        assert_eq!(
+            (outcome.tally.writes(), (world.picture(), world.rows_written())),
+            (0, (world.picture(), before.1))
+        );
+        assert_eq!(world.picture(), before.0);
+    }
+    world.plan().await;
+    assert_eq!(world.apply().await.unwrap().tally.writes(), count);
+    world.still().await;
+}
+
+#[tokio::test]
+async fn guard_of_creates() {
+    let (mut world, _) = six().await;
+    for n in 6..9 {
+        world.create(Salesforce, "Account", json!({"Name": format!("A{n}"), "Website": format!("a{n}.com")}));
+    }
+    stops_and_is_passed(&mut world, "create", 3).await;
+    assert_eq!(world.dump(HubSpot)["objects"]["companies"].as_array().unwrap().len(), 9);
+}
+
+#[tokio::test]
+async fn guard_of_blanks() {
+    let (mut world, accounts) = six().await;
+    for account in &accounts {
+        world.edit(Salesforce, "Account", account, json!({"Phone": null}));
+    }
+    stops_and_is_passed(&mut world, "blank", 6).await;
+    assert_eq!(world.find_all(HubSpot, "companies", "phone", "1"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn guard_of_archives() {
+    let (mut world, accounts) = six().await;
+    for account in &accounts[..3] {
+        world.admin(Salesforce, json!({"do": "delete", "id": account}));
+    }
+    world.advance(86_400);
+    stops_and_is_passed(&mut world, "archive", 3).await;
+    let dump = world.dump(HubSpot);
+    let archived =
+        dump["objects"]["companies"].as_array().unwrap().iter().filter(|it| it["archived"] == true);
+    assert_eq!(archived.count(), 3);
+}
+
+#[tokio::test]
+async fn a_required_field_that_gets_its_placeholder_counts_as_blanked() {
+    let mut world = World::with(narrow()).await;
+    let person = |n| json!({"email": format!("p{n}@x{n}.org"), "lastname": format!("P{n}")});
+    let people: Vec<String> = (0..3).map(|n| world.create(HubSpot, "contacts", person(n))).collect();
+    world.first_contact().await;
+    for contact in &people {
+        world.edit(HubSpot, "contacts", contact, json!({"lastname": ""}));
+    }
+    stops_and_is_passed(&mut world, "blank", 3).await;
+    assert_eq!(world.find_all(Salesforce, "Lead", "LastName", "[not provided]").len(), 3);
+    // The first real names are no blanks.
+    for contact in &people {
+        world.edit(HubSpot, "contacts", contact, json!({"lastname": "Lee"}));
+    }
+    world.writes(3).await;
+    assert_ne!(world.field(HubSpot, "contacts", &people[0], "lastname"), Value::Null);
+}
+
+#[tokio::test]
+async fn as_many_as_are_allowed_pass() {
+    let (mut world, accounts) = six().await;
+    for account in &accounts[..2] {
+        world.edit(Salesforce, "Account", account, json!({"Phone": null}));
+    }
+    world.writes(2).await;
+}
