@@ -306,3 +306,26 @@ fn a_plan_that_is_not_as_it_was_made_is_refused() {
     assert_eq!(ada(&town)["jobtitle"], "Director");
     assert_eq!(town.sync()["writes"], 0);
 }
+
+#[test]
+fn a_guard_stops_the_run_before_its_first_write_and_a_person_passes_it() {
+    let town = waiting();
+    edit(&town, "create = { count = 500, share = 0.2 }", "create = { count = 0, share = 0.0 }");
+    let account =
+        json!({"do": "create", "object": "Account", "fields": {"Name": "Y Works", "Website": "y.example"}});
+    town.salesforce.admin(&account);
+    town.pass_an_hour();
+    for arguments in [&["sync"][..], &["sync", "--json"]] {
+        refused(
+            &town,
+            arguments,
+            3,
+            &["error[SYN-1162]", "guard `create`", "1 hubspot companies", "0 are allowed"],
+        );
+    }
+    town.run(&["apply", "--yes"], None);
+    assert_eq!(town.hubspot.dump()["objects"]["companies"].as_array().unwrap().len(), 2);
+    assert_eq!(ada(&town)["jobtitle"], "Director");
+    town.pass_an_hour();
+    assert_eq!(town.sync()["writes"], 0);
+}

@@ -114,11 +114,10 @@ fn digest(
         let mut bindings =
             model.edges.iter().filter_map(|edge| edge.binding(&record.connection, &record.object));
         let binding = bindings.find(|binding| binding.field == *field)?;
-        match seen {
-            Observed::Value(Value::Refs(refs)) => {
-                picked(refs, binding.pick).map(|target| format!("{}/{} ", target.object, target.id)).collect()
-            }
-            other => format!("{other:?}"),
+        if let Observed::Value(Value::Refs(refs)) = seen {
+            picked(refs, binding.pick).map(|target| format!("{}/{} ", target.object, target.id)).collect()
+        } else {
+            format!("{seen:?}")
         }
     };
     let bytes = Sha256::digest(normal);

@@ -323,7 +323,11 @@ fn note_relation(
         Action::Dissociate(_) if single => {
             note_rest_of_write(mapping, operation.kind, &edge.from, base, &edge.field, after);
         }
-        _ => {}
+        Action::Create { .. }
+        | Action::Update { .. }
+        | Action::Archive { .. }
+        | Action::Associate(_)
+        | Action::Dissociate(_) => {}
     }
 }
 
