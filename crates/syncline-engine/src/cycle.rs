@@ -18,7 +18,12 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use syncline_model::{ConnectionName, JournalSeq, RecordRef, RunId, journal::Event, plan::Confirms};
+use syncline_model::{
+    ConnectionName, JournalSeq, RecordRef, RunId,
+    defect::{Defect, planted},
+    journal::Event,
+    plan::Confirms,
+};
 use uuid::Uuid;
 
 /// Rounds of one run.
@@ -125,6 +130,9 @@ pub async fn observe(ctx: &mut Ctx, only: Option<&BTreeSet<ConnectionName>>) -> 
     let names: Vec<ConnectionName> =
         ctx.connections.keys().filter(|name| only.is_none_or(|only| only.contains(*name))).cloned().collect();
     for name in names {
+        if planted(Defect::EventsOnly) && ctx.store.get(&format!("events/{name}")).await?.is_some() {
+            continue;
+        }
         schemas_changed |= capture::cycle(ctx, &name).await?.schemas_changed;
     }
     if schemas_changed {
@@ -188,6 +196,11 @@ async fn claimed_for(ctx: &mut Ctx, records: &[RecordRef], by: &str) -> Result<O
     let run = ctx.ids.run(ctx.now());
     recover(ctx).await?;
     capture::records(ctx, records).await?;
+    if planted(Defect::EventsOnly) {
+        let mut batch = ctx.batch();
+        batch.puts.extend(records.iter().map(|at| (format!("events/{}", at.connection), Some(Vec::new()))));
+        ctx.store.commit(batch).await?;
+    }
     wake_due(ctx).await?;
     identifying::run(ctx).await?;
     let needs = permission(ctx, &Backfill::Ask).await?;

@@ -1,6 +1,7 @@
 //! The words of the project as types: ids, values, what was observed, links, operations, plans. Data only: nothing here
 //! decides, reads or writes anything, and everything above depends on it, so it changes rarely (line budget 4,000).
 
+pub mod defect;
 pub mod edge;
 pub mod error;
 pub mod ids;

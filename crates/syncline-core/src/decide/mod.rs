@@ -7,7 +7,11 @@ pub use sets::{SetSide, decide_options, decide_set};
 
 use crate::mapping::{Clear, Rule};
 use jiff::{SignedDuration, Timestamp};
-use syncline_model::{ConnectionName, operation::Case};
+use syncline_model::{
+    ConnectionName,
+    defect::{Defect, planted},
+    operation::Case,
+};
 
 /// One side of a decision. Values are in normal form; `None` is blank.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +104,7 @@ pub fn decide<V: Clone + Eq>(
 ) -> Decision<V> {
     let kept: Vec<Side<V>>;
     let mut kept_clear = false;
+    let clear = if planted(Defect::ClearStays) { Clear::Keep } else { clear };
     let sides = if clear == Clear::Keep && sides.iter().any(|side| is_cleared(&side.stand)) {
         kept_clear = true;
         kept = sides.iter().map(without_clear).collect();
@@ -192,6 +197,12 @@ impl<'a, V: Clone + Eq> Table<'a, V> {
         }
         let changes = self.changes();
         let Some(first) = changes.first() else { return Decision::Nothing };
+        if planted(Defect::FilledAgain)
+            && changes.iter().any(|change| change.now.is_none())
+            && let Some((from, value)) = self.filled().first().copied()
+        {
+            return self.agree(Some(value), from, Case::FillBlank);
+        }
         if changes.iter().all(|change| change.now == first.now) {
             return self.agree(first.now, first.connection, Case::OneChanged);
         }
@@ -216,6 +227,12 @@ impl<'a, V: Clone + Eq> Table<'a, V> {
             };
             return self.agree(None, &any.connection, Case::FillBlank);
         };
+        if planted(Defect::BlankWins)
+            && let Some(tie) = self.tie
+            && self.shown(tie) == Some(None)
+        {
+            return self.agree(None, tie, Case::Tie);
+        }
         if filled.iter().all(|(_, other)| *other == value) {
             return self.agree(Some(value), from, Case::FillBlank);
         }

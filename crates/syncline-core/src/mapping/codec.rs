@@ -3,7 +3,10 @@
 
 use super::{Attribute, AttributeType, Binding, Codec, ConnectionModel, FieldState};
 use std::sync::Arc;
-use syncline_model::{Currency, FieldType, Money, Observed, Value};
+use syncline_model::{
+    Currency, FieldType, Money, Observed, Value,
+    defect::{Defect, planted},
+};
 
 /// What a side's observed value means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +36,7 @@ pub fn decode(
     seen: &Observed,
 ) -> Meaning {
     let Observed::Value(value) = seen else { return Meaning::Known(seen.clone()) };
-    if binding.placeholder.as_ref() == Some(value) {
+    if binding.placeholder.as_ref() == Some(value) && !planted(Defect::Unknown) {
         return Meaning::Known(Observed::Empty);
     }
     if let Codec::Map { read, .. } = &binding.codec
@@ -55,6 +58,9 @@ fn convert(to: AttributeType, connection: &ConnectionModel, value: Value) -> Opt
             None => Value::Decimal(amount),
         },
         (AttributeType::Decimal, Value::Money(money)) => Value::Decimal(money.amount),
+        (AttributeType::Date, Value::Instant(instant)) if planted(Defect::UtcDay) => {
+            Value::Date(instant.to_zoned(jiff::tz::TimeZone::UTC).date())
+        }
         (AttributeType::Date, Value::Instant(instant)) => {
             Value::Date(instant.to_zoned(connection.time_zone.clone()).date())
         }
@@ -98,6 +104,9 @@ pub fn encode(
         };
         return match write.get(text) {
             Some(side) => Ok(Value::Option(side.clone())),
+            None if planted(Defect::FirstStage) && !write.is_empty() => {
+                Ok(Value::Option(write.values().next().cloned().unwrap_or_default()))
+            }
             None => Err(Misfit::Unmapped(Arc::from(text))),
         };
     }
@@ -137,6 +146,12 @@ fn spell(
         None => amount.normalize(),
     };
     let side = match (meaning, to) {
+        (Value::Money(money), FieldType::Money | FieldType::Decimal) if planted(Defect::NoCurrency) => {
+            match connection.currency.filter(|_| to == FieldType::Money) {
+                Some(currency) => Value::Money(Money { amount: rounded(money.amount), currency }),
+                None => Value::Decimal(rounded(money.amount)),
+            }
+        }
         (Value::Money(money), FieldType::Money) => {
             // No vendor's code is written with the amount: a new amount is in the account's currency.
             if let Some(own) = connection.currency
@@ -194,6 +209,9 @@ fn other_currency(money: &Money, own: Option<Currency>) -> String {
 
 /// The form of a meaning that is compared: two meanings with the same form are equal (HUB-9).
 pub fn normalise(attribute_type: AttributeType, meaning: &Value) -> Value {
+    if planted(Defect::FlipFlop) {
+        return meaning.clone();
+    }
     let text = |value: String| Value::Text(Arc::from(value));
     match (attribute_type, meaning) {
         (AttributeType::Email, Value::Text(email)) => text(email.trim().to_lowercase()),

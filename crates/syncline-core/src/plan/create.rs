@@ -3,8 +3,9 @@
 use super::{Draftsman, Parent, attributes::companion_change, attributes::is_user};
 use crate::mapping::{Attribute, AttributeType, Cardinality, Carrier, CreateAllowed, Edge, FieldState, Pick};
 use syncline_model::{
-    Action, After, AttributeName, ConnectionName, EdgeName, EntityId, FieldChange, FieldName, Kind,
-    ObjectName, Observed, Reason, RecordId, RecordRef, Value,
+    Action, After, AttributeName, ConnectionName, EdgeName, EntityId, Evidence, FieldChange, FieldName, Kind,
+    Link, ObjectName, Observed, Reason, RecordId, RecordRef, Value,
+    defect::{Defect, planted},
     operation::{Association, Case, Endpoint},
     plan::{FindingKind, HeldReason},
 };
@@ -14,7 +15,11 @@ impl Draftsman<'_> {
         let connections: Vec<ConnectionName> = self.model.objects.keys().cloned().collect();
         for connection in connections {
             // A tombstone counts: what was deleted is not brought back (invariant "no resurrection").
-            if self.hood.links.iter().any(|link| self.is_own(link) && link.record.connection == connection) {
+            let counts = |link: &Link| {
+                !(planted(Defect::SecondContact) && matches!(link.evidence, Evidence::Conversion(_)))
+            };
+            let has = |link: &Link| self.is_own(link) && link.record.connection == connection && counts(link);
+            if self.hood.links.iter().any(has) {
                 continue;
             }
             if self.in_scope(&connection) {
@@ -90,7 +95,7 @@ impl Draftsman<'_> {
             }
             CreateAllowed::As(object) => Some(object.clone()),
             CreateAllowed::LeadOrContact { lead, contact, edge } => {
-                if self.waits_for_record(edge, connection) {
+                if !planted(Defect::Orphan) && self.waits_for_record(edge, connection) {
                     return None;
                 }
                 match self.organisation(edge) {
@@ -105,6 +110,7 @@ impl Draftsman<'_> {
             CreateAllowed::AfterParent { object, edge } => {
                 match self.parents.get(edge.as_str()).and_then(|parent| parent.entity) {
                     Some(entity) if self.is_reachable(entity, connection) => Some(object.clone()),
+                    _ if planted(Defect::Orphan) => Some(object.clone()),
                     Some(entity) => {
                         let wake = vec![format!("entity:{entity}")];
                         self.hold(None, connection, HeldReason::WaitsForAccount, wake);
@@ -344,6 +350,9 @@ impl Draftsman<'_> {
         parent: RecordRef,
         wake: Vec<String>,
     ) -> Option<Vec<(EntityId, ConnectionName)>> {
+        if planted(Defect::Orphan) {
+            return Some(Vec::new());
+        }
         let reason = self.waiting(edge, name, parent);
         let since = self.hood.waiting_since.unwrap_or(self.context.now);
         let until = edge.wait.and_then(|wait| since.checked_add(wait).ok());

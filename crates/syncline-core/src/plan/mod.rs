@@ -24,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::{
     Action, AttributeName, Base, BaseEntry, ConnectionName, EntityId, FieldChange, FieldName, Kind, Link,
     LinkState, Observed, Precondition, Reason, RecordRef, Value,
+    defect::{Defect, planted},
     operation::{Association, Case},
     plan::{Finding, Held, HeldReason},
     review::Question,
@@ -185,15 +186,22 @@ fn active_sides(hood: &Neighbourhood) -> Vec<ActiveSide<'_>> {
     for (link, snapshot) in hood.links.iter().zip(&hood.snapshots) {
         if let Some(snapshot) = snapshot
             && link.facet == hood.kind
-            && link.state.is_active()
-            && snapshot.is_live()
+            && (link.state.is_active() && snapshot.is_live() || is_dead_lead(link))
         {
             sides.push(ActiveSide { record: &link.record, link, snapshot });
         }
     }
     sides.sort_by(|left, right| left.record.cmp(right.record));
+    if planted(Defect::DeadLead) {
+        sides.sort_by_key(|side| (&side.record.connection, !is_dead_lead(side.link)));
+    }
     sides.dedup_by(|later, first| later.record.connection == first.record.connection);
     sides
+}
+
+/// Whether a lead goes on standing for its person after its conversion.
+fn is_dead_lead(link: &Link) -> bool {
+    planted(Defect::DeadLead) && matches!(link.state, LinkState::ConvertedTo(_))
 }
 
 impl Draftsman<'_> {

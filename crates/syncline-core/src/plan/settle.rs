@@ -4,6 +4,7 @@
 use crate::mapping::Mapping;
 use syncline_model::{
     EntityId, Evidence, JournalSeq, Kind, Link, LinkState, RecordId, RecordRef, RecordState, Snapshot,
+    defect::{Defect, planted},
     review::Question,
 };
 
@@ -62,12 +63,16 @@ pub fn settle(
             ) => {
                 merged(link, links, survivor, &link_of, &mut settled);
             }
+            (RecordState::Deleted, LinkState::Active | LinkState::Pending) if planted(Defect::Recreated) => {
+                settled.links.push(LinkChange::Remove(link.record.clone(), link.facet));
+                settled.replan.push(link.entity);
+            }
             (RecordState::Deleted, LinkState::Active | LinkState::Pending) => {
                 settled.links.push(LinkChange::Put(Link { state: LinkState::Deleted, ..link.clone() }));
                 settled.replan.push(link.entity);
             }
             // It came back from the recycle bin: its link is in force again, unless another took its place meanwhile.
-            (RecordState::Live, LinkState::Deleted) => {
+            (RecordState::Live, LinkState::Deleted) if !planted(Defect::NeverAgain) => {
                 let state = match in_force_beside(mapping, links, link) {
                     Some(other) => LinkState::DuplicateOf(other.record.id.clone()),
                     None => LinkState::Active,

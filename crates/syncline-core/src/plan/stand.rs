@@ -9,7 +9,10 @@ use crate::{
     },
 };
 use std::sync::Arc;
-use syncline_model::{Base, ConnectionName, FieldName, Interval, Observed, Value};
+use syncline_model::{
+    Base, ConnectionName, FieldName, Interval, Observed, Value,
+    defect::{Defect, planted},
+};
 
 /// A side of an attribute, read.
 pub(super) struct Standing {
@@ -46,7 +49,9 @@ impl Draftsman<'_> {
         side: &ActiveSide<'_>,
         base: &Base,
     ) -> Standing {
-        let now = if binding.field_state == FieldState::Missing {
+        let now = if binding.field_state == FieldState::Missing && planted(Defect::HiddenIsEmpty) {
+            &Observed::Empty
+        } else if binding.field_state == FieldState::Missing {
             &Observed::NotPermitted
         } else {
             side.snapshot.field(binding.field.as_str())

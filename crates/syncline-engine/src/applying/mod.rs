@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use syncline_kit::vendor::{RowOutcome, VendorError, WriteCall, WriteRow};
 use syncline_model::{
     Action, ConnectionName, EntityId, Operation, OperationId, RecordRef,
+    defect::{Defect, planted},
     journal::{CallId, Event, IntendedRow, RowResult},
 };
 use syncline_store::{Dirty, OpenCall};
@@ -197,6 +198,9 @@ impl<'a> Applier<'a> {
         let mut batch = self.ctx.batch();
         let id = CallId(self.ctx.ids.next(batch.at));
         let payload = OpenPayload { call: call.clone(), operations: operations.to_vec() };
+        if planted(Defect::SecondCopy) {
+            return Ok(id);
+        }
         batch.calls_opened.push(OpenCall {
             call: id,
             run: self.ctx.run,

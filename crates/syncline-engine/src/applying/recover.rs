@@ -8,6 +8,7 @@ use crate::{
     planning::{Keep, Pass},
 };
 use syncline_kit::vendor::{Probe, RowOutcome, Write, WriteRow};
+use syncline_model::defect::{Defect, planted};
 
 /// Settles every open call.
 ///
@@ -62,6 +63,7 @@ pub(super) fn settled(row: &WriteRow, probe: Probe) -> Option<RowOutcome> {
         Probe::NotWritten => {
             Some(RowOutcome::Again { why: "a read proved that nothing was written".to_owned() })
         }
+        Probe::Undecided { why } if planted(Defect::BlindRetry) => Some(RowOutcome::Again { why }),
         Probe::Undecided { .. } => None,
     }
 }

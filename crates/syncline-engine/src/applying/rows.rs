@@ -8,6 +8,7 @@ use syncline_kit::vendor::{EdgeWrite, Write, WriteRow};
 use syncline_model::{
     Action, After, Association, AttributeName, ConnectionName, Endpoint, EntityId, FieldChange, FieldName,
     ObjectName, Operation, RecordRef, Ref, Value,
+    defect::{Defect, planted},
 };
 
 impl Applier<'_> {
@@ -93,6 +94,9 @@ impl Applier<'_> {
     }
 
     fn key_field(&self, connection: &ConnectionName, object: &ObjectName) -> Option<FieldName> {
+        if planted(Defect::BlindRetry) || planted(Defect::SecondCopy) {
+            return None;
+        }
         self.ctx.mapping().connections.get(connection)?.key_fields.get(object).cloned()
     }
 }

@@ -10,6 +10,7 @@ use syncline_core::{
 use syncline_model::{
     FieldName, Kind, Link, ObjectName, Observation, Observed, RecordId, RecordRef, RecordState, Snapshot,
     Value,
+    defect::{Defect, planted},
     journal::{Event, Moved, RowValues},
 };
 use syncline_store::{Batch, DirtyKey, JournalValue, LinkWrite, MatchKey, Store, StoredRecord};
@@ -109,9 +110,14 @@ impl Page {
 
     fn write(self, mapping: &Mapping, batch: &mut Batch) {
         let mut baselines: BTreeMap<(_, ObjectName), Baseline> = BTreeMap::new();
-        for (record, StoredRecord { snapshot, links }) in self.records {
+        for (record, StoredRecord { snapshot, mut links }) in self.records {
             let Some(snapshot) = snapshot.filter(|_| self.touched.contains(&record)) else { continue };
             if let Some(news) = self.news.get(&record) {
+                let moved = news.fields.iter().any(|field| field.eq_ignore_ascii_case("email"));
+                if planted(Defect::AddressIsKey) && moved && !news.appeared {
+                    let gone = links.drain(..).map(|link| LinkWrite::Remove(link.record, link.facet));
+                    batch.links.extend(gone);
+                }
                 batch.keys.extend(matching_keys(mapping, &snapshot));
                 batch.dirty.extend(work(mapping, &snapshot, &links, news.appeared));
                 batch.wake.push(format!("record:{record}"));

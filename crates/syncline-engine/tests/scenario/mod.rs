@@ -82,6 +82,7 @@ impl World {
     }
 
     pub async fn with(setting: Setting) -> Self {
+        plant();
         let clock = Arc::new(VirtualClock::at("2026-03-02T09:00:00Z"));
         let wire = Arc::new(Wire::new(clock.clone()));
         wire.seed(HubSpot, &[("pipelines", PIPELINES)]);
@@ -394,6 +395,16 @@ impl World {
 
     pub async fn reviews(&mut self) -> Vec<Review> {
         self.workspace.store.reviews(OpenOnly::Yes, 0, 100).await.unwrap()
+    }
+}
+
+/// Plants the defect that the environment names, in builds that have any.
+fn plant() {
+    #[cfg(feature = "defects")]
+    if let Ok(name) = std::env::var("SYNCLINE_TEST_DEFECT") {
+        let defect = syncline_model::defect::Defect::named(&name);
+        assert!(defect.is_some(), "no defect {name}");
+        syncline_model::defect::plant(defect);
     }
 }
 

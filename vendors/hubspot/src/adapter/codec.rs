@@ -3,7 +3,10 @@
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use rust_decimal::Decimal;
 use std::{str::FromStr, sync::Arc};
-use syncline_model::{Currency, FieldType, Money, Observed, Ref, Value};
+use syncline_model::{
+    Currency, FieldType, Money, Observed, Ref, Value,
+    defect::{Defect, planted},
+};
 
 /// The object that `hubspot_owner_id` and its like point to.
 pub(super) const OWNERS: &str = "owners";
@@ -63,6 +66,9 @@ fn yes_or_no(text: &str) -> Option<bool> {
 }
 
 fn decimal(text: &str) -> Option<Decimal> {
+    if planted(Defect::FloatAmount) {
+        return Some(Decimal::new((text.parse::<f64>().ok()? * 100.0) as i64, 2));
+    }
     Decimal::from_str(text).or_else(|_| Decimal::from_scientific(text)).ok()
 }
 

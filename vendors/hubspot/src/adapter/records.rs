@@ -16,6 +16,7 @@ use syncline_kit::vendor::{ObjectWant, VendorError};
 use syncline_model::{
     Currency, FieldName, FieldType, ObjectName, ObjectSchema, Observation, Observed, RecordId, RecordState,
     Version,
+    defect::{Defect, planted},
 };
 
 /// Inputs of one object batch [d25 usage-details].
@@ -73,7 +74,8 @@ impl Row {
 
 /// Contacts differ from every other object; the other name filters to nothing, silently [gh airbyte PR#85019].
 pub(super) fn modified_property(object: &ObjectName) -> &'static str {
-    if object.as_str() == "contacts" { "lastmodifieddate" } else { "hs_lastmodifieddate" }
+    let own = object.as_str() == "contacts" && !planted(Defect::WrongStamp);
+    if own { "lastmodifieddate" } else { "hs_lastmodifieddate" }
 }
 
 fn id_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

@@ -12,7 +12,10 @@ use crate::{
     },
 };
 use syncline_model::{
-    After, AttributeName, EntityId, FieldChange, Observed, Reason, Value, operation::Case, plan::HeldReason,
+    After, AttributeName, EntityId, FieldChange, Observed, Reason, Value,
+    defect::{Defect, planted},
+    operation::Case,
+    plan::HeldReason,
 };
 
 /// A side of the edge, read.
@@ -65,6 +68,7 @@ impl<'a> Draftsman<'a> {
             Decision::Nothing => fill_written(&sides, &readings),
             decision @ (Decision::Agree { .. } | Decision::Keep | Decision::Ask) => decision,
         };
+        let decision = if planted(Defect::Orphan) && readings.len() > 1 { Decision::Keep } else { decision };
         let parent = self.parent(edge, &decision, &sides, &readings);
         self.derive_one(&name, edge, &readings, &sides, &decision, parent.entity);
         match &decision {

@@ -13,8 +13,11 @@ use syncline_core::{
 use syncline_kit::vendor::{EdgeWrite, Write, WriteRow};
 use syncline_model::{
     Action, After, Base, BaseEntry, EntityId, Evidence, FieldName, JournalSeq, Kind, Link, LinkState,
-    Observation, Observed, Operation, RecordRef, RecordState, Ref, Snapshot, Value, journal::Event,
-    operation::Case, review::Question,
+    Observation, Observed, Operation, RecordRef, RecordState, Ref, Snapshot, Value,
+    defect::{Defect, planted},
+    journal::Event,
+    operation::Case,
+    review::Question,
 };
 use syncline_store::LinkWrite;
 
@@ -208,6 +211,9 @@ impl Lesson {
     /// That answer is what was agreed: the sides that the value came from agree too, as they were when it was planned, so
     /// that the same write is not made again and again (invariant 4).
     fn agree_on_answer(&mut self, ctx: &Ctx, operation: &Operation, record: &RecordRef) {
+        if planted(Defect::FlipFlop) {
+            return;
+        }
         let Some(hood) = self.hoods.get_mut(&operation.entity) else { return };
         let Some(model) = ctx.mapping().kinds.get(&hood.kind) else { return };
         let answer = hood.links.iter().zip(&hood.snapshots).find(|(link, _)| link.record == *record);

@@ -8,7 +8,10 @@ use super::{
 use crate::adapter::records::{SEARCH_PAGE, Search, modified_property};
 use jiff::Timestamp;
 use syncline_kit::vendor::VendorError;
-use syncline_model::Observation;
+use syncline_model::{
+    Observation,
+    defect::{Defect, planted},
+};
 
 impl Scene<'_> {
     /// Looks at the newest changes. If they all fit on one page, that is all there is to read. If the page holds nothing
@@ -20,7 +23,7 @@ impl Scene<'_> {
         let object = &self.want.object;
         let stamp = modified_property(object);
         let live_from = state.live - LIVE_LAG;
-        let is_due = self.now() - state.complete_at >= COMPLETE_EVERY;
+        let is_due = self.now() - state.complete_at >= COMPLETE_EVERY && !planted(Defect::OnePass);
         let rides = is_due && self.count_since(state.complete).await <= SEARCH_PAGE as u64;
         let from = if rides { live_from.min(state.complete) } else { live_from };
         let search = Search { filters: vec![(stamp, "GTE", from.to_string())], sort: (stamp, true), skip: 0 };
@@ -50,12 +53,12 @@ impl Scene<'_> {
 
     /// What is done once a day.
     fn plan_sweeps(&self, state: &mut ObjectState, started: i64) {
-        if started - state.bin_at >= DAY {
+        if started - state.bin_at >= DAY && !planted(Defect::NoBin) {
             state.tasks.push(Task::Bin { after: None, since: state.bin_at - HOUR, started });
         }
         for field in &self.want.edges {
             let last = *state.swept.entry(field.clone()).or_insert(started);
-            if started - last >= DAY {
+            if started - last >= DAY && !planted(Defect::RelationsAlone) {
                 state.tasks.push(Task::Edges { field: field.clone(), after: None, started });
             }
         }

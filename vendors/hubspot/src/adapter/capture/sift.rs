@@ -5,7 +5,10 @@ use crate::adapter::{HubSpot, edges, records::Row};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use syncline_kit::vendor::VendorError;
-use syncline_model::{FieldName, Observation, Observed, RecordId, RecordState, Version};
+use syncline_model::{
+    FieldName, Observation, Observed, RecordId, RecordState, Version,
+    defect::{Defect, planted},
+};
 
 /// Which rows become observations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +32,9 @@ impl Scene<'_> {
         let ids: Vec<RecordId> = rows.iter().map(|row| RecordId::from(row.id.as_str())).collect();
         // Edges move no stamp, so a row that only our own write moved tells nothing new of them.
         let moved = |(row, id): &(&Row, &RecordId)| {
-            row.updated_at.is_none() || row.updated_at != self.hub.written_at(&self.want.object, id)
+            let own =
+                row.updated_at.is_some() && row.updated_at == self.hub.written_at(&self.want.object, id);
+            !(own || mode == Mode::Changed && planted(Defect::NoRelations))
         };
         let moved: Vec<RecordId> = rows.iter().zip(&ids).filter(moved).map(|(_, id)| id.clone()).collect();
         let mut related = self.related(&moved).await?;
@@ -76,7 +81,7 @@ impl Scene<'_> {
             })
             .collect();
         let mut merges: BTreeMap<RecordId, Vec<Observation>> = BTreeMap::new();
-        if pairs.is_empty() {
+        if pairs.is_empty() || planted(Defect::MergeMissed) {
             return merges;
         }
         let old: Vec<RecordId> = pairs.iter().map(|(old, ..)| old.clone()).collect();

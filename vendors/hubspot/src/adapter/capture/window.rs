@@ -8,7 +8,10 @@ use super::{
 };
 use crate::adapter::records::{Row, SEARCH_DEPTH, SEARCH_PAGE, Search, modified_property};
 use syncline_kit::vendor::VendorError;
-use syncline_model::Observation;
+use syncline_model::{
+    Observation, RecordState,
+    defect::{Defect, planted},
+};
 
 const ID: &str = "hs_object_id";
 
@@ -34,7 +37,10 @@ impl Scene<'_> {
             after = last.unwrap_or(after).max(after);
             rows.extend(found.results);
         }
-        let seen = self.sift(rows, Mode::All).await?;
+        let gone =
+            if planted(Defect::AbsentIsDeleted) { self.unlisted(&rows, is_last).await } else { Vec::new() };
+        let mut seen = self.sift(rows, Mode::All).await?;
+        seen.extend(gone);
         if !is_last {
             return Ok((seen, Some(Task::Load { after, started })));
         }
@@ -140,6 +146,17 @@ impl Scene<'_> {
             }
         }
         Ok(found.results)
+    }
+}
+
+impl Scene<'_> {
+    /// Known records that a read of everything did not bring.
+    async fn unlisted(&self, rows: &[Row], is_last: bool) -> Vec<Observation> {
+        let object = &self.want.object;
+        let known = self.known.ids(object, None, PAGE).await;
+        let whole = is_last && known.len() < PAGE;
+        let gone = known.into_iter().filter(|id| whole && !rows.iter().any(|row| row.id == id.as_str()));
+        gone.map(|id| self.hub.tombstone(object, id, None, RecordState::Deleted)).collect()
     }
 }
 

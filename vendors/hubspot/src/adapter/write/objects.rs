@@ -16,6 +16,7 @@ use syncline_kit::vendor::{RowOutcome, Write, WriteRow};
 use syncline_model::{
     Currency, FieldName, ObjectName, ObjectSchema, Observation, Observed, RecordId, RecordRef, RecordState,
     Value,
+    defect::{Defect, planted},
 };
 
 type Fields = [(FieldName, Option<Value>)];
@@ -88,6 +89,9 @@ impl HubSpot {
                 return self.confirmed(object, schema, portal, row, done);
             }
             match faults.iter().find(|fault| is_about(fault, position, row)) {
+                Some(_) if planted(Defect::PartialBatch) && matches!(row.write, Write::Update { .. }) => {
+                    self.unchecked(row)
+                }
                 Some(fault) if is_passing(fault) => RowOutcome::Again { why: fault.message() },
                 Some(fault) => RowOutcome::Rejected(fault.rejection(&self.connection, object)),
                 None => RowOutcome::Unknown { why: "the answer does not speak of this row".to_owned() },
@@ -127,6 +131,18 @@ impl HubSpot {
         }
         let observation = Some(observation);
         RowOutcome::Confirmed { record, created, observation }
+    }
+
+    /// What is said of a row whose refusal nobody looked at.
+    fn unchecked(&self, row: &WriteRow) -> RowOutcome {
+        match &row.write {
+            Write::Update { record, .. } => {
+                RowOutcome::Confirmed { record: record.clone(), created: false, observation: None }
+            }
+            Write::Create { .. } | Write::Archive { .. } | Write::Associate(_) | Write::Dissociate(_) => {
+                RowOutcome::Unknown { why: "the answer was not looked at".to_owned() }
+            }
+        }
     }
 
     /// A record that this very call made has no other author: what its answer does not show is empty, and it has no

@@ -13,7 +13,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use syncline_kit::vendor::{CapturePage, Known, VendorError};
-use syncline_model::{ObjectName, Observation, RecordId, RecordRef, RecordState};
+use syncline_model::{
+    ObjectName, Observation, RecordId, RecordRef, RecordState,
+    defect::{Defect, planted},
+};
 
 /// How often the log is read.
 const EVERY: SignedDuration = SignedDuration::from_hours(24);
@@ -62,7 +65,7 @@ impl Salesforce {
         let server = self.client.server_time();
         readings
             .keys()
-            .filter(|name| name.as_str() != super::USER)
+            .filter(|name| name.as_str() != super::USER && !planted(Defect::NoDeletes))
             .filter_map(|name| {
                 let stream = place.streams.get(name)?;
                 let read = stream.checkpoint.and(stream.deleted)?;

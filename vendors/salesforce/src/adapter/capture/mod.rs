@@ -20,7 +20,10 @@ use place::{PAGE, Place, Stream};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_kit::vendor::{CapturePage, CaptureWant, Cursor, Known, VendorError};
-use syncline_model::{ObjectName, RecordId};
+use syncline_model::{
+    ObjectName, RecordId,
+    defect::{Defect, planted},
+};
 
 /// People change rarely and are looked at with the schemas, not in every cycle.
 const USER: &str = "User";
@@ -189,13 +192,16 @@ impl Salesforce {
                 let full =
                     next.streams.get(&name).and_then(|s| s.sweep.as_ref()).is_some_and(|s| s.from.is_none());
                 let Some(stream) = next.streams.get_mut(&name) else { continue };
-                let rows = take_page(stream, pages, at);
+                let mut rows = take_page(stream, pages, at);
                 if name == ROLE_FIELD {
                     roles = rows;
                     continue;
                 }
                 let (ended, checkpoint) = (stream.sweep.is_none(), stream.checkpoint);
                 let Some(reading) = readings.get(&name) else { continue };
+                if !full && (planted(Defect::IdAlone) || planted(Defect::IdAndStamp)) {
+                    leave_out_known(&mut rows, &reading.object, known).await;
+                }
                 if ended && full && reading.roles() {
                     let stream = next.streams.entry(ROLE_FIELD.to_owned()).or_default();
                     stream.checkpoint = stream.checkpoint.or(checkpoint);
@@ -290,6 +296,18 @@ fn take_page(stream: &mut Stream, pages: Vec<(Vec<Json>, bool)>, at: Timestamp) 
     let last = if complete { rows.last().and_then(key) } else { last };
     stream.advance(last, complete, at);
     rows
+}
+
+/// Leaves out what was handed on before, as somebody may tell it who keeps no image of the records.
+async fn leave_out_known(rows: &mut Vec<Json>, object: &ObjectName, known: &dyn Known) {
+    let text = |row: &Json, name: &str| row.get(name).and_then(Json::as_str).map(str::to_owned);
+    let ids: Vec<RecordId> =
+        rows.iter().map(|row| ids::canonical(&text(row, "Id").unwrap_or_default())).collect();
+    let mut versions = known.versions(object, &ids).await.into_iter().map(|version| version.map(|it| it.0));
+    rows.retain(|row| match versions.next().flatten() {
+        Some(known) => !planted(Defect::IdAlone) && text(row, "SystemModstamp").as_deref() != Some(&*known),
+        None => true,
+    });
 }
 
 fn key(row: &Json) -> Option<(Timestamp, String)> {

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_kit::vendor::{Cursor, VendorError};
+use syncline_model::defect::{Defect, planted};
 
 /// How far behind its checkpoint a sweep begins: stamps are given before commit, so rows may become visible late
 /// (decisions §1.3).
@@ -108,10 +109,12 @@ impl Stream {
             if gap.is_some_and(|gap| gap > RETENTION) {
                 self.compare = Some(String::new());
             }
-            let from = self.checkpoint.and_then(|checkpoint| checkpoint.checked_sub(OVERLAP).ok());
+            let bare = planted(Defect::NoOverlap) || planted(Defect::SameSecond);
+            let overlap = if bare { SignedDuration::ZERO } else { OVERLAP };
+            let from = self.checkpoint.and_then(|checkpoint| checkpoint.checked_sub(overlap).ok());
             self.sweep = Some(Sweep { from, until: None, after: None });
         }
-        if more {
+        if more && !(planted(Defect::NewField) && self.checkpoint.is_some()) {
             self.sweep = Some(Sweep::default());
         }
     }
@@ -130,11 +133,13 @@ impl Stream {
         if let Some(last) = last {
             sweep.after = Some(last);
         }
-        if !complete && !beyond {
+        if !complete && !beyond && !planted(Defect::NextPage) {
             return false;
         }
+        let last = sweep.after.take().map(|(stamp, _)| stamp);
         self.sweep = None;
-        self.checkpoint = Some(until);
+        let newest = last.or(self.checkpoint).filter(|_| planted(Defect::SameSecond));
+        self.checkpoint = Some(newest.unwrap_or(until));
         self.deleted.get_or_insert(until);
         let keep = until.checked_sub(OVERLAP).unwrap_or(until);
         self.seen.retain(|_, stamp| time::instant(stamp).is_some_and(|stamp| stamp >= keep));
@@ -150,10 +155,16 @@ impl Sweep {
     /// share a stamp, and locators end with the session [doc: research §7].
     pub(super) fn page(&self) -> String {
         let bound = match (&self.after, self.from) {
+            (Some((stamp, _)), _) if planted(Defect::EqualStamps) => {
+                format!(" WHERE SystemModstamp > {}", time::literal(*stamp))
+            }
             (Some((stamp, id)), _) => {
                 let stamp = time::literal(*stamp);
                 let id = soql::quote(id);
                 format!(" WHERE (SystemModstamp > {stamp} OR (SystemModstamp = {stamp} AND Id > {id}))")
+            }
+            (None, Some(from)) if planted(Defect::SameSecond) => {
+                format!(" WHERE SystemModstamp > {}", time::literal(from))
             }
             (None, Some(from)) => format!(" WHERE SystemModstamp >= {}", time::literal(from)),
             (None, None) => String::new(),

@@ -4,7 +4,10 @@ use super::super::{composite::Reply, errors::ApiError, ids, schema::Described, v
 use super::slot::{self, Slot, Sort};
 use serde_json::Value as Json;
 use syncline_kit::vendor::{EdgeWrite, Probe, Rejection, RejectionClass, RowOutcome, Write, WriteRow};
-use syncline_model::{ConnectionName, FieldName, Observation, Observed, RecordRef, RecordState, Ref, Value};
+use syncline_model::{
+    ConnectionName, FieldName, Observation, Observed, RecordRef, RecordState, Ref, Value,
+    defect::{Defect, planted},
+};
 
 /// What is known of one row after one try.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +88,9 @@ fn one(connection: &ConnectionName, row: &WriteRow, sort: &Sort, entry: &Json) -
         let id = entry.get("id").and_then(Json::as_str);
         return confirmed(connection, row, id, created);
     }
+    if planted(Defect::PartialBatch) && !matches!(row.write, Write::Create { .. }) {
+        return confirmed(connection, row, None, false);
+    }
     match entry.get("errors").and_then(ApiError::of) {
         Some(error) => refusal(connection, row, &error, true),
         None => settled(RowOutcome::Unknown { why: "a refusal without a reason".to_owned() }),
@@ -120,6 +126,14 @@ fn confirmed(connection: &ConnectionName, row: &WriteRow, id: Option<&str>, crea
         Write::Associate(edge) | Write::Dissociate(edge) => edge.from.clone(),
     };
     settled(RowOutcome::Confirmed { record, created, observation: None })
+}
+
+/// What is said of a row whose refusal nobody looked at. A create cannot be mistaken so: there is no id to go on with.
+pub(super) fn as_if_written(connection: &ConnectionName, row: &WriteRow) -> RowOutcome {
+    match confirmed(connection, row, None, false) {
+        Verdict::Settled(outcome) => *outcome,
+        Verdict::Locked => RowOutcome::Again { why: "locked".to_owned() },
+    }
 }
 
 /// A refusal of a row. `own`: it was spoken of this row and not of its whole collection.
