@@ -27,10 +27,7 @@ use syncline_kit::{
     Clock, Transport,
     vendor::{CaptureWant, ObjectWant},
 };
-use syncline_model::{
-    ConnectionName, ObjectName, RunId,
-    defect::{Defect, planted},
-};
+use syncline_model::{ConnectionName, ObjectName, RunId};
 use syncline_store::{Batch, Store};
 
 /// The seams to the world, chosen once by the binary or the simulation.
@@ -167,8 +164,7 @@ impl Ctx {
 
     /// An empty batch: now, in this run, under this claim.
     pub fn batch(&self) -> Batch {
-        let fence = if planted(Defect::StalePoller) { None } else { self.lease.fence() };
-        Batch { run: self.run, fence, ..Batch::at(self.now()) }
+        Batch { run: self.run, fence: self.lease.fence(), ..Batch::at(self.now()) }
     }
 
     /// The mapping in force.

@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 use syncline_kit::{BoxFuture, Clock, HttpRequest, HttpResponse, Transport, TransportError};
+use syncline_model::defect::{Defect, planted};
 use syncline_store::{Fence, Store, StoreError};
 
 /// The lane under which a workspace is written: one worker at a time.
@@ -92,6 +93,9 @@ impl Lease {
 
     /// The claim that batches name.
     pub(crate) fn fence(&self) -> Option<Fence> {
+        if planted(Defect::StalePoller) {
+            return None;
+        }
         self.held().as_ref().map(|held| held.fence.clone())
     }
 
@@ -163,7 +167,7 @@ impl Lease {
     }
 
     async fn renew(&self) -> Result<(), Error> {
-        let Some(held) = self.held().clone() else { return Ok(()) };
+        let Some(held) = self.held().clone().filter(|_| !planted(Defect::StalePoller)) else { return Ok(()) };
         if held.standing == Standing::Lost {
             return Err(Error::fenced());
         }
@@ -192,7 +196,7 @@ impl Lease {
         // Once more for a process that was stopped while it asked.
         for _ in 0..2 {
             self.keep().await.map_err(|error| error.to_string())?;
-            if self.left().is_none_or(|left| left > self.terms.call) {
+            if self.left().is_none_or(|left| left > self.terms.call) || planted(Defect::StalePoller) {
                 return Ok(());
             }
         }

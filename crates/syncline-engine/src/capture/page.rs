@@ -113,7 +113,7 @@ impl Page {
         for (record, StoredRecord { snapshot, mut links }) in self.records {
             let Some(snapshot) = snapshot.filter(|_| self.touched.contains(&record)) else { continue };
             if let Some(news) = self.news.get(&record) {
-                let moved = news.fields.iter().any(|field| field.eq_ignore_ascii_case("email"));
+                let moved = news.fields.keys().any(|field| field.as_str().eq_ignore_ascii_case("email"));
                 if planted(Defect::AddressIsKey) && moved && !news.appeared {
                     let gone = links.drain(..).map(|link| LinkWrite::Remove(link.record, link.facet));
                     batch.links.extend(gone);
