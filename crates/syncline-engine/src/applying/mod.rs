@@ -8,7 +8,7 @@ mod rows;
 
 pub use recover::recover;
 
-use crate::{ctx::Ctx, error::Error, planning::Pass};
+use crate::{capture, ctx::Ctx, error::Error, planning::Pass};
 use std::collections::BTreeMap;
 use syncline_kit::vendor::{RowOutcome, VendorError, WriteCall, WriteRow};
 use syncline_model::{
@@ -121,14 +121,18 @@ impl<'a> Applier<'a> {
         Ok(())
     }
 
-    /// Sends everything: first records, then the relations between them.
+    /// Sends everything: first records, then the relations between them, those first that end: one that takes the place of
+    /// another comes after it (`plan::edges::one`), and a call carries only one sort.
     ///
     /// # Errors
     /// [`Error::Vendor`] where a vendor cannot be written any further now; [`Error::Store`]. What was confirmed is kept.
     pub async fn finish_level(&mut self, pass: &mut Pass<'_>) -> Result<(), Error> {
         self.send_fields(pass).await?;
-        let relations = std::mem::take(&mut self.relations);
-        self.send(pass, relations).await?;
+        let (ending, beginning) = std::mem::take(&mut self.relations)
+            .into_iter()
+            .partition(|operation| matches!(operation.action, Action::Dissociate(_)));
+        self.send(pass, ending).await?;
+        self.send(pass, beginning).await?;
         self.dirty.clear();
         Ok(())
     }
@@ -170,7 +174,7 @@ impl<'a> Applier<'a> {
         let id = self.intend(connection, &call, &operations).await?;
         let vendor = self.ctx.connection(connection)?.vendor.clone();
         self.written.insert(connection.clone());
-        let outcomes = match vendor.write(&call).await {
+        let (outcomes, moved) = match vendor.write(&call).await {
             Ok(outcomes) => self.settle_unknown(connection, &call, outcomes).await,
             Err(error) => {
                 let refused = refused_call(&error);
@@ -186,7 +190,9 @@ impl<'a> Applier<'a> {
                 };
             }
         };
-        self.learn(pass, connection, id, &call, &operations, outcomes).await
+        self.learn(pass, connection, id, &call, &operations, outcomes).await?;
+        capture::records(self.ctx, &moved).await?;
+        Ok(())
     }
 
     async fn intend(
@@ -218,13 +224,14 @@ impl<'a> Applier<'a> {
         Ok(id)
     }
 
-    /// Rows that nobody knows of are settled by reading (HUB-11).
+    /// Rows that nobody knows of are settled by reading (HUB-11). Also returns the records that were changed since.
     async fn settle_unknown(
         &self,
         connection: &ConnectionName,
         call: &WriteCall,
         mut outcomes: Vec<RowOutcome>,
-    ) -> Vec<RowOutcome> {
+    ) -> (Vec<RowOutcome>, Vec<RecordRef>) {
+        let mut moved = Vec::new();
         // A call that answers fewer rows than it was sent says nothing about the rest.
         outcomes.resize(call.rows.len(), RowOutcome::Unknown { why: "no answer for this row".to_owned() });
         let unknown: Vec<usize> = outcomes
@@ -234,21 +241,21 @@ impl<'a> Applier<'a> {
             .map(|(position, _)| position)
             .collect();
         if unknown.is_empty() {
-            return outcomes;
+            return (outcomes, moved);
         }
         let rows: Vec<WriteRow> = unknown.iter().map(|position| call.rows[*position].clone()).collect();
-        let Ok(live) = self.ctx.connection(connection) else { return outcomes };
+        let Ok(live) = self.ctx.connection(connection) else { return (outcomes, moved) };
         match live.vendor.probe(&rows).await {
             Ok(probes) => {
                 for (position, probe) in unknown.into_iter().zip(probes) {
-                    if let Some(settled) = recover::settled(&call.rows[position], probe) {
+                    if let Some(settled) = recover::settled(&call.rows[position], probe, &mut moved) {
                         outcomes[position] = settled;
                     }
                 }
             }
             Err(error) => tracing::warn!(%connection, %error, "unknown rows could not be read back"),
         }
-        outcomes
+        (outcomes, moved)
     }
 }
 

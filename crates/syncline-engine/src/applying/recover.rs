@@ -3,12 +3,16 @@
 
 use super::{Applier, Tally, learn::payload};
 use crate::{
+    capture,
     ctx::Ctx,
     error::Error,
     planning::{Keep, Pass},
 };
 use syncline_kit::vendor::{Probe, RowOutcome, Write, WriteRow};
-use syncline_model::defect::{Defect, planted};
+use syncline_model::{
+    Observation, Observed, RecordRef,
+    defect::{Defect, planted},
+};
 
 /// Settles every open call.
 ///
@@ -29,41 +33,55 @@ pub async fn recover(ctx: &Ctx) -> Result<Tally, Error> {
             .probe(&payload.call.rows)
             .await
             .map_err(|error| Error::vendor(&call.connection, error))?;
-        let outcomes = payload
-            .call
-            .rows
-            .iter()
-            .zip(probes)
-            .map(|(row, probe)| {
-                settled(row, probe).unwrap_or(RowOutcome::Unknown {
-                    why: "the program ended before the answer came".to_owned(),
-                })
-            })
-            .collect();
+        let (mut outcomes, mut moved) = (Vec::new(), Vec::new());
+        for (row, probe) in payload.call.rows.iter().zip(probes) {
+            outcomes.push(settled(row, probe, &mut moved).unwrap_or(RowOutcome::Unknown {
+                why: "the program ended before the answer came".to_owned(),
+            }));
+        }
         applier
             .learn(&mut pass, &call.connection, call.call, &payload.call, &payload.operations, outcomes)
             .await?;
+        capture::records(ctx, &moved).await?;
     }
     Ok(applier.tally)
 }
 
-/// What a strong read makes of a row; `None`: it stays unknown.
-pub(super) fn settled(row: &WriteRow, probe: Probe) -> Option<RowOutcome> {
+/// What a strong read makes of a row; `None`: it stays unknown. Records that somebody has changed since are added to
+/// `moved`, to be read once what was written is known.
+pub(super) fn settled(row: &WriteRow, probe: Probe, moved: &mut Vec<RecordRef>) -> Option<RowOutcome> {
     match probe {
-        Probe::Written(observation) => Some(RowOutcome::Confirmed {
-            record: match &row.write {
+        Probe::Written(observation) => {
+            let record = match &row.write {
                 Write::Associate(edge) | Write::Dissociate(edge) => edge.from.clone(),
                 Write::Create { .. } | Write::Update { .. } | Write::Archive { .. } => {
                     observation.record.clone()
                 }
-            },
-            created: matches!(row.write, Write::Create { .. }),
-            observation: Some(*observation),
-        }),
+            };
+            // The record is proof of the create, and what it shows is later than it: another value is somebody's edit, not
+            // what the vendor made of ours.
+            let observation = if shows_others(row, &observation) {
+                moved.push(record.clone());
+                None
+            } else {
+                Some(*observation)
+            };
+            let created = matches!(row.write, Write::Create { .. });
+            Some(RowOutcome::Confirmed { record, created, observation })
+        }
         Probe::NotWritten => {
             Some(RowOutcome::Again { why: "a read proved that nothing was written".to_owned() })
         }
         Probe::Undecided { why } if planted(Defect::BlindRetry) => Some(RowOutcome::Again { why }),
         Probe::Undecided { .. } => None,
     }
+}
+
+/// Whether the record of a create shows other values than those it was made with.
+fn shows_others(row: &WriteRow, seen: &Observation) -> bool {
+    let Write::Create { fields, .. } = &row.write else { return false };
+    fields.iter().any(|(field, written)| {
+        let shown = seen.fields.iter().find(|(name, _)| name == field).map(|(_, shown)| shown);
+        shown.is_some_and(|shown| shown.is_known() && *shown != Observed::from(written.clone()))
+    })
 }

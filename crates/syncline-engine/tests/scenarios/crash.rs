@@ -200,7 +200,11 @@ async fn row_locks_are_waited_out() {
 async fn all_sorts() -> World {
     let mut world = World::new().await;
     let account = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    let other = world.create(Salesforce, "Account", json!({"Name": "Beta", "Website": "beta.io"}));
+    let mover = json!({"LastName": "Orr", "Email": "orr@acme.com", "AccountId": account});
+    let mover = world.create(Salesforce, "Contact", mover);
     world.first_contact().await;
+    world.edit(Salesforce, "Contact", &mover, json!({"AccountId": other}));
     let person = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": account});
     let person = world.create(Salesforce, "Contact", person);
     let deal =
@@ -251,6 +255,23 @@ async fn killed_before_any_write_it_finishes_once() {
 #[tokio::test]
 async fn killed_after_any_write_it_finishes_once() {
     cut_everywhere(Cut::After).await;
+}
+
+#[tokio::test]
+async fn an_edit_of_what_a_lost_answer_created_is_not_taken_for_the_answer() {
+    let mut world = World::new().await;
+    world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    world.first_contact().await;
+    let fields = json!({"Name": "Beta", "Website": "beta.io", "BillingCity": "Oslo"});
+    let account = world.create(Salesforce, "Account", fields);
+    world.advance(3_600);
+    power_cut(&mut world, HubSpot, "/companies/batch/upsert", Cut::After).await;
+    let company = world.find(HubSpot, "companies", "name", "Beta");
+    world.edit(HubSpot, "companies", &company, json!({"city": "Bergen"}));
+    world.quiet().await;
+    assert_eq!(world.field(Salesforce, "Account", &account, "BillingCity"), "Bergen");
+    assert_eq!(world.field(HubSpot, "companies", &company, "city"), "Bergen");
+    assert_eq!(world.says(Salesforce, "Account", &account).await, "in_step");
 }
 
 #[tokio::test]

@@ -18,9 +18,11 @@ pub(crate) struct Sandbox {
 }
 
 impl Sandbox {
-    fn start(vendor: &str, seed: &Path) -> Self {
+    /// `more` arguments than the seed.
+    pub(crate) fn start(vendor: &str, seed: &Path, more: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_syncline"))
             .args(["sandbox", vendor, "--listen", "127.0.0.1:0", "--seed", seed.to_str().unwrap()])
+            .args(more)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -83,7 +85,7 @@ impl Town {
             for (name, text) in files {
                 fs::write(place.join(name), text).unwrap();
             }
-            Sandbox::start(vendor, &place)
+            Sandbox::start(vendor, &place, &[])
         };
         let town =
             Self { hubspot: seed("hubspot", hubspot), salesforce: seed("salesforce", salesforce), dir };

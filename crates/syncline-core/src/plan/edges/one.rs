@@ -265,16 +265,18 @@ impl<'a> Draftsman<'a> {
                 reason: reason.clone(),
             }),
             Carrier::Association => {
-                // First the new one, which takes being primary from the old one; then the old one goes.
-                if let Some(entity) = target.filter(|entity| !now.entities.contains(entity)) {
-                    self.relate(edge, reading.side, entity, reason);
-                }
-                let Observed::Value(Value::Refs(refs)) = seen else { return Aligned::Open };
+                // First the old one goes, then the new one comes: a run that is cut short in between leaves a side that shows
+                // nothing and agreed to it, which the next one fills. The other way round the old one would stay, no
+                // longer primary, as if somebody wanted it.
+                let refs = if let Observed::Value(Value::Refs(refs)) = seen { refs.as_slice() } else { &[] };
                 for reference in picked(refs, binding.pick) {
                     let entity = self.entity_of(&self.target(position, reference));
                     if target.is_none() || entity != target {
                         self.unrelate(edge, reading.side, reference, reason);
                     }
+                }
+                if let Some(entity) = target.filter(|entity| !now.entities.contains(entity)) {
+                    self.relate(edge, reading.side, entity, reason);
                 }
             }
         }

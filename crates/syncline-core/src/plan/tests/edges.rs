@@ -142,21 +142,21 @@ fn a_reference_to_a_record_that_is_nobodys_waits_for_the_record() {
     assert_eq!(
         operations(&known.plan()),
         [
-            "associate hubspot/deals/9 @deal_to_company hubspot/companies/C3 primary",
-            "dissociate hubspot/deals/9 @deal_to_company hubspot/companies/C2 primary"
+            "dissociate hubspot/deals/9 @deal_to_company hubspot/companies/C2 primary",
+            "associate hubspot/deals/9 @deal_to_company hubspot/companies/C3 primary"
         ],
         "also where the record before is nobody's any more"
     );
 }
 
 #[test]
-fn a_new_primary_company_is_set_before_the_old_one_goes() {
+fn the_old_primary_company_goes_before_the_new_one_is_set() {
     let plan = pair().seen(O, 10, &[("AccountId", refs(&["Account/A3"]))]).plan();
     assert_eq!(
         operations(&plan),
         [
-            "associate hubspot/deals/9 @deal_to_company hubspot/companies/C3 primary",
-            "dissociate hubspot/deals/9 @deal_to_company hubspot/companies/C2 primary"
+            "dissociate hubspot/deals/9 @deal_to_company hubspot/companies/C2 primary",
+            "associate hubspot/deals/9 @deal_to_company hubspot/companies/C3 primary"
         ]
     );
     assert!(plan.bases.is_empty());
