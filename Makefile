@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build check test demo bench tools clients foreign
+.PHONY: build check test proof demo bench tools clients foreign
 .NOTPARALLEL:
 
 say = @printf '\n== %s\n' "$(1)"
@@ -21,6 +21,10 @@ check: ## Formatting and lints
 test: tools clients check foreign ## Everything: lints, foreign clients against the sandboxes, all Rust tests
 	$(call say,Rust tests: cargo nextest run --workspace)
 	cargo nextest run --workspace
+
+proof: tools ## Minutes: the real binary killed at every request and every step of the journal, on both stores
+	$(call say,proof: cargo nextest run -p syncline --test kill --run-ignored all)
+	cargo nextest run -p syncline --test kill --run-ignored all --profile proof
 
 foreign: clients ## The vendors' client libraries against the sandboxes
 	$(call say,foreign clients: clients/run)
