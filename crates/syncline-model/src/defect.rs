@@ -145,6 +145,9 @@ defects! {
     /// Calls are not paced, and a refusal for too many of them is not waited out.
     NoPace = "hubspot-256-no-pace", "HubSpot/hubspot-api-nodejs#256";
 
+    /// A program beside this one sets a value back each time, and is answered each time.
+    OutsideLoop = "integry-outside-loop", "hello.integry.io, avoiding infinite loops";
+
     // Running.
     /// Where events arrive, nothing is polled any more: an event that is lost is lost for good.
     EventsOnly = "wso2-4768-events-only", "wso2/product-integrator-mi#4768";

@@ -2,6 +2,7 @@
 //! tree as a test of its own, and each has a test that it fires on a planted sample.
 
 mod codes;
+mod defects;
 mod edges;
 mod markers;
 mod sizes;
@@ -25,6 +26,7 @@ pub(crate) const RULES: &[Rule] = &[
     ("unfinished work", markers::check),
     ("error codes", codes::check),
     ("checklists name tests", tests_named::check),
+    ("planted defects", defects::check),
     ("machine paths and banned words", words::check),
 ];
 
@@ -72,6 +74,11 @@ mod tests {
     #[test]
     fn checklists_name_tests() {
         assert_tidy(tests_named::check);
+    }
+
+    #[test]
+    fn planted_defects() {
+        assert_tidy(defects::check);
     }
 
     #[test]

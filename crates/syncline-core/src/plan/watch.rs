@@ -15,7 +15,10 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use syncline_model::{
     AttributeName, Base, ConnectionName, FieldName, Kind, Observed, RecordRef, Rest, Value, Watch,
-    operation::Case, plan::HeldReason, review::Question,
+    defect::{Defect, planted},
+    operation::Case,
+    plan::HeldReason,
+    review::Question,
 };
 
 /// Writes of one field that are remembered: more than any guard counts makes no difference.
@@ -187,7 +190,8 @@ impl Draftsman<'_> {
             return false;
         };
         let with_this = watch.flips.len() as u64 + 1;
-        if !was_taken_back(watch, shown, case) || with_this < mapping.guard.oscillation.flips {
+        let loops = was_taken_back(watch, shown, case) && !planted(Defect::OutsideLoop);
+        if !loops || with_this < mapping.guard.oscillation.flips {
             return false;
         }
         watch.rest = Some(Rest::Oscillates { attribute: attribute.clone(), since: now });
