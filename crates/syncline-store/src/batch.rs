@@ -11,7 +11,7 @@ use syncline_model::{
 };
 
 /// Everything that one step changes. Its parts count in this order: state, snapshots, keys, links, done, held, wake, dirty,
-/// reviews, calls, journal, values. So what is done or held in a batch that also wakes or adds it is work afterwards: a cause is
+/// reviews, calls, journal, values, erase, let go. So what is done or held in a batch that also wakes or adds it is work afterwards: a cause is
 /// never lost to the hold beside it.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
@@ -51,6 +51,11 @@ pub struct Batch {
     pub journal: Vec<Event>,
     /// Values of those entries' rows.
     pub values: Vec<JournalValue>,
+    /// Records whose past is erased: the values of their journal rows, and what their rows were before. Entries stay, and
+    /// so does what the record is now.
+    pub erase: Vec<RecordRef>,
+    /// What has been kept long enough.
+    pub let_go: Option<LetGo>,
 }
 
 impl Batch {
@@ -72,6 +77,16 @@ pub struct JournalValue {
     pub record: RecordRef,
     /// The values.
     pub values: RowValues,
+}
+
+/// Up to where the past is let go. Either goes back to the last checkpoint at or before it, so that what is left can still
+/// be proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LetGo {
+    /// Of what was observed: values of changes, and what rows were before.
+    pub observed: JournalSeq,
+    /// Of everything: entries with all their values. Never more than `observed`.
+    pub entries: JournalSeq,
 }
 
 /// What a commit assigned.

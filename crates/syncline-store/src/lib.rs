@@ -8,17 +8,20 @@
 //! owners and matching keys may hold all but U+0000, which is refused. Times outside values are kept to the microsecond,
 //! values and bases exactly; decimals have up to 28 digits and most of a 29th, as `rust_decimal` has.
 
+pub mod audit;
 pub mod batch;
 mod codec;
+mod ledger;
 mod names;
+pub mod past;
 pub mod postgres;
 mod rows;
 mod sql;
 pub mod sqlite;
 
 pub use batch::{
-    Batch, Committed, Dirty, DirtyKey, Fence, HeldWrite, JournalValue, LinkWrite, MatchKey, ReviewWrite,
-    WakeKey,
+    Batch, Committed, Dirty, DirtyKey, Fence, HeldWrite, JournalValue, LetGo, LinkWrite, MatchKey,
+    ReviewWrite, WakeKey,
 };
 
 use jiff::Timestamp;
@@ -114,6 +117,13 @@ pub trait Store: Send + Sync {
     /// The last position. [`StoreError::Corrupt`] if the journal's last entries are lost; a store that was set back whole
     /// shows a position before one that a plan remembers.
     fn journal_head(&self) -> Answer<'_, JournalSeq>;
+
+    /// The account of all that is kept, as it stands and as it stood.
+    fn ledger(&self) -> Answer<'_, past::Ledger>;
+    /// Everything kept of records after a place, in the order of their places.
+    fn past<'a>(&'a self, after: Option<&'a past::Place>, limit: usize) -> Answer<'a, Vec<past::Past>>;
+    /// Journal entries after `after` as they are stored, oldest first, whatever is missing between them.
+    fn chain(&self, after: JournalSeq, limit: usize) -> Answer<'_, Vec<past::ChainEntry>>;
 
     /// Writes a batch: all of it, durably, or nothing. Where it writes the same thing twice, the last counts. After
     /// [`StoreError::Engine`] nothing is written, except that a connection to PostgreSQL that is lost during the commit

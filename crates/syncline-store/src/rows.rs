@@ -1,9 +1,12 @@
 //! What both databases derive from a batch in the same way.
 
-use crate::{Batch, DirtyKey, HeldWrite, LinkWrite, MatchKey, StoreError, StoredValues, codec};
+use crate::{
+    Batch, DirtyKey, HeldWrite, LinkWrite, MatchKey, StoreError, StoredValues, codec, ledger::Books,
+};
 use std::collections::BTreeSet;
 use syncline_model::{
     RecordRef,
+    journal::Event,
     plan::{Finding, Held},
 };
 
@@ -123,34 +126,76 @@ pub(crate) struct Head {
     pub(crate) generation: u64,
     /// The last review.
     pub(crate) review: u64,
+    /// Held items.
+    pub(crate) held: u64,
+    /// Findings.
+    pub(crate) findings: u64,
+    /// Journal entries up to here were let go.
+    pub(crate) gone: u64,
+    /// The account of what is kept.
+    pub(crate) books: Books,
 }
+
+/// The counters as columns: seq, generation, review, held, findings, gone.
+pub(crate) type HeadColumns = [i64; 6];
 
 impl Head {
     /// Checks the counters against the journal's own last entry, so that a lost entry is noticed at once.
-    pub(crate) fn checked(
-        seq: i64,
-        generation: i64,
-        review: i64,
-        last: Option<i64>,
-    ) -> Result<Self, StoreError> {
-        if last.unwrap_or(0) != seq {
-            let last = last.unwrap_or(0);
+    pub(crate) fn checked(columns: HeadColumns, books: &[u8], last: Option<i64>) -> Result<Self, StoreError> {
+        let [seq, generation, review, held, findings, gone] = columns;
+        let last = last.unwrap_or(gone);
+        if last != seq {
             return Err(StoreError::Corrupt(format!("the journal ends at {last}, but {seq} was written")));
         }
         Ok(Self {
             seq: codec::unsigned(seq)?,
             generation: codec::unsigned(generation)?,
             review: codec::unsigned(review)?,
+            held: codec::unsigned(held)?,
+            findings: codec::unsigned(findings)?,
+            gone: codec::unsigned(gone)?,
+            books: Books::decode(books)?,
         })
     }
+
+    /// An entity's items and findings are about to be replaced.
+    pub(crate) fn holds_less(&mut self, (held, findings): (i64, i64)) -> Result<(), StoreError> {
+        let fewer = |all: u64, some: i64| {
+            let some = codec::unsigned(some)?;
+            all.checked_sub(some).ok_or_else(|| {
+                StoreError::Corrupt(format!("{some} items are held, but {all} were counted in all"))
+            })
+        };
+        self.held = fewer(self.held, held)?;
+        self.findings = fewer(self.findings, findings)?;
+        Ok(())
+    }
+
+    /// An entity has these items and findings now.
+    pub(crate) fn holds_more(&mut self, (held, findings): (i64, i64)) -> Result<(), StoreError> {
+        self.held += codec::unsigned(held)?;
+        self.findings += codec::unsigned(findings)?;
+        Ok(())
+    }
+}
+
+/// Entries after which the account is noted, if no run ended before.
+const STRETCH: u64 = 5_000;
+
+/// Whether the account is noted after `batch`: where a run ends, and where a stretch of entries is full.
+pub(crate) fn is_checkpoint(batch: &Batch, before: u64) -> bool {
+    let ends = batch.journal.iter().any(|event| matches!(event, Event::RunEnded { .. }));
+    let after = before + batch.journal.len() as u64;
+    ends || before / STRETCH < after / STRETCH
 }
 
 /// Refuses a journal page in which entries are missing.
 pub(crate) fn without_gaps(
     after: u64,
+    gone: u64,
     entries: &[syncline_model::journal::JournalEntry],
 ) -> Result<(), StoreError> {
-    for (expected, entry) in (after + 1..).zip(entries) {
+    for (expected, entry) in (after.max(gone) + 1..).zip(entries) {
         if entry.seq.0 != expected {
             return Err(StoreError::Corrupt(format!("the journal has no entry {expected}")));
         }
@@ -172,10 +217,12 @@ mod tests {
 
     #[test]
     fn a_journal_that_ends_early_is_damaged() {
-        assert!(Head::checked(3, 0, 0, Some(3)).is_ok());
-        assert!(Head::checked(0, 0, 0, None).is_ok());
-        for (seq, last) in [(3, Some(2)), (3, None), (2, Some(3))] {
-            assert!(matches!(Head::checked(seq, 0, 0, last), Err(StoreError::Corrupt(_))));
+        let head = |seq, gone, last| Head::checked([seq, 0, 0, 0, 0, gone], &[], last);
+        assert!(head(3, 0, Some(3)).is_ok());
+        assert!(head(0, 0, None).is_ok());
+        assert!(head(3, 3, None).is_ok(), "all entries were let go");
+        for (seq, gone, last) in [(3, 0, Some(2)), (3, 0, None), (2, 0, Some(3)), (3, 2, None)] {
+            assert!(matches!(head(seq, gone, last), Err(StoreError::Corrupt(_))));
         }
     }
 }

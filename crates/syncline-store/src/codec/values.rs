@@ -57,6 +57,11 @@ pub(crate) fn encode_values(record: &RecordRef, values: &RowValues) -> Vec<u8> {
     to.finish()
 }
 
+/// Whether a stored row tells what was observed, not what was written.
+pub(crate) fn is_observed(bytes: &[u8]) -> bool {
+    bytes.get(1) == Some(&CHANGED)
+}
+
 /// The values of a stored row about `record`.
 pub(crate) fn decode_values(record: &RecordRef, bytes: &[u8]) -> Result<RowValues, StoreError> {
     let mut from = Reader::new(bytes, "journal value");
@@ -121,8 +126,8 @@ fn read_written(from: &mut Reader<'_>, record: &RecordRef) -> Result<Written, St
     if flags & !(CREATED | BUNDLE) != 0 {
         return Err(from.broken("a write has unknown flags"));
     }
-    let bundle = if flags & BUNDLE != 0 { Some(BundleId(read_number(from)?)) } else { None };
-    let id = OperationId(read_number(from)?);
+    let bundle = if flags & BUNDLE != 0 { Some(BundleId(from.number()?)) } else { None };
+    let id = OperationId(from.number()?);
     let entity = read_entity(from)?;
     let kind = kind_of(i64::from(from.byte()?))?;
     let connection = read_unless(from, &record.connection)?;
@@ -280,8 +285,4 @@ fn read_optional<'a>(from: &mut Reader<'a>) -> Result<Option<&'a str>, StoreErro
 
 fn read_entity(from: &mut Reader<'_>) -> Result<EntityId, StoreError> {
     Ok(EntityId(Uuid::from_bytes(from.raw(16)?.try_into().map_err(|_| from.broken("an id is short"))?)))
-}
-
-fn read_number(from: &mut Reader<'_>) -> Result<u64, StoreError> {
-    u64::try_from(from.uint()?).map_err(|_| from.broken("a number is too large"))
 }

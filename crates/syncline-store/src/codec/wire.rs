@@ -41,6 +41,18 @@ impl Writer {
         self.raw(text.as_bytes());
     }
 
+    pub(crate) fn blob(&mut self, bytes: &[u8]) {
+        self.uint(bytes.len() as u128);
+        self.raw(bytes);
+    }
+
+    pub(crate) fn optional(&mut self, bytes: Option<&[u8]>) {
+        self.byte(u8::from(bytes.is_some()));
+        if let Some(bytes) = bytes {
+            self.blob(bytes);
+        }
+    }
+
     pub(crate) fn finish(self) -> Vec<u8> {
         self.0
     }
@@ -121,6 +133,16 @@ impl<'a> Reader<'a> {
         let length = self.count()?;
         let bytes = self.raw(length)?;
         std::str::from_utf8(bytes).map_err(|_| self.broken("a text is not UTF-8"))
+    }
+
+    /// An unsigned number of up to 64 bits.
+    pub(crate) fn number(&mut self) -> Result<u64, StoreError> {
+        u64::try_from(self.uint()?).map_err(|_| self.broken("a number is too large"))
+    }
+
+    /// Everything that is left.
+    pub(crate) fn rest(self) -> &'a [u8] {
+        self.rest
     }
 
     /// Ends reading; left-over bytes are an error.

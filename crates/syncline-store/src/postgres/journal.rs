@@ -6,12 +6,20 @@ use deadpool_postgres::Transaction;
 use syncline_model::{JournalSeq, RunId, journal::JournalEntry};
 use tokio_postgres::Row;
 
-/// The last position, checked against the journal's last entry.
-pub(super) async fn head(client: &Transaction<'_>) -> Result<JournalSeq, Failure> {
+/// The counters, checked against the journal's last entry.
+pub(super) async fn head(client: &Transaction<'_>) -> Result<rows::Head, Failure> {
     let statement = client.prepare_cached(sql::HEAD).await?;
     let row = client.query_one(&statement, &[]).await?;
-    let head = rows::Head::checked(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?)?;
-    Ok(JournalSeq(head.seq))
+    head_of(&row, row.try_get(7)?)
+}
+
+/// The counters of a row; `last` is the journal's last entry.
+pub(super) fn head_of(row: &Row, last: Option<i64>) -> Result<rows::Head, Failure> {
+    let mut columns: rows::HeadColumns = [0; 6];
+    for (column, number) in columns.iter_mut().enumerate() {
+        *number = row.try_get(column)?;
+    }
+    Ok(rows::Head::checked(columns, row.try_get(6)?, last)?)
 }
 
 pub(super) async fn journal(
@@ -39,7 +47,7 @@ pub(super) async fn journal(
         (None, None) => {
             let statement = client.prepare_cached(sql::JOURNAL).await?;
             let found = entries(&client.query(&statement, &[&start, &limit]).await?)?;
-            rows::without_gaps(after.0, &found)?;
+            rows::without_gaps(after.0, head(client).await?.gone, &found)?;
             Ok(found)
         }
     }

@@ -5,7 +5,8 @@ use crate::StoreError;
 use deadpool_postgres::Object;
 
 /// The steps; the format's number is how many were taken.
-const STEPS: &[&str] = &[include_str!("sql/0001.sql"), include_str!("sql/0002.sql")];
+const STEPS: &[&str] =
+    &[include_str!("sql/0001.sql"), include_str!("sql/0002.sql"), include_str!("sql/0003.sql")];
 /// The advisory lock under which formats change (`SYNC`); it is the server's, so schemas take turns.
 const LOCK: i64 = 0x5359_4e43;
 

@@ -6,14 +6,18 @@
 mod intern;
 mod journal;
 mod migrate;
+mod past;
 mod read;
+mod records;
 mod statements;
 mod work;
 mod write;
 
 use crate::{
     Answer, Batch, Committed, Dirty, DirtyKey, Fence, JournalFilter, MatchKey, OpenCall, OpenOnly, Store,
-    StoreError, StoredEntity, StoredHeld, StoredRecord, StoredValues, names::Names,
+    StoreError, StoredEntity, StoredHeld, StoredRecord, StoredValues,
+    names::Names,
+    past::{ChainEntry, Ledger, Past, Place},
 };
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Transaction,
@@ -312,7 +316,21 @@ impl Store for PostgresStore {
     }
 
     fn journal_head(&self) -> Answer<'_, JournalSeq> {
-        reading!(self, |transaction| journal::head(&transaction))
+        reading!(self, |transaction| async {
+            Ok::<_, Failure>(JournalSeq(journal::head(&transaction).await?.seq))
+        })
+    }
+
+    fn ledger(&self) -> Answer<'_, Ledger> {
+        reading!(self, |transaction| past::ledger(&transaction))
+    }
+
+    fn past<'a>(&'a self, after: Option<&'a Place>, limit: usize) -> Answer<'a, Vec<Past>> {
+        reading!(self, |transaction| past::past(&transaction, &self.names, after, limit))
+    }
+
+    fn chain(&self, after: JournalSeq, limit: usize) -> Answer<'_, Vec<ChainEntry>> {
+        reading!(self, |transaction| past::chain(&transaction, after, limit))
     }
 
     fn commit<'a>(&'a self, batch: Batch) -> Answer<'a, Committed> {

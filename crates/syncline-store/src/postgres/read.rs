@@ -24,7 +24,7 @@ pub(super) async fn list(client: &Transaction<'_>, prefix: &str) -> Result<Vec<(
 }
 
 /// A position counted from 1, as the database counts.
-fn position(row: &Row) -> Result<usize, Failure> {
+pub(super) fn position(row: &Row) -> Result<usize, Failure> {
     let n: i64 = row.try_get(0)?;
     usize::try_from(n - 1).map_err(|_| StoreError::Corrupt("a position is negative".to_owned()).into())
 }

@@ -1,13 +1,14 @@
 //! Every statement on PostgreSQL. Many rows go as arrays: one round trip a table.
 
 crate::sql::statements! {
-    HEAD = "SELECT seq, generation, review, (SELECT max(seq) FROM journal) FROM head";
+    HEAD = "SELECT seq, generation, review, held, findings, gone, books, (SELECT max(seq) FROM journal) FROM head";
     /// Batches pass here one after the other: this is what makes the journal's positions consecutive, and what keeps
     /// two batches from waiting for each other.
-    LOCK_HEAD = "SELECT seq, generation, review FROM head FOR UPDATE";
+    LOCK_HEAD = "SELECT seq, generation, review, held, findings, gone, books FROM head FOR UPDATE";
     /// Asked after the lock is held: an earlier statement would still see the journal as it was before the wait.
     LAST = "SELECT max(seq) FROM journal";
-    PUT_HEAD = "UPDATE head SET seq = $1, generation = $2, review = $3";
+    PUT_HEAD = "UPDATE head SET seq = $1, generation = $2, review = $3, held = $4, findings = $5, gone = $6,
+        books = $7";
 
     GET = "SELECT value FROM state WHERE key = $1";
     LIST = "SELECT key, value FROM state WHERE key >= $1 AND key < $2 ORDER BY key";
@@ -31,11 +32,15 @@ crate::sql::statements! {
         FROM unnest($2::bytea[]) WITH ORDINALITY AS t (id, n) ORDER BY t.n";
     COUNT_SINCE = "SELECT count(*) FROM snapshot WHERE stream = $1 AND modified >= $2 AND state = 0";
     IDS = "SELECT id FROM snapshot WHERE stream = $1 AND id > $2 AND state = 0 ORDER BY id LIMIT $3";
-    PUT_SNAPSHOTS = "INSERT INTO snapshot (stream, id, version, modified, state, shape, data)
+    RECORD_ROWS = "SELECT t.n, s.version, s.modified, s.state, s.shape, s.data, s.step, s.mark
+        FROM unnest($1::integer[], $2::bytea[]) WITH ORDINALITY AS t (stream, id, n)
+        JOIN snapshot s ON s.stream = t.stream AND s.id = t.id ORDER BY t.n";
+    PUT_SNAPSHOTS = "INSERT INTO snapshot (stream, id, version, modified, state, shape, data, step, mark)
         SELECT * FROM unnest($1::integer[], $2::bytea[], $3::bytea[], $4::bigint[], $5::smallint[], $6::integer[],
-            $7::bytea[])
+            $7::bytea[], $8::bigint[], $9::bigint[])
         ON CONFLICT (stream, id) DO UPDATE SET version = excluded.version, modified = excluded.modified,
-            state = excluded.state, shape = excluded.shape, data = excluded.data";
+            state = excluded.state, shape = excluded.shape, data = excluded.data, step = excluded.step,
+            mark = excluded.mark";
 
     LINKS_OF_RECORDS = "SELECT t.n, l.facet, l.entity, l.state, l.since, l.detail, l.base
         FROM unnest($1::integer[], $2::bytea[]) WITH ORDINALITY AS t (stream, id, n)
@@ -43,11 +48,18 @@ crate::sql::statements! {
     LINKS_OF_ENTITIES = "SELECT t.n, l.facet, l.entity, l.state, l.since, l.detail, l.base, l.stream, l.id
         FROM unnest($1::bytea[]) WITH ORDINALITY AS t (entity, n)
         JOIN link l ON l.entity = t.entity ORDER BY t.n, l.stream, l.id, l.facet";
-    PUT_LINKS = "INSERT INTO link (stream, id, facet, entity, state, since, detail, base)
+    LINK_ROWS = "SELECT t.n, l.entity, l.state, l.since, l.detail, l.base, l.step, l.mark
+        FROM unnest($1::integer[], $2::bytea[], $3::smallint[]) WITH ORDINALITY AS t (stream, id, facet, n)
+        JOIN link l ON l.stream = t.stream AND l.id = t.id AND l.facet = t.facet ORDER BY t.n";
+    LINK_ROWS_OF_RECORDS = "SELECT t.n, l.entity, l.state, l.since, l.detail, l.base, l.step, l.mark, l.facet
+        FROM unnest($1::integer[], $2::bytea[]) WITH ORDINALITY AS t (stream, id, n)
+        JOIN link l ON l.stream = t.stream AND l.id = t.id ORDER BY t.n, l.facet";
+    PUT_LINKS = "INSERT INTO link (stream, id, facet, entity, state, since, detail, base, step, mark)
         SELECT * FROM unnest($1::integer[], $2::bytea[], $3::smallint[], $4::bytea[], $5::smallint[], $6::bigint[],
-            $7::bytea[], $8::bytea[])
+            $7::bytea[], $8::bytea[], $9::bigint[], $10::bigint[])
         ON CONFLICT (stream, id, facet) DO UPDATE SET entity = excluded.entity, state = excluded.state,
-            since = excluded.since, detail = excluded.detail, base = excluded.base";
+            since = excluded.since, detail = excluded.detail, base = excluded.base, step = excluded.step,
+            mark = excluded.mark";
     REMOVE_LINKS = "DELETE FROM link l USING unnest($1::integer[], $2::bytea[], $3::smallint[]) AS t (stream, id, facet)
         WHERE l.stream = t.stream AND l.id = t.id AND l.facet = t.facet";
 
@@ -99,7 +111,9 @@ crate::sql::statements! {
 
     HELD_OF = "SELECT entity, data FROM held WHERE entity = $1";
     HELD = "SELECT entity, data FROM held WHERE entity > $1 ORDER BY entity LIMIT $2";
-    HELD_COUNT = "SELECT coalesce(sum(items), 0)::bigint, coalesce(sum(findings), 0)::bigint FROM held";
+    HELD_COUNT = "SELECT held, findings FROM head";
+    HELD_COUNTS = "SELECT coalesce(sum(items), 0)::bigint, coalesce(sum(findings), 0)::bigint FROM held
+        WHERE entity = ANY($1::bytea[])";
     NEXT_DUE = "SELECT min(until) FROM held WHERE until IS NOT NULL";
     PUT_HELD = "INSERT INTO held (entity, kind, until, items, findings, data)
         SELECT * FROM unnest($1::bytea[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bytea[])
@@ -148,6 +162,47 @@ crate::sql::statements! {
     VALUES = "SELECT t.at, v.n, v.body
         FROM unnest($1::integer[], $2::bytea[], $3::bigint[]) WITH ORDINALITY AS t (stream, id, seq, at)
         JOIN journal_value v ON v.stream = t.stream AND v.id = t.id AND v.seq = t.seq ORDER BY t.at, v.n";
+    VALUES_OF_RECORDS = "SELECT t.at, v.seq, v.n, v.body
+        FROM unnest($1::integer[], $2::bytea[]) WITH ORDINALITY AS t (stream, id, at)
+        JOIN journal_value v ON v.stream = t.stream AND v.id = t.id ORDER BY t.at, v.seq, v.n";
+    ERASE_VALUES = "UPDATE journal_value SET body = NULL WHERE stream = $1 AND id = $2";
+    /// Pages of the whole table: letting go happens seldom, and an index for it would cost more than it saves.
+    VALUES_PAGE = "SELECT stream, id, seq, n, body FROM journal_value
+        WHERE (stream, id, seq, n) > ($1, $2, $3, $4) ORDER BY stream, id, seq, n LIMIT $5";
+    REMOVE_VALUES = "DELETE FROM journal_value v
+        USING unnest($1::integer[], $2::bytea[], $3::bigint[], $4::bigint[]) AS t (stream, id, seq, n)
+        WHERE v.stream = t.stream AND v.id = t.id AND v.seq = t.seq AND v.n = t.n";
+
+    ADD_FORMERS = "INSERT INTO former (stream, id, facet, step, body)
+        SELECT stream, id, facet, $5, body
+            FROM unnest($1::integer[], $2::bytea[], $3::smallint[], $4::bytea[]) AS t (stream, id, facet, body)";
+    FORMERS_OF_RECORDS = "SELECT t.n, f.facet, f.step, f.body
+        FROM unnest($1::integer[], $2::bytea[]) WITH ORDINALITY AS t (stream, id, n)
+        JOIN former f ON f.stream = t.stream AND f.id = t.id ORDER BY t.n, f.facet, f.step";
+    FORMERS_PAGE = "SELECT stream, id, facet, step, body FROM former
+        WHERE (stream, id, facet, step) > ($1, $2, $3, $4) ORDER BY stream, id, facet, step LIMIT $5";
+    REMOVE_FORMERS = "DELETE FROM former f
+        USING unnest($1::integer[], $2::bytea[], $3::smallint[], $4::bigint[]) AS t (stream, id, facet, step)
+        WHERE f.stream = t.stream AND f.id = t.id AND f.facet = t.facet AND f.step = t.step";
+    /// Everything that anything is kept of, in the order of its key.
+    KEPT = "(SELECT stream, id FROM snapshot WHERE (stream, id) > ($1, $2) ORDER BY stream, id LIMIT $3)
+        UNION (SELECT DISTINCT stream, id FROM link WHERE (stream, id) > ($1, $2) ORDER BY stream, id LIMIT $3)
+        UNION (SELECT DISTINCT stream, id FROM former WHERE (stream, id) > ($1, $2) ORDER BY stream, id LIMIT $3)
+        UNION (SELECT DISTINCT stream, id FROM journal_value WHERE (stream, id) > ($1, $2) ORDER BY stream, id
+            LIMIT $3)
+        ORDER BY stream, id LIMIT $3";
+
+    ADD_CHECKPOINT = "INSERT INTO checkpoint (seq, at, books) VALUES ($1, $2, $3)
+        ON CONFLICT (seq) DO UPDATE SET at = excluded.at, books = excluded.books";
+    PUT_CHECKPOINT = "UPDATE checkpoint SET books = $2 WHERE seq = $1";
+    CHECKPOINTS = "SELECT seq, at, books FROM checkpoint ORDER BY seq";
+    LAST_CHECKPOINT = "SELECT seq, at, books FROM checkpoint WHERE seq <= $1 ORDER BY seq DESC LIMIT 1";
+    REMOVE_CHECKPOINTS = "DELETE FROM checkpoint WHERE seq < $1";
+    REMOVE_ENTRIES = "DELETE FROM journal WHERE seq <= $1";
+    REMOVE_NAMED_RECORDS = "DELETE FROM journal_record WHERE seq <= $1";
+    REMOVE_NAMED_ENTITIES = "DELETE FROM journal_entity WHERE seq <= $1";
+    /// The chain as it is made: each entry's own bytes.
+    LINKS_OF_CHAIN = "SELECT seq, at, run, event FROM journal WHERE seq > $1 ORDER BY seq LIMIT $2";
 
     /// The lock keeps the lane from being claimed by another until the batch is through.
     LANE_EPOCH = "SELECT epoch FROM lane WHERE name = $1 AND owner IS NOT NULL FOR SHARE";

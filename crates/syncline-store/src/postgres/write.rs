@@ -2,15 +2,16 @@
 //! wakes, so that a cause and a new hold in the same batch cannot miss each other. Where a batch writes a row twice, the
 //! last wins, as if it had been written one after the other.
 
-use super::{Failure, intern::known_stream, statements as sql};
+use super::{Failure, intern::known_stream, journal, past, records::Records, statements as sql};
 use crate::{
-    Batch, Committed, DirtyKey, LinkWrite, ReviewWrite, StoreError, codec,
+    Batch, Committed, DirtyKey, ReviewWrite, StoreError, codec,
+    ledger::{Now, values_hash},
     names::Names,
     rows::{self, Head},
 };
 use deadpool_postgres::Transaction;
 use std::collections::{BTreeMap, BTreeSet};
-use syncline_model::{EntityId, JournalSeq, Kind, Link, RecordRef, review::Review};
+use syncline_model::{EntityId, JournalSeq, Kind, RecordRef, review::Review};
 use tokio_postgres::types::ToSql;
 
 /// Writes `batch`; `shapes` are the numbers of its snapshots' shapes.
@@ -24,21 +25,29 @@ pub(super) async fn commit(
     writer.check_fence(batch).await?;
     let before = writer.lock_head().await?;
     let mut head = Head { seq: before.seq + batch.journal.len() as u64, ..before };
+    let now = Now { step: before.books.step + 1, seq: head.seq };
+    let records = Records { client, names, now };
     writer.state(batch).await?;
-    writer.snapshots(batch, shapes).await?;
+    records.snapshots(batch, shapes, &mut head).await?;
     writer.keys(batch).await?;
-    writer.links(batch, head.seq).await?;
+    records.links(batch, &mut head).await?;
     writer.done(batch).await?;
-    writer.held(batch).await?;
+    writer.held(batch, &mut head).await?;
     writer.dirty(batch, &mut head).await?;
     let reviews = writer.reviews(batch, &mut head).await?;
     writer.calls(batch).await?;
-    writer.journal(batch, before.seq).await?;
-    writer.values(batch, before.seq).await?;
+    writer.journal(batch, before.seq, &mut head).await?;
+    writer.values(batch, before.seq, &mut head).await?;
+    past::erase(client, names, &batch.erase, &mut head).await?;
+    if rows::is_checkpoint(batch, before.seq) {
+        let (seq, at, books) = (codec::signed(head.seq)?, codec::micros(batch.at), head.books.encode());
+        writer.execute(sql::ADD_CHECKPOINT, &[&seq, &at, &books]).await?;
+    }
+    if let Some(let_go) = batch.let_go {
+        past::let_go(client, let_go, &mut head).await?;
+    }
     if head != before {
-        let (seq, generation, review) =
-            (codec::signed(head.seq)?, codec::signed(head.generation)?, codec::signed(head.review)?);
-        writer.execute(sql::PUT_HEAD, &[&seq, &generation, &review]).await?;
+        writer.put_head(&head).await?;
     }
     Ok(Committed { seq: JournalSeq(head.seq), reviews })
 }
@@ -81,7 +90,22 @@ impl Writer<'_> {
         let row = self.client.query_one(&statement, &[]).await?;
         let statement = self.client.prepare_cached(sql::LAST).await?;
         let last = self.client.query_one(&statement, &[]).await?.try_get(0)?;
-        Ok(Head::checked(row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, last)?)
+        journal::head_of(&row, last)
+    }
+
+    async fn put_head(&self, head: &Head) -> Result<(), Failure> {
+        let mut columns = [head.seq, head.generation, head.review, head.held, head.findings, head.gone]
+            .into_iter()
+            .map(codec::signed)
+            .collect::<Result<Vec<i64>, StoreError>>()?
+            .into_iter();
+        let mut next = || columns.next().unwrap_or_default();
+        let (seq, generation, review) = (next(), next(), next());
+        let (held, findings, gone) = (next(), next(), next());
+        let values: [&(dyn ToSql + Sync); 7] =
+            [&seq, &generation, &review, &held, &findings, &gone, &head.books.encode()];
+        self.execute(sql::PUT_HEAD, &values).await?;
+        Ok(())
     }
 
     async fn state(&self, batch: &Batch) -> Result<(), Failure> {
@@ -103,28 +127,6 @@ impl Writer<'_> {
         if !removed.is_empty() {
             self.execute(sql::REMOVE, &[&removed]).await?;
         }
-        Ok(())
-    }
-
-    async fn snapshots(&self, batch: &Batch, shapes: &[i32]) -> Result<(), Failure> {
-        let mut last = BTreeMap::new();
-        for (snapshot, shape) in batch.snapshots.iter().zip(shapes) {
-            last.insert(self.place(&snapshot.record)?, (snapshot, *shape));
-        }
-        if last.is_empty() {
-            return Ok(());
-        }
-        let (streams, ids): (Vec<i32>, Vec<&[u8]>) = last.keys().copied().unzip();
-        let rows = || last.values().map(|(snapshot, _)| snapshot);
-        let versions: Vec<Option<&[u8]>> =
-            rows().map(|one| one.version.as_ref().map(|version| version.0.as_bytes())).collect();
-        let modified: Vec<Option<i64>> = rows().map(|one| one.modified.map(codec::micros)).collect();
-        let states: Vec<i16> = rows().map(|one| codec::record_state_code(&one.state)).collect();
-        let shapes: Vec<i32> = last.values().map(|(_, shape)| *shape).collect();
-        let data: Vec<Vec<u8>> = rows().map(|one| codec::encode_snapshot(one)).collect();
-        let values: [&(dyn ToSql + Sync); 7] =
-            [&streams, &ids, &versions, &modified, &states, &shapes, &data];
-        self.execute(sql::PUT_SNAPSHOTS, &values).await?;
         Ok(())
     }
 
@@ -181,46 +183,6 @@ impl Writer<'_> {
         Ok(())
     }
 
-    async fn links(&self, batch: &Batch, seq: u64) -> Result<(), Failure> {
-        let mut last: BTreeMap<(Place<'_>, i16), Option<&Link>> = BTreeMap::new();
-        for write in &batch.links {
-            match write {
-                LinkWrite::Put(link) => {
-                    last.insert((self.place(&link.record)?, codec::kind_code(link.facet)), Some(link))
-                }
-                LinkWrite::Remove(record, facet) => {
-                    last.insert((self.place(record)?, codec::kind_code(*facet)), None)
-                }
-            };
-        }
-        let removed: Vec<_> =
-            last.iter().filter(|(_, link)| link.is_none()).map(|(place, _)| *place).collect();
-        if !removed.is_empty() {
-            let (streams, ids, facets) = columns(&removed);
-            self.execute(sql::REMOVE_LINKS, &[&streams, &ids, &facets]).await?;
-        }
-        let put: Vec<_> = last.iter().filter_map(|(place, link)| Some((*place, (*link)?))).collect();
-        if put.is_empty() {
-            return Ok(());
-        }
-        let places: Vec<_> = put.iter().map(|(place, _)| *place).collect();
-        let (streams, ids, facets) = columns(&places);
-        let rows = || put.iter().map(|(_, link)| *link);
-        let entities: Vec<&[u8]> = rows().map(|link| link.entity.0.as_bytes().as_slice()).collect();
-        let states: Vec<i16> = rows().map(|link| codec::link_state_code(&link.state)).collect();
-        let since: Result<Vec<i64>, StoreError> =
-            rows().map(|link| codec::signed(if link.since.0 == 0 { seq } else { link.since.0 })).collect();
-        let details: Vec<Vec<u8>> =
-            rows().map(|link| codec::encode_link_detail(&link.state, &link.evidence)).collect();
-        let bases: Vec<Option<Vec<u8>>> =
-            rows().map(|link| link.base.as_ref().map(codec::encode_base)).collect();
-        let since = since?;
-        let values: [&(dyn ToSql + Sync); 8] =
-            [&streams, &ids, &facets, &entities, &states, &since, &details, &bases];
-        self.execute(sql::PUT_LINKS, &values).await?;
-        Ok(())
-    }
-
     async fn done(&self, batch: &Batch) -> Result<(), Failure> {
         let generations = |records: bool| -> Result<Vec<i64>, StoreError> {
             let of = batch.done.iter().filter(|done| matches!(done.key, DirtyKey::Record(..)) == records);
@@ -240,7 +202,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    async fn held(&self, batch: &Batch) -> Result<(), Failure> {
+    async fn held(&self, batch: &Batch, head: &mut Head) -> Result<(), Failure> {
         let mut last: BTreeMap<EntityId, (Kind, Option<rows::HeldRow>)> = BTreeMap::new();
         for write in &batch.held {
             last.insert(write.entity, (write.kind, rows::held_row(write)?));
@@ -249,6 +211,12 @@ impl Writer<'_> {
             return Ok(());
         }
         let all: Vec<&[u8]> = last.keys().map(|entity| entity.0.as_bytes().as_slice()).collect();
+        let statement = self.client.prepare_cached(sql::HELD_COUNTS).await?;
+        let before = self.client.query_one(&statement, &[&all]).await?;
+        head.holds_less((before.try_get(0)?, before.try_get(1)?))?;
+        for (_, row) in last.values() {
+            head.holds_more(row.as_ref().map_or((0, 0), |row| (row.items, row.findings)))?;
+        }
         self.execute(sql::REMOVE_WAKES, &[&all]).await?;
         let removed: Vec<&[u8]> = last
             .iter()
@@ -354,10 +322,11 @@ impl Writer<'_> {
         Ok(())
     }
 
-    async fn journal(&self, batch: &Batch, before: u64) -> Result<(), Failure> {
+    async fn journal(&self, batch: &Batch, before: u64, head: &mut Head) -> Result<(), Failure> {
         if batch.journal.is_empty() {
             return Ok(());
         }
+        let (at, run) = (codec::micros(batch.at), batch.run.as_ref().map(|run| run.0.as_bytes().as_slice()));
         let (mut seqs, mut calls, mut events) = (Vec::new(), Vec::new(), Vec::new());
         let (mut streams, mut ids, mut record_seqs) = (Vec::new(), Vec::new(), Vec::new());
         let (mut entities, mut entity_seqs) = (Vec::new(), Vec::new());
@@ -366,7 +335,9 @@ impl Writer<'_> {
             let named = codec::named(event);
             seqs.push(seq);
             calls.push(named.call.map(|call| call.0.as_bytes().to_vec()));
-            events.push(codec::encode_json(event)?);
+            let packed = codec::encode_json(event)?;
+            head.books.link(seq, at, run, &packed);
+            events.push(packed);
             for record in named.records {
                 let (stream, id) = self.place(record)?;
                 streams.push(stream);
@@ -378,8 +349,7 @@ impl Writer<'_> {
                 entity_seqs.push(seq);
             }
         }
-        let run = batch.run.as_ref().map(|run| run.0.as_bytes().as_slice());
-        self.execute(sql::APPEND, &[&seqs, &calls, &events, &codec::micros(batch.at), &run]).await?;
+        self.execute(sql::APPEND, &[&seqs, &calls, &events, &at, &run]).await?;
         if !ids.is_empty() {
             self.execute(sql::NAME_RECORDS, &[&streams, &ids, &record_seqs]).await?;
         }
@@ -389,7 +359,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    async fn values(&self, batch: &Batch, before: u64) -> Result<(), Failure> {
+    async fn values(&self, batch: &Batch, before: u64, head: &mut Head) -> Result<(), Failure> {
         let mut last = BTreeMap::new();
         for value in &batch.values {
             let (stream, id) = self.place(&value.record)?;
@@ -399,6 +369,9 @@ impl Writer<'_> {
         }
         if last.is_empty() {
             return Ok(());
+        }
+        for ((stream, id, seq, row), body) in &last {
+            head.books.kept.add(&values_hash(*stream, id, *seq, *row, Some(body)));
         }
         let streams: Vec<i32> = last.keys().map(|(stream, ..)| *stream).collect();
         let ids: Vec<&[u8]> = last.keys().map(|(_, id, ..)| *id).collect();

@@ -1,17 +1,22 @@
 //! Reading the journal.
 
 use super::{Failure, intern::Interner, statements as sql};
-use crate::{JournalFilter, StoredValues, codec, rows};
+use crate::{JournalFilter, StoreError, StoredValues, codec, rows};
 use rusqlite::{Connection, Rows, params};
 use syncline_model::{JournalSeq, RunId, journal::JournalEntry};
 use uuid::Uuid;
 
 /// The counters, checked against the journal's last entry.
 pub(super) fn head(connection: &Connection) -> Result<rows::Head, Failure> {
-    let (seq, generation, review, last) = connection
-        .prepare_cached(sql::HEAD)?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
-    Ok(rows::Head::checked(seq, generation, review, last)?)
+    let mut statement = connection.prepare_cached(sql::HEAD)?;
+    let mut rows = statement.query([])?;
+    let row = rows.next()?.ok_or_else(|| StoreError::Corrupt("the counters are missing".to_owned()))?;
+    let mut columns: rows::HeadColumns = [0; 6];
+    for (column, number) in columns.iter_mut().enumerate() {
+        *number = row.get(column)?;
+    }
+    let books = row.get_ref(6)?.as_blob().map_err(super::read::odd)?;
+    Ok(rows::Head::checked(columns, books, row.get(7)?)?)
 }
 
 pub(super) fn journal(
@@ -37,7 +42,7 @@ pub(super) fn journal(
         (None, None) => {
             let mut statement = connection.prepare_cached(sql::JOURNAL)?;
             let found = entries(statement.query(params![start, limit])?)?;
-            rows::without_gaps(after.0, &found)?;
+            rows::without_gaps(after.0, head(connection)?.gone, &found)?;
             Ok(found)
         }
     }

@@ -6,7 +6,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::time::Duration;
 
 /// The steps; the format's number is how many were taken.
-const STEPS: &[&str] = &[include_str!("sql/0001.sql"), include_str!("sql/0002.sql")];
+const STEPS: &[&str] =
+    &[include_str!("sql/0001.sql"), include_str!("sql/0002.sql"), include_str!("sql/0003.sql")];
 /// `SYNC` in the file's head tells our databases from others.
 const APPLICATION: i32 = 0x5359_4e43;
 const BUSY: Duration = Duration::from_secs(10);

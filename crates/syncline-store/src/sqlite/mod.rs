@@ -4,7 +4,9 @@
 mod intern;
 mod journal;
 mod migrate;
+mod past;
 mod read;
+mod records;
 mod statements;
 mod work;
 mod write;
@@ -12,6 +14,7 @@ mod write;
 use crate::{
     Answer, Batch, Committed, Dirty, DirtyKey, Fence, JournalFilter, MatchKey, OpenCall, OpenOnly, Store,
     StoreError, StoredEntity, StoredHeld, StoredRecord, StoredValues,
+    past::{ChainEntry, Ledger, Past, Place},
 };
 use intern::Interner;
 use jiff::Timestamp;
@@ -298,6 +301,18 @@ impl Store for SqliteStore {
 
     fn journal_head(&self) -> Answer<'_, JournalSeq> {
         inline!(self.read(|connection| Ok(JournalSeq(journal::head(connection)?.seq))))
+    }
+
+    fn ledger(&self) -> Answer<'_, Ledger> {
+        inline!(self.read(past::ledger))
+    }
+
+    fn past<'a>(&'a self, after: Option<&'a Place>, limit: usize) -> Answer<'a, Vec<Past>> {
+        inline!(self.read(|connection| past::past(connection, &self.names, after, limit)))
+    }
+
+    fn chain(&self, after: JournalSeq, limit: usize) -> Answer<'_, Vec<ChainEntry>> {
+        inline!(self.read(|connection| past::chain(connection, after, limit)))
     }
 
     fn commit<'a>(&'a self, batch: Batch) -> Answer<'a, Committed> {

@@ -1,8 +1,9 @@
 //! Every statement on SQLite.
 
 crate::sql::statements! {
-    HEAD = "SELECT seq, generation, review, (SELECT max(seq) FROM journal) FROM head";
-    PUT_HEAD = "UPDATE head SET seq = ?1, generation = ?2, review = ?3";
+    HEAD = "SELECT seq, generation, review, held, findings, gone, books, (SELECT max(seq) FROM journal) FROM head";
+    PUT_HEAD = "UPDATE head SET seq = ?1, generation = ?2, review = ?3, held = ?4, findings = ?5, gone = ?6,
+        books = ?7";
 
     GET = "SELECT value FROM state WHERE key = ?1";
     LIST = "SELECT key, value FROM state WHERE key >= ?1 AND key < ?2 ORDER BY key";
@@ -22,19 +23,24 @@ crate::sql::statements! {
     VERSION = "SELECT version FROM snapshot WHERE stream = ?1 AND id = ?2";
     COUNT_SINCE = "SELECT count(*) FROM snapshot WHERE stream = ?1 AND modified >= ?2 AND state = 0";
     IDS = "SELECT id FROM snapshot WHERE stream = ?1 AND id > ?2 AND state = 0 ORDER BY id LIMIT ?3";
-    PUT_SNAPSHOT = "INSERT INTO snapshot (stream, id, version, modified, state, shape, data)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+    RECORD_ROW = "SELECT version, modified, state, shape, data, step, mark FROM snapshot WHERE stream = ?1 AND id = ?2";
+    PUT_SNAPSHOT = "INSERT INTO snapshot (stream, id, version, modified, state, shape, data, step, mark)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
         ON CONFLICT (stream, id) DO UPDATE SET version = excluded.version, modified = excluded.modified,
-            state = excluded.state, shape = excluded.shape, data = excluded.data";
+            state = excluded.state, shape = excluded.shape, data = excluded.data, step = excluded.step,
+            mark = excluded.mark";
 
     LINKS_OF_RECORD = "SELECT facet, entity, state, since, detail, base FROM link
         WHERE stream = ?1 AND id = ?2 ORDER BY facet";
     LINKS_OF_ENTITY = "SELECT stream, id, facet, state, since, detail, base FROM link
         WHERE entity = ?1 ORDER BY stream, id, facet";
-    PUT_LINK = "INSERT INTO link (stream, id, facet, entity, state, since, detail, base)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    LINK_ROW = "SELECT entity, state, since, detail, base, step, mark FROM link
+        WHERE stream = ?1 AND id = ?2 AND facet = ?3";
+    PUT_LINK = "INSERT INTO link (stream, id, facet, entity, state, since, detail, base, step, mark)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
         ON CONFLICT (stream, id, facet) DO UPDATE SET entity = excluded.entity, state = excluded.state,
-            since = excluded.since, detail = excluded.detail, base = excluded.base";
+            since = excluded.since, detail = excluded.detail, base = excluded.base, step = excluded.step,
+            mark = excluded.mark";
     REMOVE_LINK = "DELETE FROM link WHERE stream = ?1 AND id = ?2 AND facet = ?3";
 
     KEYS_OF_RECORD = "SELECT name, value FROM match_key WHERE stream = ?1 AND id = ?2 AND kind = ?3 ORDER BY n";
@@ -67,7 +73,8 @@ crate::sql::statements! {
 
     HELD_OF = "SELECT entity, data FROM held WHERE entity = ?1";
     HELD = "SELECT entity, data FROM held WHERE entity > ?1 ORDER BY entity LIMIT ?2";
-    HELD_COUNT = "SELECT coalesce(sum(items), 0), coalesce(sum(findings), 0) FROM held";
+    HELD_COUNT = "SELECT held, findings FROM head";
+    HELD_COUNTS = "SELECT items, findings FROM held WHERE entity = ?1";
     NEXT_DUE = "SELECT min(until) FROM held WHERE until IS NOT NULL";
     PUT_HELD = "INSERT INTO held (entity, kind, until, items, findings, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
         ON CONFLICT (entity) DO UPDATE SET kind = excluded.kind, until = excluded.until, items = excluded.items,
@@ -107,9 +114,39 @@ crate::sql::statements! {
     APPEND = "INSERT INTO journal (seq, at, run, call, event) VALUES (?1, ?2, ?3, ?4, ?5)";
     NAME_RECORD = "INSERT INTO journal_record (stream, id, seq) VALUES (?1, ?2, ?3)";
     NAME_ENTITY = "INSERT INTO journal_entity (entity, seq) VALUES (?1, ?2)";
-    ADD_VALUE = "INSERT INTO journal_value (stream, id, seq, n, body) VALUES (?1, ?2, ?3, ?4, ?5)
-        ON CONFLICT (stream, id, seq, n) DO UPDATE SET body = excluded.body";
+    ADD_VALUE = "INSERT INTO journal_value (stream, id, seq, n, body) VALUES (?1, ?2, ?3, ?4, ?5)";
     VALUES = "SELECT n, body FROM journal_value WHERE stream = ?1 AND id = ?2 AND seq = ?3 ORDER BY n";
+    VALUES_OF_RECORD = "SELECT seq, n, body FROM journal_value WHERE stream = ?1 AND id = ?2 ORDER BY seq, n";
+    ERASE_VALUES = "UPDATE journal_value SET body = NULL WHERE stream = ?1 AND id = ?2";
+    /// Pages of the whole table: letting go happens seldom, and an index for it would cost more than it saves.
+    VALUES_PAGE = "SELECT stream, id, seq, n, body FROM journal_value
+        WHERE (stream, id, seq, n) > (?1, ?2, ?3, ?4) ORDER BY stream, id, seq, n LIMIT ?5";
+    REMOVE_VALUE = "DELETE FROM journal_value WHERE stream = ?1 AND id = ?2 AND seq = ?3 AND n = ?4";
+
+    ADD_FORMER = "INSERT INTO former (stream, id, facet, step, body) VALUES (?1, ?2, ?3, ?4, ?5)";
+    FORMERS_OF_RECORD = "SELECT facet, step, body FROM former WHERE stream = ?1 AND id = ?2 ORDER BY facet, step";
+    FORMERS_PAGE = "SELECT stream, id, facet, step, body FROM former
+        WHERE (stream, id, facet, step) > (?1, ?2, ?3, ?4) ORDER BY stream, id, facet, step LIMIT ?5";
+    REMOVE_FORMER = "DELETE FROM former WHERE stream = ?1 AND id = ?2 AND facet = ?3 AND step = ?4";
+    FACETS_OF_RECORD = "SELECT facet FROM link WHERE stream = ?1 AND id = ?2 ORDER BY facet";
+    /// Everything that anything is kept of, in the order of its key.
+    KEPT = "SELECT stream, id FROM snapshot WHERE (stream, id) > (?1, ?2)
+        UNION SELECT stream, id FROM link WHERE (stream, id) > (?1, ?2)
+        UNION SELECT stream, id FROM former WHERE (stream, id) > (?1, ?2)
+        UNION SELECT stream, id FROM journal_value WHERE (stream, id) > (?1, ?2)
+        ORDER BY stream, id LIMIT ?3";
+
+    ADD_CHECKPOINT = "INSERT INTO checkpoint (seq, at, books) VALUES (?1, ?2, ?3)
+        ON CONFLICT (seq) DO UPDATE SET at = excluded.at, books = excluded.books";
+    PUT_CHECKPOINT = "UPDATE checkpoint SET books = ?2 WHERE seq = ?1";
+    CHECKPOINTS = "SELECT seq, at, books FROM checkpoint ORDER BY seq";
+    LAST_CHECKPOINT = "SELECT seq, at, books FROM checkpoint WHERE seq <= ?1 ORDER BY seq DESC LIMIT 1";
+    REMOVE_CHECKPOINTS = "DELETE FROM checkpoint WHERE seq < ?1";
+    REMOVE_ENTRIES = "DELETE FROM journal WHERE seq <= ?1";
+    REMOVE_NAMED_RECORDS = "DELETE FROM journal_record WHERE seq <= ?1";
+    REMOVE_NAMED_ENTITIES = "DELETE FROM journal_entity WHERE seq <= ?1";
+    /// The chain as it is made: each entry's own bytes.
+    LINKS_OF_CHAIN = "SELECT seq, at, run, event FROM journal WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 
     LANE_EPOCH = "SELECT epoch FROM lane WHERE name = ?1 AND owner IS NOT NULL";
     CLAIM = "INSERT INTO lane (name, owner, epoch, until) VALUES (?1, ?2, 1, ?4)

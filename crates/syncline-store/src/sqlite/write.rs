@@ -1,12 +1,14 @@
 //! A batch, in one transaction. The order of its parts matters: what is done and what is held is written before anything
 //! wakes, so that a cause and a new hold in the same batch cannot miss each other.
 
-use super::{Failure, intern::Interner, journal, statements as sql};
+use super::{Failure, intern::Interner, journal, past, records::Records, statements as sql};
 use crate::{
-    Batch, Committed, DirtyKey, LinkWrite, ReviewWrite, StoreError, codec,
+    Batch, Committed, DirtyKey, ReviewWrite, StoreError, codec,
+    ledger::{self, Now},
     rows::{self, Head},
 };
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeMap;
 use syncline_model::{JournalSeq, Kind, RecordRef, review::Review};
 
 /// Writes `batch`; `shapes` are the numbers of its snapshots' shapes.
@@ -20,24 +22,41 @@ pub(super) fn commit(
     writer.check_fence(batch)?;
     let before = journal::head(transaction)?;
     let mut head = Head { seq: before.seq + batch.journal.len() as u64, ..before };
+    let now = Now { step: before.books.step + 1, seq: head.seq };
+    let records = Records { transaction, names, now };
     writer.state(batch)?;
-    writer.snapshots(batch, shapes)?;
+    records.snapshots(batch, shapes, &mut head)?;
     for (record, kind, keys) in &batch.keys {
         writer.keys(record, *kind, keys)?;
     }
-    writer.links(batch, head.seq)?;
+    records.links(batch, &mut head)?;
     writer.done(batch)?;
-    writer.held(batch)?;
+    writer.held(batch, &mut head)?;
     writer.dirty(batch, &mut head)?;
     let reviews = writer.reviews(batch, &mut head)?;
     writer.calls(batch)?;
-    writer.journal(batch, before.seq)?;
-    writer.values(batch, before.seq)?;
+    writer.journal(batch, before.seq, &mut head)?;
+    writer.values(batch, before.seq, &mut head)?;
+    past::erase(transaction, names, &batch.erase, &mut head)?;
+    if rows::is_checkpoint(batch, before.seq) {
+        transaction.prepare_cached(sql::ADD_CHECKPOINT)?.execute(params![
+            codec::signed(head.seq)?,
+            codec::micros(batch.at),
+            head.books.encode()
+        ])?;
+    }
+    if let Some(let_go) = batch.let_go {
+        past::let_go(transaction, let_go, &mut head)?;
+    }
     if head != before {
         transaction.prepare_cached(sql::PUT_HEAD)?.execute(params![
             codec::signed(head.seq)?,
             codec::signed(head.generation)?,
-            codec::signed(head.review)?
+            codec::signed(head.review)?,
+            codec::signed(head.held)?,
+            codec::signed(head.findings)?,
+            codec::signed(head.gone)?,
+            head.books.encode()
         ])?;
     }
     Ok(Committed { seq: JournalSeq(head.seq), reviews })
@@ -71,22 +90,6 @@ impl Writer<'_> {
                 }
                 None => self.transaction.prepare_cached(sql::REMOVE)?.execute([key.as_bytes()])?,
             };
-        }
-        Ok(())
-    }
-
-    fn snapshots(&self, batch: &Batch, shapes: &[i32]) -> Result<(), Failure> {
-        let mut put = self.transaction.prepare_cached(sql::PUT_SNAPSHOT)?;
-        for (snapshot, shape) in batch.snapshots.iter().zip(shapes) {
-            put.execute(params![
-                self.names.known_stream(self.transaction, &snapshot.record)?,
-                snapshot.record.id.as_str().as_bytes(),
-                snapshot.version.as_ref().map(|version| version.0.as_bytes()),
-                snapshot.modified.map(codec::micros),
-                codec::record_state_code(&snapshot.state),
-                shape,
-                codec::encode_snapshot(snapshot),
-            ])?;
         }
         Ok(())
     }
@@ -129,34 +132,6 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn links(&self, batch: &Batch, seq: u64) -> Result<(), Failure> {
-        for write in &batch.links {
-            match write {
-                LinkWrite::Put(link) => {
-                    let since = if link.since.0 == 0 { seq } else { link.since.0 };
-                    self.transaction.prepare_cached(sql::PUT_LINK)?.execute(params![
-                        self.names.known_stream(self.transaction, &link.record)?,
-                        link.record.id.as_str().as_bytes(),
-                        codec::kind_code(link.facet),
-                        link.entity.0.as_bytes(),
-                        codec::link_state_code(&link.state),
-                        codec::signed(since)?,
-                        codec::encode_link_detail(&link.state, &link.evidence),
-                        link.base.as_ref().map(codec::encode_base),
-                    ])?;
-                }
-                LinkWrite::Remove(record, facet) => {
-                    self.transaction.prepare_cached(sql::REMOVE_LINK)?.execute(params![
-                        self.names.known_stream(self.transaction, record)?,
-                        record.id.as_str().as_bytes(),
-                        codec::kind_code(*facet),
-                    ])?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn done(&self, batch: &Batch) -> Result<(), Failure> {
         for done in &batch.done {
             let generation = codec::signed(done.generation)?;
@@ -179,14 +154,21 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn held(&self, batch: &Batch) -> Result<(), Failure> {
+    fn held(&self, batch: &Batch, head: &mut Head) -> Result<(), Failure> {
         for write in &batch.held {
             let entity = write.entity.0.as_bytes();
+            let before: Option<(i64, i64)> = self
+                .transaction
+                .prepare_cached(sql::HELD_COUNTS)?
+                .query_row([entity], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            head.holds_less(before.unwrap_or_default())?;
             self.transaction.prepare_cached(sql::REMOVE_WAKES)?.execute([entity])?;
             let Some(row) = rows::held_row(write)? else {
                 self.transaction.prepare_cached(sql::REMOVE_HELD)?.execute([entity])?;
                 continue;
             };
+            head.holds_more((row.items, row.findings))?;
             self.transaction.prepare_cached(sql::PUT_HELD)?.execute(params![
                 entity,
                 codec::kind_code(write.kind),
@@ -298,17 +280,20 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn journal(&self, batch: &Batch, before: u64) -> Result<(), Failure> {
+    fn journal(&self, batch: &Batch, before: u64, head: &mut Head) -> Result<(), Failure> {
         let run = batch.run.as_ref().map(|run| run.0.as_bytes());
+        let at = codec::micros(batch.at);
         for (seq, event) in (before + 1..).zip(&batch.journal) {
             let seq = codec::signed(seq)?;
             let named = codec::named(event);
+            let packed = codec::encode_json(event)?;
+            head.books.link(seq, at, run.map(|run| run.as_slice()), &packed);
             self.transaction.prepare_cached(sql::APPEND)?.execute(params![
                 seq,
-                codec::micros(batch.at),
+                at,
                 run,
                 named.call.as_ref().map(|call| call.0.as_bytes()),
-                codec::encode_json(event)?,
+                packed,
             ])?;
             let mut name = self.transaction.prepare_cached(sql::NAME_RECORD)?;
             for record in named.records {
@@ -323,16 +308,18 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn values(&self, batch: &Batch, before: u64) -> Result<(), Failure> {
-        let mut add = self.transaction.prepare_cached(sql::ADD_VALUE)?;
+    fn values(&self, batch: &Batch, before: u64, head: &mut Head) -> Result<(), Failure> {
+        let mut last = BTreeMap::new();
         for value in &batch.values {
-            add.execute(params![
-                self.names.known_stream(self.transaction, &value.record)?,
-                value.record.id.as_str().as_bytes(),
-                codec::signed(before + 1 + value.entry as u64)?,
-                value.row,
-                codec::encode_values(&value.record, &value.values),
-            ])?;
+            let stream = self.names.known_stream(self.transaction, &value.record)?;
+            let seq = codec::signed(before + 1 + value.entry as u64)?;
+            last.insert((stream, value.record.id.as_str().as_bytes(), seq, i64::from(value.row)), value);
+        }
+        let mut add = self.transaction.prepare_cached(sql::ADD_VALUE)?;
+        for ((stream, id, seq, row), value) in last {
+            let body = codec::encode_values(&value.record, &value.values);
+            head.books.kept.add(&ledger::values_hash(stream, id, seq, row, Some(&body)));
+            add.execute(params![stream, id, seq, row, body])?;
         }
         Ok(())
     }

@@ -2,6 +2,10 @@
 
 mod work;
 
+pub use crate::proof::{
+    a_link_that_goes_and_comes_back_is_proved, every_checkpoint_is_built_again,
+    what_is_erased_is_gone_and_the_rest_is_proved, what_is_let_go_shortens_the_proof,
+};
 pub use work::*;
 
 use crate::{Handles, tools::*};
@@ -36,6 +40,10 @@ macro_rules! each_case {
             holds_wake_by_key_and_by_time,
             the_journal_of_a_record_has_its_calls_whole,
             values_belong_to_an_entry_of_their_batch,
+            every_checkpoint_is_built_again,
+            a_link_that_goes_and_comes_back_is_proved,
+            what_is_erased_is_gone_and_the_rest_is_proved,
+            what_is_let_go_shortens_the_proof,
             numbers_beyond_the_columns_are_answered,
             an_empty_store_answers_everything,
         }

@@ -16,6 +16,7 @@ mod formats;
 mod measure;
 mod model;
 mod postgres;
+mod proof;
 mod random;
 mod sqlite;
 mod tools;

@@ -12,7 +12,7 @@ use syncline_store::{
     StoredEntity, StoredHeld, StoredRecord, StoredValues,
 };
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Model {
     pub state: BTreeMap<String, Vec<u8>>,
     pub snapshots: BTreeMap<RecordRef, Snapshot>,
@@ -24,7 +24,33 @@ pub struct Model {
     pub reviews: BTreeMap<u64, Review>,
     pub calls: BTreeMap<CallId, OpenCall>,
     pub journal: Vec<JournalEntry>,
-    pub values: BTreeMap<(JournalSeq, u32, RecordRef), RowValues>,
+    pub values: BTreeMap<(JournalSeq, u32, RecordRef), Option<RowValues>>,
+    /// The last journal position.
+    pub seq: u64,
+    /// Positions at which a run ended, and 0.
+    pub checkpoints: BTreeSet<u64>,
+    pub gone: u64,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            state: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            links: BTreeMap::new(),
+            dirty: BTreeMap::new(),
+            generation: 0,
+            held: BTreeMap::new(),
+            reviews: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            journal: Vec::new(),
+            values: BTreeMap::new(),
+            seq: 0,
+            checkpoints: BTreeSet::from([0]),
+            gone: 0,
+        }
+    }
 }
 
 impl Model {
@@ -32,13 +58,14 @@ impl Model {
     pub fn commit(&self, batch: &Batch) -> Option<(Self, Committed)> {
         let mut next = self.clone();
         for event in &batch.journal {
-            let seq = JournalSeq(next.journal.len() as u64 + 1);
+            next.seq += 1;
+            let seq = JournalSeq(next.seq);
             next.journal.push(JournalEntry { seq, at: batch.at, run: batch.run, event: event.clone() });
         }
-        let seq = JournalSeq(next.journal.len() as u64);
+        let seq = JournalSeq(next.seq);
         for value in &batch.values {
-            let entry = JournalSeq((self.journal.len() + value.entry + 1) as u64);
-            next.values.insert((entry, value.row, value.record.clone()), value.values.clone());
+            let entry = JournalSeq(self.seq + value.entry as u64 + 1);
+            next.values.insert((entry, value.row, value.record.clone()), Some(value.values.clone()));
         }
         for (key, value) in &batch.puts {
             match value {
@@ -76,7 +103,30 @@ impl Model {
         for call in &batch.calls_ended {
             next.calls.remove(call);
         }
+        next.forget(batch);
         Some((next, Committed { seq, reviews }))
+    }
+
+    fn forget(&mut self, batch: &Batch) {
+        for ((_, _, record), values) in &mut self.values {
+            if batch.erase.contains(record) {
+                *values = None;
+            }
+        }
+        if batch.journal.iter().any(|event| matches!(event, Event::RunEnded { .. })) {
+            self.checkpoints.insert(self.seq);
+        }
+        let Some(until) = batch.let_go else { return };
+        let last = |all: &BTreeSet<u64>, until: JournalSeq| all.range(..=until.0).next_back().copied();
+        let Some(observed) = last(&self.checkpoints, until.observed) else { return };
+        let entries = last(&self.checkpoints, until.entries.min(until.observed));
+        self.gone = self.gone.max(entries.unwrap_or_default());
+        let gone = self.gone;
+        self.journal.retain(|entry| entry.seq.0 > gone);
+        self.checkpoints.retain(|seq| *seq >= gone);
+        self.values.retain(|(seq, ..), values| {
+            seq.0 > gone && (seq.0 > observed || !matches!(values, Some(RowValues::Changed(_))))
+        });
     }
 
     fn work(&mut self, batch: &Batch) {
@@ -186,7 +236,7 @@ impl Model {
             .map(|((_, row, record), values)| StoredValues {
                 row: *row,
                 record: record.clone(),
-                values: Some(values.clone()),
+                values: values.clone(),
             })
             .collect()
     }

@@ -14,14 +14,14 @@ use std::{
     sync::Arc,
 };
 use syncline_model::{
-    ConnectionName, Kind, ObjectName, RecordRef,
+    ConnectionName, JournalSeq, Kind, ObjectName, RecordRef,
     journal::{Event, IntendedRow, RowResult},
     plan::{Finding, FindingKind, Held, HeldReason},
     review::{Question, Review, ReviewState},
 };
 use syncline_store::{
-    Batch, Dirty, DirtyKey, HeldWrite, JournalFilter, JournalValue, LinkWrite, MatchKey, OpenOnly,
-    ReviewWrite, Store,
+    Batch, Dirty, DirtyKey, HeldWrite, JournalFilter, JournalValue, LetGo, LinkWrite, MatchKey, OpenOnly,
+    ReviewWrite, Store, audit::audit,
 };
 
 /// A batch whose `done` is chosen when it is known what there is to do; `true`: with the generation of that time,
@@ -169,11 +169,16 @@ fn step() -> impl Strategy<Value = Step> {
         vec(event(), 0..4),
         vec(proptest::prelude::any::<(Index, bool)>(), 0..4),
     );
+    let let_go = (0_u64..20, 0_u64..20).prop_map(|(observed, entries)| LetGo {
+        observed: JournalSeq(observed),
+        entries: JournalSeq(entries),
+    });
+    let past = (vec(any::record(), 0..2), option::weighted(0.2, let_go));
     let second = second.prop_flat_map(|second| {
         let values = values(&second.6);
         (Just(second), values)
     });
-    (first, second).prop_map(|(first, (second, values))| {
+    (first, second, past).prop_map(|(first, (second, values), (erase, let_go))| {
         let (at, run, puts, snapshots, keys, links, dirty) = first;
         let (wake, wake_due, held, reviews, opened, calls_ended, journal, done) = second;
         let calls_opened =
@@ -194,6 +199,8 @@ fn step() -> impl Strategy<Value = Step> {
             calls_ended,
             journal,
             values,
+            erase,
+            let_go,
             ..Batch::default()
         };
         Step { batch, done }
@@ -241,6 +248,14 @@ async fn sequence(handles: &Handles, steps: Vec<Step>) {
             None => assert!(tools::is_engine(&answer), "{answer:?}"),
         }
         compare(reader.as_ref(), &model).await;
+        let audit = audit(reader.as_ref(), None).await.unwrap().unwrap();
+        assert!(audit.is_clean(), "{audit:?}");
+        let rows = (model.snapshots.len() + model.links.len()) as u64;
+        // A shared schema has names of its own before; all rows here have been written since.
+        let (kept, erased): (Vec<_>, Vec<_>) = model.values.values().partition(|values| values.is_some());
+        assert_eq!((audit.rows, audit.unaccounted), (rows, 0));
+        assert_eq!((audit.values, audit.erased), (kept.len() as u64, erased.len() as u64));
+        assert_eq!(audit.journal_from.0, *model.checkpoints.first().unwrap());
     }
 }
 
@@ -300,7 +315,7 @@ async fn compare(store: &dyn Store, model: &Model) {
     }
     let expected: Vec<_> = model.journal.iter().map(|entry| model.values(entry)).collect();
     assert_eq!(store.journal_values(&model.journal).await.unwrap(), expected);
-    assert_eq!(store.journal_head().await.unwrap().0, model.journal.len() as u64);
+    assert_eq!(store.journal_head().await.unwrap().0, model.seq);
 }
 
 /// Records that the strategies can make, not in the order of their names.
