@@ -14,6 +14,7 @@ mod review;
 mod sandbox;
 mod serve;
 mod setup;
+mod sim;
 mod sync;
 
 use crate::failure::Failure;
@@ -33,6 +34,7 @@ pub(crate) enum Command {
     Serve(serve::Args),
     Demo(demo::Args),
     Sandbox(sandbox::Args),
+    Sim(sim::Args),
     Completions(completions::Args),
 }
 
@@ -52,6 +54,7 @@ impl Command {
             Self::Serve(args) => serve::run(args),
             Self::Demo(args) => demo::run(args),
             Self::Sandbox(args) => sandbox::run(args),
+            Self::Sim(args) => sim::run(args),
             Self::Completions(args) => completions::run(args),
         }
     }

@@ -1,0 +1,260 @@
+//! What is checked after everything that the engine did: no invention, one record a system, no resurrection, no silent
+//! delete, writes within the plan, budget.
+
+use crate::{
+    attrs::{self, PLACEHOLDER},
+    picture::{At, Life, Parent, Picture, Record},
+    player::Player,
+    side::Side,
+    world::{Broken, finish},
+};
+use std::collections::{BTreeMap, BTreeSet};
+use syncline_model::{
+    Kind, LinkState,
+    journal::{CallId, Event, IntendedRow, RowResult},
+};
+use syncline_store::JournalFilter;
+
+/// What the journal says was to be written since a point.
+#[derive(Debug, Default)]
+pub(crate) struct Intended {
+    /// Fields by record.
+    fields: BTreeMap<(String, String, String), BTreeSet<String>>,
+    /// Creates by connection and object.
+    creates: BTreeMap<(String, String), usize>,
+    archives: BTreeSet<(String, String, String)>,
+}
+
+impl Player<'_> {
+    /// Looks at both systems after the engine did something.
+    pub(crate) fn after_engine(&mut self) -> Result<(), Broken> {
+        self.journal()?;
+        let after = self.world.picture()?;
+        let before = std::mem::take(&mut self.people.picture);
+        if after != before {
+            let intended = std::mem::take(&mut self.intended);
+            self.compare(&before, &after, &intended);
+            self.intended = intended;
+        }
+        self.people.picture = after;
+        self.budget()
+    }
+
+    fn budget(&mut self) -> Result<(), Broken> {
+        let mut breaches = Vec::new();
+        for side in Side::BOTH {
+            let calls = self.world.calls(side)?;
+            breaches.extend(calls["violations"].as_array().cloned().unwrap_or_default());
+        }
+        if breaches.len() > self.breaches {
+            let news: Vec<String> = breaches.iter().skip(self.breaches).map(ToString::to_string).collect();
+            self.breaches = breaches.len();
+            self.violated("budget", news.join(", "));
+        }
+        Ok(())
+    }
+
+    /// Reads what was journalled since the engine began, counts it, and says what was to be written.
+    fn journal(&mut self) -> Result<(), Broken> {
+        let mut calls: BTreeMap<CallId, Vec<IntendedRow>> = BTreeMap::new();
+        let mut after = self.since;
+        loop {
+            let filter = JournalFilter::default();
+            let page = finish("the journal", self.world.store().journal(&filter, after, 500))?
+                .map_err(|error| Broken::new("the journal", error))?;
+            let Some(last) = page.last().map(|entry| entry.seq) else { break };
+            after = last;
+            for entry in page {
+                match entry.event {
+                    Event::CallIntended { call, connection, rows, .. } => {
+                        for row in &rows {
+                            self.intended.note(connection.as_str(), row);
+                        }
+                        calls.insert(call, rows);
+                    }
+                    Event::CallEnded { call, rows } => self.count(calls.get(&call), &rows),
+                    Event::Linked { state: LinkState::MergedInto(_), .. } => {
+                        self.world.net.cover(|coverage| coverage.operation("merge_followed", 1));
+                    }
+                    Event::Linked { state: LinkState::ConvertedTo(_), .. } => {
+                        self.world.net.cover(|coverage| coverage.operation("conversion_followed", 1));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.since = after;
+        Ok(())
+    }
+
+    fn count(&self, intended: Option<&Vec<IntendedRow>>, results: &[RowResult]) {
+        for (row, result) in intended.into_iter().flatten().zip(results) {
+            let settled =
+                matches!(result, RowResult::Confirmed { .. } | RowResult::Resolved { record: Some(_) });
+            if settled {
+                self.world.net.cover(|coverage| coverage.operation(&row.word, 1));
+            }
+        }
+    }
+
+    fn compare(&mut self, before: &Picture, after: &Picture, intended: &Intended) {
+        let mut created: BTreeMap<(String, String), usize> = BTreeMap::new();
+        let mut broken: Vec<(&'static str, String)> = Vec::new();
+        for (at, record) in &after.records {
+            let was = before.records.get(at);
+            if was == Some(record) {
+                continue;
+            }
+            match was {
+                None if record.life == Life::Live => {
+                    *created.entry((at.side.name().to_owned(), at.object.to_owned())).or_default() += 1;
+                    broken.extend(self.born(at, record));
+                }
+                Some(was) if was.life == Life::Live && record.life == Life::Gone => {
+                    broken.extend(self.gone(at, record, intended));
+                }
+                None | Some(_) => {}
+            }
+            if record.life == Life::Live {
+                broken.extend(self.changed(at, was, record, intended));
+            }
+        }
+        for (key, count) in created {
+            let allowed = intended.creates.get(&key).copied().unwrap_or_default();
+            if count > allowed {
+                broken.push((
+                    "writes_in_plan",
+                    format!("{count} new {} records at {}, {allowed} were planned", key.1, key.0),
+                ));
+            }
+        }
+        broken.extend(self.crowded(after));
+        for (invariant, evidence) in broken {
+            self.violated(invariant, evidence);
+        }
+    }
+
+    /// A record that the engine made.
+    fn born(&self, at: &At, record: &Record) -> Option<(&'static str, String)> {
+        let token = record.token.as_deref()?;
+        let thing = self.people.ledger.get(token)?;
+        if thing.met && thing.ended.contains(&at.side) {
+            return Some(("no_resurrection", format!("{at} is {token} again, which people deleted there")));
+        }
+        if at.object == "Account" && !self.profile.creates_everywhere() {
+            return Some(("model", format!("{at} was made of a HubSpot company ({token})")));
+        }
+        None
+    }
+
+    /// A record that the engine took away.
+    fn gone(&self, at: &At, record: &Record, intended: &Intended) -> Option<(&'static str, String)> {
+        let token = record.token.as_deref()?;
+        let asked = intended.archives.contains(&key(at));
+        let ended = self.people.ledger.get(token).is_some_and(|thing| thing.ended.contains(&at.side.other()));
+        if asked && ended && self.profile.archives() {
+            return None;
+        }
+        Some(("no_silent_delete", format!("{at} ({token}) went, and nobody deleted its counterpart")))
+    }
+
+    /// Values that the engine wrote.
+    fn changed(
+        &self,
+        at: &At,
+        was: Option<&Record>,
+        record: &Record,
+        intended: &Intended,
+    ) -> Vec<(&'static str, String)> {
+        let mut broken = Vec::new();
+        let Some(token) = record.token.as_deref() else { return broken };
+        let Some(thing) = self.people.ledger.get(token) else {
+            broken.push(("no_invention", format!("{at} carries {token}, which nobody made")));
+            return broken;
+        };
+        let blank = BTreeMap::new();
+        let old = was.map_or(&blank, |was| &was.values);
+        let planned = intended.fields.get(&key(at));
+        for attr in attrs::of_kind(record.kind) {
+            let (from, to) = (old.get(attr.name), record.values.get(attr.name));
+            if from == to {
+                continue;
+            }
+            let known = match to {
+                Some(value) => thing.was_ever(attr.name, Some(value)) || value == PLACEHOLDER,
+                None => thing.was_ever(attr.name, None),
+            };
+            if !known && !thing.murky {
+                let name = if to.is_none() { "permission_is_not_absence" } else { "no_invention" };
+                let shown = to.map_or("nothing", String::as_str);
+                broken.push((
+                    name,
+                    format!(
+                        "{at} ({token}) {}: {from:?} became {shown}, which nobody ever gave it",
+                        attr.name
+                    ),
+                ));
+            }
+            if let (Some(_), Some(field)) = (was, attr.field(at.side, at.object))
+                && !planned.is_some_and(|fields| fields.contains(field))
+            {
+                broken.push((
+                    "writes_in_plan",
+                    format!("{at} ({token}) {field}: {from:?} became {to:?}, and no operation says so"),
+                ));
+            }
+        }
+        let parent = was.map_or(&Parent::None, |was| &was.parent);
+        if let (Parent::Thing(new), true) = (&record.parent, *parent != record.parent)
+            && !thing.was_ever(crate::ledger::PARENT, Some(new))
+            && !thing.murky
+        {
+            broken.push(("no_invention", format!("{at} ({token}) now belongs to {new}, which nobody said")));
+        }
+        broken
+    }
+
+    /// Things that are there more often than people made them.
+    fn crowded(&self, after: &Picture) -> Vec<(&'static str, String)> {
+        let mut live: BTreeMap<(&str, Side), Vec<&At>> = BTreeMap::new();
+        for (at, record) in &after.records {
+            if let (Some(token), Life::Live) = (&record.token, record.life) {
+                live.entry((token, at.side)).or_default().push(at);
+            }
+        }
+        live.into_iter()
+            .filter(|((token, side), all)| {
+                let allowed = self.people.ledger.allowed.get(&((*token).to_owned(), *side));
+                all.len() > allowed.copied().unwrap_or_default().max(1)
+            })
+            .map(|((token, side), all)| {
+                let all: Vec<String> = all.iter().map(|at| at.to_string()).collect();
+                ("one_record", format!("{token} is at {} as {}", side.name(), all.join(" and ")))
+            })
+            .collect()
+    }
+}
+
+fn key(at: &At) -> (String, String, String) {
+    (at.side.name().to_owned(), at.object.to_owned(), at.id.clone())
+}
+
+impl Intended {
+    fn note(&mut self, connection: &str, row: &IntendedRow) {
+        match (&row.record, &row.object) {
+            (Some(record), _) => {
+                let key =
+                    (connection.to_owned(), record.object.as_str().to_owned(), record.id.as_str().to_owned());
+                if &*row.word == "archive" {
+                    self.archives.insert(key.clone());
+                }
+                self.fields.entry(key).or_default().extend(row.fields.iter().map(|field| field.to_string()));
+            }
+            (None, Some(object)) => {
+                let key = (connection.to_owned(), object.as_str().to_owned());
+                *self.creates.entry(key).or_default() += 1;
+            }
+            (None, None) => {}
+        }
+    }
+}

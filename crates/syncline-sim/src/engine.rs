@@ -1,0 +1,265 @@
+//! The engine at work: runs that may be stopped anywhere, and what is checked after each.
+
+use crate::{
+    after::Intended,
+    fault::Fault,
+    player::Player,
+    power::{Point, Standing, Stop, When},
+    script::{Delivered, Interruption},
+    side::Side,
+    world::{Broken, Ended, WEBHOOKS, drive, finish},
+};
+use serde_json::json;
+use std::{collections::BTreeSet, future::Future, path::PathBuf, pin::Pin, sync::Arc};
+use syncline_engine::{
+    Ctx, Error, apply_plan,
+    cycle::{self, Backfill, Needs},
+    plan_file,
+};
+use syncline_model::RecordRef;
+
+/// What the process is asked to do.
+#[derive(Debug, Clone)]
+pub(crate) enum Job {
+    Sync,
+    Plan,
+    Apply,
+    Hinted(Vec<RecordRef>),
+}
+
+/// What it came to.
+#[derive(Debug)]
+pub(crate) enum Came {
+    /// A run, with its writes and what it needs a person for.
+    Ran { writes: u64, needs: Option<Needs> },
+    /// A plan was written.
+    Planned,
+}
+
+/// How a job ended.
+#[derive(Debug)]
+pub(crate) enum JobEnd {
+    Came(Came),
+    Failed(Error),
+    /// The power went.
+    Cut,
+}
+
+type Running = Pin<Box<dyn Future<Output = (Ctx, Result<Came, Error>)>>>;
+
+fn begin(mut ctx: Ctx, job: Job, path: PathBuf) -> Running {
+    Box::pin(async move {
+        let result = work(&mut ctx, job, &path).await;
+        (ctx, result)
+    })
+}
+
+async fn work(ctx: &mut Ctx, job: Job, path: &std::path::Path) -> Result<Came, Error> {
+    ctx.freshen().await?;
+    let by: Arc<str> = Arc::from("simulation");
+    match job {
+        Job::Sync => {
+            let outcome = cycle::sync(ctx, &Backfill::Ask, &by).await?;
+            Ok(Came::Ran { writes: outcome.tally.writes(), needs: outcome.needs })
+        }
+        Job::Hinted(records) => {
+            let outcome = cycle::hinted(ctx, &records, &by).await?;
+            Ok(Came::Ran { writes: outcome.tally.writes(), needs: outcome.needs })
+        }
+        Job::Plan => {
+            cycle::claim(ctx).await?;
+            let observed = cycle::observe(ctx, None).await;
+            cycle::release(ctx).await?;
+            observed?;
+            plan_file::write(ctx, path).await?;
+            Ok(Came::Planned)
+        }
+        Job::Apply => {
+            let applied = apply_plan::apply(ctx, path, &by).await?;
+            Ok(Came::Ran { writes: applied.tally.writes(), needs: None })
+        }
+    }
+}
+
+/// Longer than any lease of a process that is gone.
+const LEASE_OVER: u64 = 900;
+
+impl Player<'_> {
+    /// One job of the process, from start to whatever end.
+    pub(crate) fn job(&mut self, job: Job, stop: Option<&Interruption>) -> Result<JobEnd, Broken> {
+        if self.world.ctx.is_none()
+            && let Err(error) = self.world.start()?
+        {
+            self.world.net.note(&format!("the process does not start: {error}"));
+            return Ok(JobEnd::Failed(error));
+        }
+        let Some(ctx) = self.world.ctx.take() else { return Ok(JobEnd::Cut) };
+        self.world.net.cover(|coverage| coverage.rounds += 1);
+        self.world.net.note(&format!("{} {job:?}", self.world.net.now()));
+        self.since = self.head()?;
+        self.intended = Intended::default();
+        self.world.power.arm(stop.map(stop_of));
+        let path = self.world.dir.path().join("plan");
+        let mut running = begin(ctx, job, path);
+        let end = loop {
+            match drive(running.as_mut()) {
+                Ended::Done((ctx, result)) => {
+                    self.world.ctx = Some(ctx);
+                    break match result {
+                        Ok(came) => JobEnd::Came(came),
+                        Err(error) => JobEnd::Failed(error),
+                    };
+                }
+                Ended::Stopped => match self.world.power.standing() {
+                    Standing::Dead => {
+                        self.count_cut(stop);
+                        break JobEnd::Cut;
+                    }
+                    Standing::Paused => self.interrupted(stop)?,
+                    Standing::Running => return Err(Broken::new("a run", "it waits for nothing")),
+                },
+            }
+        };
+        drop(running);
+        self.world.power.arm(None);
+        self.world.power.on();
+        if let JobEnd::Cut = end {
+            self.world.advance(LEASE_OVER);
+        }
+        self.world.net.note(&format!("{} ended: {end:?}", self.world.net.now()));
+        self.after_engine()?;
+        Ok(end)
+    }
+
+    fn count_cut(&mut self, stop: Option<&Interruption>) {
+        let fault = match stop {
+            Some(Interruption::CutAtJournal { when: When::Before, .. }) => Fault::CrashBeforeJournal,
+            Some(Interruption::CutAtJournal { when: When::After, .. }) => Fault::CrashAfterJournal,
+            Some(Interruption::CutAtRequest { when: When::Before, .. }) => Fault::CrashBeforeRequest,
+            Some(Interruption::CutAtRequest { when: When::After, .. }) => Fault::CrashAfterRequest,
+            Some(Interruption::People { .. } | Interruption::OldLease { .. }) | None => return,
+        };
+        self.world.net.cover(|coverage| coverage.fault(fault));
+    }
+
+    /// What happens while a run is held between two requests.
+    fn interrupted(&mut self, stop: Option<&Interruption>) -> Result<(), Broken> {
+        self.after_engine()?;
+        match stop {
+            Some(Interruption::People { steps, .. }) => {
+                self.world.net.cover(|coverage| coverage.fault(Fault::EditDuringRun));
+                for step in steps {
+                    self.people.act(self.world, step)?;
+                }
+            }
+            Some(Interruption::OldLease { steps, .. }) => {
+                self.world.net.cover(|coverage| coverage.fault(Fault::OldLease));
+                self.world.advance(LEASE_OVER);
+                for step in steps {
+                    self.people.act(self.world, step)?;
+                }
+                self.world.power.on();
+                self.another_worker()?;
+            }
+            Some(Interruption::CutAtJournal { .. } | Interruption::CutAtRequest { .. }) | None => {}
+        }
+        self.world.power.on();
+        Ok(())
+    }
+
+    /// A second process does a whole run while the first one sleeps.
+    fn another_worker(&mut self) -> Result<(), Broken> {
+        self.world.net.note("another worker takes over");
+        let Ended::Done(Ok(ctx)) = self.world.another() else { return Ok(()) };
+        let path = self.world.dir.path().join("other-plan");
+        let mut running = begin(ctx, Job::Sync, path);
+        let result = match drive(running.as_mut()) {
+            Ended::Done((_, result)) => result.map(|came| format!("{came:?}")),
+            Ended::Stopped => Ok("it was stopped".to_owned()),
+        };
+        self.world.net.note(&format!("the other worker ended: {result:?}"));
+        drop(running);
+        self.after_engine()
+    }
+
+    /// Webhooks that are due reach the process.
+    pub(crate) fn webhooks(&mut self, how: Delivered) -> Result<(), Broken> {
+        let mischief = match how {
+            Delivered::Once => json!({"do": "webhooks", "reorder": false}),
+            Delivered::Twice => json!({"do": "webhooks", "double": 5, "reorder": false}),
+            Delivered::Reordered => json!({"do": "webhooks", "reorder": true}),
+            Delivered::Lost => json!({"do": "webhooks", "lose": 3}),
+        };
+        // Whoever doubles or loses events does it to those that come next.
+        self.world.admin(Side::HubSpot, &mischief).map_err(Broken)?;
+        let due = self.world.net.due_webhooks();
+        if due.is_empty() {
+            return Ok(());
+        }
+        let fault = match how {
+            Delivered::Once => None,
+            Delivered::Twice => Some(Fault::WebhookDoubled),
+            Delivered::Reordered => Some(Fault::WebhookReordered),
+            Delivered::Lost => Some(Fault::WebhookLost),
+        };
+        if let Some(fault) = fault {
+            self.world.net.cover(|coverage| coverage.fault(fault));
+        }
+        for delivery in due {
+            self.world.net.delivered(delivery.id, 200);
+            if how == Delivered::Lost {
+                self.world.net.note("a webhook is lost");
+                continue;
+            }
+            let Some(ctx) = &self.world.ctx else { continue };
+            let connection = ctx.connection(&Side::HubSpot.name().into());
+            let vendor = connection.map_err(|error| Broken::new("webhooks", error))?.vendor.clone();
+            let hints = match vendor.hints(&delivery.request, WEBHOOKS, self.world.net.now()) {
+                Ok(hints) => hints,
+                // The clocks are too far apart for the signature: the poll makes up for it.
+                Err(refused) => {
+                    self.world.net.note(&format!("a webhook is refused: {refused}"));
+                    continue;
+                }
+            };
+            let records: BTreeSet<RecordRef> = hints.into_iter().map(|hint| hint.record).collect();
+            let records: Vec<RecordRef> = records.into_iter().collect();
+            let times = if how == Delivered::Twice { 2 } else { 1 };
+            for _ in 0..times {
+                self.job(Job::Hinted(records.clone()), None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Plan, then what comes between, then apply.
+    pub(crate) fn plan_and_apply(&mut self, between: &[crate::script::Step]) -> Result<JobEnd, Broken> {
+        let end = self.job(Job::Plan, None)?;
+        if !matches!(end, JobEnd::Came(Came::Planned)) {
+            return Ok(end);
+        }
+        for step in between {
+            self.people.act(self.world, step)?;
+        }
+        let end = self.job(Job::Apply, None)?;
+        if let JobEnd::Came(_) = end {
+            self.world.net.cover(|coverage| coverage.operation("plan_applied", 1));
+        }
+        Ok(end)
+    }
+
+    pub(crate) fn head(&self) -> Result<syncline_model::JournalSeq, Broken> {
+        finish("the journal", self.world.store().journal_head())?
+            .map_err(|error| Broken::new("the journal", error))
+    }
+}
+
+fn stop_of(interruption: &Interruption) -> Stop {
+    match interruption {
+        Interruption::CutAtJournal { after, when } => Stop::Cut(Point::Journal, *after, *when),
+        Interruption::CutAtRequest { after, when } => Stop::Cut(Point::Request, *after, *when),
+        Interruption::People { after, .. } => Stop::Pause(*after, When::Before),
+        // Only what is done can be fenced off: nobody can take back a request that is under way.
+        Interruption::OldLease { after, .. } => Stop::Pause(*after, When::After),
+    }
+}

@@ -1,0 +1,393 @@
+//! What is checked once all is quiet: no loss, no orphan, nothing missing without a reason that people gave (invariants
+//! 2, 3, 6). Reasons come from `explain`, and count only where what people and administrators did bears them out.
+
+use crate::{
+    attrs::{self, Attr, Type},
+    ledger::{OWNER, PARENT, Thing},
+    picture::{At, Parent, Picture, Record},
+    player::Player,
+    profile::{Change, Ruler},
+    script::Access,
+    side::Side,
+    world::{Broken, finish},
+};
+use std::collections::BTreeSet;
+use syncline_engine::explain::{self, Explanation};
+use syncline_model::{
+    AttributeName, Kind, RecordRef,
+    plan::{Held, HeldReason},
+};
+
+/// What is wrong with a thing.
+struct Fault {
+    invariant: &'static str,
+    /// The attribute or edge; `None`: the whole thing.
+    attribute: Option<&'static str>,
+    evidence: String,
+}
+
+impl Player<'_> {
+    /// Looks at everything.
+    pub(crate) fn inspect(&mut self) -> Result<(), Broken> {
+        let picture = self.people.picture.clone();
+        for at in 0..self.people.ledger.things.len() {
+            let thing = self.people.ledger.things[at].clone();
+            let live = Side::BOTH.map(|side| picture.live(side, &thing.token).collect::<Vec<_>>());
+            let faults = match [live[0].as_slice(), live[1].as_slice()] {
+                [[salesforce], [hubspot]] => self.pair(&picture, &thing, *salesforce, *hubspot),
+                [[one], []] | [[], [one]] => self.alone(&picture, &thing, *one).into_iter().collect(),
+                _ => Vec::new(),
+            };
+            let seen: Vec<&At> = live.iter().flatten().map(|(at, _)| *at).collect();
+            let faults: Vec<Fault> = if thing.murky {
+                faults.into_iter().filter(|fault| self.is_serious(fault)).collect()
+            } else {
+                faults
+            };
+            for fault in faults {
+                self.judge(&thing, &seen, fault)?;
+            }
+        }
+        self.settle(&picture);
+        Ok(())
+    }
+
+    /// Of what people made murky, nothing is expected but that it stays as it is.
+    fn is_serious(&self, _fault: &Fault) -> bool {
+        false
+    }
+
+    /// A thing that both sides have once.
+    fn pair(
+        &self,
+        picture: &Picture,
+        thing: &Thing,
+        (at, salesforce): (&At, &Record),
+        (_, hubspot): (&At, &Record),
+    ) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if thing.kind == Kind::Deal && !self.linked_deal(thing) {
+            return faults;
+        }
+        for attr in attrs::of_kind(thing.kind) {
+            if attr.name == "city" && thing.kind == Kind::Organisation && self.dropped(Change::DropCity) {
+                continue;
+            }
+            let (left, right) = (salesforce.values.get(attr.name), hubspot.values.get(attr.name));
+            if left != right {
+                let evidence = format!(
+                    "{} of {} is {left:?} in Salesforce and {right:?} in HubSpot",
+                    attr.name, thing.token
+                );
+                faults.push(Fault { invariant: "no_loss", attribute: Some(attr.name), evidence });
+                continue;
+            }
+            let value = left.map(String::as_str);
+            if !self.may_be(thing, attr, value) {
+                let evidence = format!(
+                    "{} of {} is {value:?} on both sides; agreed was {:?}, and then people said {:?}",
+                    attr.name,
+                    thing.token,
+                    thing.agreed.get(attr.name),
+                    recent(thing, attr.name, self.people.ledger.stretch),
+                );
+                faults.push(Fault { invariant: "no_loss", attribute: Some(attr.name), evidence });
+            }
+        }
+        faults.extend(self.parents(picture, thing, at, salesforce, hubspot));
+        if let (Some(left), Some(right)) = (&salesforce.owner, &hubspot.owner)
+            && left != right
+        {
+            let evidence = format!("the owner of {} is {left} and {right}", thing.token);
+            faults.push(Fault { invariant: "no_loss", attribute: Some(OWNER), evidence });
+        }
+        if thing.kind == Kind::Deal {
+            faults.extend(self.participants(picture, thing, salesforce, hubspot));
+        }
+        faults
+    }
+
+    /// Deals are matched by nothing but the planted key: only what the engine made on the other side is known to be one.
+    fn linked_deal(&self, _thing: &Thing) -> bool {
+        true
+    }
+
+    fn dropped(&self, change: Change) -> bool {
+        self.world.changes.contains(&change)
+    }
+
+    /// Whether both sides may hold this value now.
+    fn may_be(&self, thing: &Thing, attr: &Attr, value: Option<&str>) -> bool {
+        let stretch = self.people.ledger.stretch;
+        let last = |side| thing.last(attr.name, side, stretch).map(|edit| edit.value.as_deref());
+        let (salesforce, hubspot) = (last(Side::Salesforce), last(Side::HubSpot));
+        let agreed = thing.agreed.get(attr.name).map(Option::as_deref);
+        let any = || thing.was_ever(attr.name, value) || value.is_none();
+        match self.profile.ruler(thing.kind, attr.name) {
+            Some(Ruler::AlwaysSalesforce) => match (salesforce, agreed) {
+                (Some(said), _) => value == said,
+                (None, Some(agreed)) => value == agreed,
+                (None, None) => any(),
+            },
+            Some(Ruler::PreferHubSpot) => match (hubspot, salesforce, agreed) {
+                (Some(Some(said)), _, _) => value == Some(said),
+                (Some(None), said, _) => value.is_none() || said == Some(value),
+                (None, said, Some(Some(agreed))) => {
+                    value == Some(agreed) || (said.is_none() && value == Some(agreed))
+                }
+                (None, Some(said), Some(None)) => value == said,
+                (None, None, Some(None)) => value.is_none(),
+                (None, _, None) => any(),
+            },
+            None => match (salesforce, hubspot, agreed) {
+                (None, None, Some(agreed)) => value == agreed,
+                (None, None, None) => any(),
+                (Some(said), None, Some(_)) | (None, Some(said), Some(_)) => value == said,
+                // Not agreed before: the other side may have had something from earlier.
+                (Some(_), None, None) | (None, Some(_), None) => any(),
+                (Some(one), Some(other), _) => value == one || value == other,
+            },
+        }
+    }
+
+    fn parents(
+        &self,
+        picture: &Picture,
+        thing: &Thing,
+        at: &At,
+        salesforce: &Record,
+        hubspot: &Record,
+    ) -> Option<Fault> {
+        if at.object == "Lead" || thing.kind == Kind::Organisation {
+            return None;
+        }
+        let there = |side: Side, parent: &Parent| match parent {
+            // A parent that is not once on both sides is a matter of its own.
+            Parent::Thing(token) => {
+                picture.live(side, token).count() == 1
+                    && picture.live(side.other(), token).count() == 1
+                    && self.people.ledger.get(token).is_some_and(|thing| !thing.murky)
+            }
+            Parent::Nameless => false,
+            Parent::None => true,
+        };
+        let same = salesforce.parent == hubspot.parent;
+        if same || !there(Side::Salesforce, &salesforce.parent) || !there(Side::HubSpot, &hubspot.parent) {
+            return None;
+        }
+        let invariant = if salesforce.parent == Parent::None || hubspot.parent == Parent::None {
+            "no_orphan"
+        } else {
+            "no_loss"
+        };
+        let evidence = format!(
+            "{} belongs to {:?} in Salesforce and to {:?} in HubSpot; people said {:?}",
+            thing.token,
+            salesforce.parent,
+            hubspot.parent,
+            recent(thing, PARENT, self.people.ledger.stretch),
+        );
+        Some(Fault { invariant, attribute: Some(PARENT), evidence })
+    }
+
+    fn participants(
+        &self,
+        picture: &Picture,
+        thing: &Thing,
+        salesforce: &Record,
+        hubspot: &Record,
+    ) -> Option<Fault> {
+        let both = |token: &String| {
+            let mut there = picture.live(Side::Salesforce, token);
+            let contact =
+                there.next().is_some_and(|(at, _)| at.object == "Contact") && there.next().is_none();
+            let murky = self.people.ledger.get(token).is_none_or(|thing| thing.murky);
+            contact && picture.live(Side::HubSpot, token).count() == 1 && !murky
+        };
+        let said =
+            |token: &String| self.people.ledger.involved.contains(&(thing.token.clone(), token.clone()));
+        let apart: BTreeSet<&String> = salesforce
+            .people
+            .symmetric_difference(&hubspot.people)
+            .filter(|token| both(token) && said(token))
+            .collect();
+        if apart.is_empty() {
+            return None;
+        }
+        let evidence = format!("of the people of {} only one side has {apart:?}", thing.token);
+        Some(Fault { invariant: "no_loss", attribute: Some("contacts"), evidence })
+    }
+
+    /// A thing that only one side has.
+    fn alone(&self, picture: &Picture, thing: &Thing, (at, record): (&At, &Record)) -> Option<Fault> {
+        let missing = at.side.other();
+        if thing.ended.contains(&missing) {
+            return None;
+        }
+        let expected = match (thing.kind, at.side) {
+            (Kind::Organisation, Side::HubSpot) => self.profile.creates_everywhere(),
+            (Kind::Organisation, Side::Salesforce) => true,
+            (Kind::Person, _) => record.values.contains_key("email"),
+            (Kind::Deal, side) => {
+                let scoped = !self.dropped(Change::ScopeOfDeals) || record.values.contains_key("amount");
+                let account = match &record.parent {
+                    Parent::Thing(token) => picture.live(Side::Salesforce, token).count() == 1,
+                    Parent::None | Parent::Nameless => false,
+                };
+                scoped && (side == Side::Salesforce || account || self.profile.creates_everywhere())
+            }
+            (Kind::User, _) => false,
+        };
+        expected.then(|| Fault {
+            invariant: "no_loss",
+            attribute: None,
+            evidence: format!("{} is at {at} and not at {}", thing.token, missing.name()),
+        })
+    }
+
+    /// A fault stands unless `explain` names a reason for it that the log of people and administrators bears out.
+    fn judge(&mut self, thing: &Thing, seen: &[&At], fault: Fault) -> Result<(), Broken> {
+        let Some(ctx) = &self.world.ctx else { return Ok(()) };
+        let mut reasons = Vec::new();
+        for at in seen {
+            let record = RecordRef::new(at.side.name(), at.object, at.id.as_str());
+            let explained = finish("explain", explain::explain(ctx, &record))?
+                .map_err(|error| Broken::new("explain", error))?;
+            reasons.push(explained);
+        }
+        let held: Vec<&Held> = reasons
+            .iter()
+            .flat_map(|explained| &explained.entities)
+            .flat_map(|entity| &entity.held)
+            .map(|held| &held.held)
+            .collect();
+        let excused = held.iter().any(|held| concerns(held, fault.attribute) && self.bears_out(thing, held));
+        if excused || self.other_excuse(thing, &fault) {
+            return Ok(());
+        }
+        let shown: Vec<String> = reasons.iter().map(status).collect();
+        let evidence = format!("{} (explain: {})", fault.evidence, shown.join("; "));
+        self.violated(fault.invariant, evidence);
+        Ok(())
+    }
+
+    /// Reasons that no held item tells because there is none to hold.
+    fn other_excuse(&self, thing: &Thing, fault: &Fault) -> bool {
+        let Some(name) = fault.attribute else { return false };
+        // A side that may not see a field takes no part in it.
+        let hidden = Side::BOTH.iter().any(|side| {
+            self.people.rights.access.get(&(*side, thing.kind, name_of(name))) == Some(&Access::Hidden)
+        });
+        hidden || thing.ended.len() == Side::BOTH.len()
+    }
+
+    /// Whether what people did explains why this is held.
+    fn bears_out(&self, thing: &Thing, held: &Held) -> bool {
+        let side = Side::of_connection(held.connection.as_str());
+        let closed = |name: &str| {
+            side.is_some_and(|side| {
+                self.people
+                    .rights
+                    .access
+                    .keys()
+                    .any(|(at, kind, of)| *at == side && *kind == thing.kind && *of == name)
+            })
+        };
+        let attribute = held.attribute.as_ref().map(AttributeName::as_str);
+        let is_industry = attribute == Some("industry");
+        match &held.reason {
+            HeldReason::NotWritable | HeldReason::NoSuchField => attribute.is_some_and(closed),
+            HeldReason::Unmapped { .. } | HeldReason::DoesNotFit { .. } => {
+                is_industry && !self.people.rights.industries.is_empty()
+            }
+            HeldReason::Refused { .. } => {
+                (is_industry && !self.people.rights.industries.is_empty()) || attribute.is_some_and(closed)
+            }
+            HeldReason::ModelForbidsCreate => {
+                thing.kind == Kind::Organisation && !self.profile.creates_everywhere()
+            }
+            HeldReason::WaitsForAccount => thing.kind == Kind::Deal && !self.profile.creates_everywhere(),
+            HeldReason::DeletedElsewhere { .. } => !thing.ended.is_empty(),
+            HeldReason::Ambiguous { .. } => thing.murky,
+            HeldReason::Parked { .. } => self.doubt && !self.profile.keyed(),
+            HeldReason::WaitsForParent { .. }
+            | HeldReason::NoSuchUser { .. }
+            | HeldReason::ManualConflict
+            | HeldReason::CurrencyMismatch { .. }
+            | HeldReason::Moved
+            | HeldReason::Oscillates
+            | HeldReason::Guard { .. }
+            | HeldReason::Unconfirmed
+            | HeldReason::Bundle => false,
+        }
+    }
+
+    /// Everything was looked at: what both sides hold alike is agreed from now on.
+    fn settle(&mut self, picture: &Picture) {
+        for thing in &mut self.people.ledger.things {
+            let live = Side::BOTH.map(|side| picture.live(side, &thing.token).collect::<Vec<_>>());
+            let [[(_, salesforce)], [(_, hubspot)]] = [live[0].as_slice(), live[1].as_slice()] else {
+                thing.agreed.clear();
+                continue;
+            };
+            thing.met = true;
+            for attr in attrs::of_kind(thing.kind) {
+                let (left, right) = (salesforce.values.get(attr.name), hubspot.values.get(attr.name));
+                if left == right {
+                    thing.agreed.insert(attr.name, left.cloned());
+                } else {
+                    thing.agreed.remove(attr.name);
+                }
+            }
+        }
+        self.people.ledger.stretch += 1;
+    }
+}
+
+fn concerns(held: &Held, attribute: Option<&'static str>) -> bool {
+    match (&held.attribute, attribute) {
+        (None, _) => true,
+        (Some(held), Some(PARENT)) => matches!(held.as_str(), "company" | "account"),
+        (Some(held), Some(attribute)) => held.as_str() == name_of(attribute),
+        (Some(_), None) => true,
+    }
+}
+
+/// The configuration's name of an attribute or pseudo-attribute.
+fn name_of(attribute: &'static str) -> &'static str {
+    attribute.trim_start_matches('@')
+}
+
+fn recent(thing: &Thing, attribute: &str, stretch: u32) -> Vec<String> {
+    thing
+        .edits(attribute)
+        .iter()
+        .filter(|edit| edit.stretch == stretch)
+        .map(|edit| format!("{} {:?}", edit.side.name(), edit.value))
+        .collect()
+}
+
+fn status(explained: &Explanation) -> String {
+    let words: Vec<String> = explained
+        .entities
+        .iter()
+        .map(|entity| {
+            let held: Vec<String> = entity
+                .held
+                .iter()
+                .map(|held| {
+                    let what = held.held.attribute.as_ref().map_or("*", AttributeName::as_str);
+                    format!("{} {what}", held.code)
+                })
+                .collect();
+            format!("{} [{}]", entity.status.name, held.join(", "))
+        })
+        .collect();
+    let words = if words.is_empty() { "nothing known".to_owned() } else { words.join(" | ") };
+    format!("{} {words}", explained.record)
+}
+
+/// Types whose values a vendor may refuse for reasons of its own.
+pub(crate) fn is_option(attr: &Attr) -> bool {
+    attr.of == Type::Industry
+}

@@ -1,0 +1,175 @@
+//! What people did, as seen in the two systems around each of their acts. It is the oracle's only memory: nothing in it
+//! comes from the engine or its store.
+
+use crate::{
+    picture::{Life, Parent, Picture, Record},
+    side::Side,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use syncline_model::Kind;
+
+/// A value that a person gave, on which side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Edit {
+    pub(crate) side: Side,
+    /// `None`: cleared.
+    pub(crate) value: Option<String>,
+    /// In which stretch between two looks at everything.
+    pub(crate) stretch: u32,
+}
+
+/// A real thing of the simulated company.
+#[derive(Debug, Clone)]
+pub(crate) struct Thing {
+    pub(crate) kind: Kind,
+    pub(crate) token: String,
+    /// Sides on which a person deleted it, or merged it away.
+    pub(crate) ended: BTreeSet<Side>,
+    /// Somebody made it twice on one side, or merged it with something: identity is a matter for people.
+    pub(crate) murky: bool,
+    /// Both sides were seen to have it, once all was quiet.
+    pub(crate) met: bool,
+    /// Values on which both sides were seen to agree when all was quiet.
+    pub(crate) agreed: BTreeMap<&'static str, Option<String>>,
+    edits: BTreeMap<&'static str, Vec<Edit>>,
+}
+
+/// The pseudo-attribute of a record's parent.
+pub(crate) const PARENT: &str = "@parent";
+/// The pseudo-attribute of a record's owner.
+pub(crate) const OWNER: &str = "@owner";
+
+/// All things and what people did to them.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub(crate) things: Vec<Thing>,
+    by_token: BTreeMap<String, usize>,
+    pub(crate) stretch: u32,
+    /// Live records of each thing on each side after the last act of a person: more may not come by themselves.
+    pub(crate) allowed: BTreeMap<(String, Side), usize>,
+    /// Every place where people let somebody take part in a deal: (deal, person).
+    pub(crate) involved: BTreeSet<(String, String)>,
+}
+
+impl Thing {
+    pub(crate) fn edits(&self, attribute: &str) -> &[Edit] {
+        self.edits.get(attribute).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a person ever gave this value (or blank) on some side.
+    pub(crate) fn was_ever(&self, attribute: &str, value: Option<&str>) -> bool {
+        self.edits(attribute).iter().any(|edit| edit.value.as_deref() == value)
+    }
+
+    /// The last edit of a side in this stretch.
+    pub(crate) fn last(&self, attribute: &str, side: Side, stretch: u32) -> Option<&Edit> {
+        self.edits(attribute).iter().rev().find(|edit| edit.side == side && edit.stretch == stretch)
+    }
+}
+
+impl Ledger {
+    /// A new thing; its token.
+    pub(crate) fn thing(&mut self, kind: Kind) -> String {
+        let token = format!("q{}", self.things.len() + 1);
+        self.by_token.insert(token.clone(), self.things.len());
+        self.things.push(Thing {
+            kind,
+            token: token.clone(),
+            ended: BTreeSet::new(),
+            murky: false,
+            met: false,
+            agreed: BTreeMap::new(),
+            edits: BTreeMap::new(),
+        });
+        token
+    }
+
+    pub(crate) fn get(&self, token: &str) -> Option<&Thing> {
+        self.things.get(*self.by_token.get(token)?)
+    }
+
+    pub(crate) fn get_mut(&mut self, token: &str) -> Option<&mut Thing> {
+        self.things.get_mut(*self.by_token.get(token)?)
+    }
+
+    fn note(&mut self, token: &str, attribute: &'static str, side: Side, value: Option<String>) {
+        let stretch = self.stretch;
+        if let Some(thing) = self.get_mut(token) {
+            thing.edits.entry(attribute).or_default().push(Edit { side, value, stretch });
+        }
+    }
+
+    /// Takes in what an act of a person (and the vendor's own answer to it) changed.
+    pub(crate) fn absorb(&mut self, before: &Picture, after: &Picture) {
+        for (at, record) in &after.records {
+            let Some(token) = &record.token else { continue };
+            let was = before.records.get(at);
+            if was == Some(record) {
+                continue;
+            }
+            let came = was.is_none_or(|was| was.life != Life::Live) && record.life == Life::Live;
+            let went = was.is_some_and(|was| was.life == Life::Live) && record.life == Life::Gone;
+            if record.life == Life::Live {
+                self.values(at.side, token, was.filter(|_| !came), record);
+            }
+            if let Some(thing) = self.get_mut(token) {
+                if came {
+                    thing.ended.remove(&at.side);
+                } else if went && after.live(at.side, token).next().is_none() {
+                    thing.ended.insert(at.side);
+                }
+            }
+        }
+        // What a vendor removes for good (HubSpot's merged records) shows by its absence.
+        for (at, record) in &before.records {
+            let (Some(token), Life::Live) = (&record.token, record.life) else { continue };
+            if !after.records.contains_key(at)
+                && after.live(at.side, token).next().is_none()
+                && let Some(thing) = self.get_mut(token)
+            {
+                thing.ended.insert(at.side);
+            }
+        }
+        self.count(after);
+    }
+
+    fn values(&mut self, side: Side, token: &str, was: Option<&Record>, record: &Record) {
+        let old = was.map(|was| was.values.clone()).unwrap_or_default();
+        let names: BTreeSet<&'static str> = old.keys().chain(record.values.keys()).copied().collect();
+        for name in names {
+            if old.get(name) != record.values.get(name) {
+                self.note(token, name, side, record.values.get(name).cloned());
+            }
+        }
+        let parent = |record: &Record| match &record.parent {
+            Parent::None => None,
+            Parent::Thing(token) => Some(token.clone()),
+            Parent::Nameless => Some(String::new()),
+        };
+        let old = was.and_then(parent);
+        if old != parent(record) {
+            self.note(token, PARENT, side, parent(record));
+        }
+        let old = was.and_then(|was| was.owner.clone());
+        if old != record.owner {
+            self.note(token, OWNER, side, record.owner.clone());
+        }
+        let known: BTreeSet<String> = was.map(|was| was.people.clone()).unwrap_or_default();
+        for person in record.people.difference(&known) {
+            self.involved.insert((token.to_owned(), person.clone()));
+        }
+        for person in known.difference(&record.people) {
+            self.involved.remove(&(token.to_owned(), person.clone()));
+        }
+    }
+
+    /// How many live records of each thing there are, which are allowed from now on.
+    fn count(&mut self, picture: &Picture) {
+        self.allowed.clear();
+        for (at, record) in &picture.records {
+            if let (Some(token), Life::Live) = (&record.token, record.life) {
+                *self.allowed.entry((token.clone(), at.side)).or_default() += 1;
+            }
+        }
+    }
+}

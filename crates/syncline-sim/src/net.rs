@@ -1,0 +1,365 @@
+//! The network of a simulated world: both sandboxes behind one transport, in one process.
+
+use crate::{
+    clock::VirtualClock,
+    coverage::Coverage,
+    fault::{Fault, Meets},
+    power::{Point, Power, Then},
+    side::Side,
+};
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use syncline_kit::{
+    BoxFuture, Clock, HttpRequest, HttpResponse, Transport, TransportError,
+    sandbox::{Delivery, DeliveryId, Limits, Outcome, Sandbox, faults::FaultKind, seed::SeedFiles},
+};
+
+/// The engine's request timeout, which a silent vendor costs.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// What a request takes on the way.
+const ROUND_TRIP: Duration = Duration::from_millis(120);
+
+/// A fault that waits for its request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Armed {
+    pub(crate) side: Side,
+    pub(crate) fault: Fault,
+    pub(crate) meets: Meets,
+    /// Requests that it lets pass.
+    pub(crate) after: usize,
+}
+
+/// Both vendors and the way to them.
+pub(crate) struct Net {
+    salesforce: Mutex<salesforce::sandbox::Salesforce>,
+    hubspot: Mutex<hubspot::sandbox::HubSpot>,
+    clock: Arc<VirtualClock>,
+    power: Arc<Power>,
+    wire: Mutex<Wire>,
+}
+
+struct Wire {
+    armed: Vec<Armed>,
+    coverage: Coverage,
+    trace: Sha256,
+    told: Option<Vec<String>>,
+    salesforce_token: Option<String>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Net {
+    pub(crate) fn new(clock: Arc<VirtualClock>, power: Arc<Power>, seed: u64) -> Self {
+        let mut salesforce = salesforce::sandbox::Salesforce::new(Limits::Real, seed);
+        let mut hubspot = hubspot::sandbox::HubSpot::new(Limits::Real, seed);
+        salesforce.served_at(&Side::Salesforce.url());
+        hubspot.served_at(&Side::HubSpot.url());
+        Self {
+            salesforce: Mutex::new(salesforce),
+            hubspot: Mutex::new(hubspot),
+            clock,
+            power,
+            wire: Mutex::new(Wire {
+                armed: Vec::new(),
+                coverage: Coverage::default(),
+                trace: Sha256::new(),
+                told: None,
+                salesforce_token: None,
+            }),
+        }
+    }
+
+    /// Keeps what happens in words, for a story.
+    pub(crate) fn tell(&self) {
+        lock(&self.wire).told = Some(Vec::new());
+    }
+
+    /// Whether somebody listens.
+    pub(crate) fn is_told(&self) -> bool {
+        lock(&self.wire).told.is_some()
+    }
+
+    /// A line of the event log: part of the trace, and of the story.
+    pub(crate) fn note(&self, line: &str) {
+        let mut wire = lock(&self.wire);
+        wire.trace.update(line.as_bytes());
+        wire.trace.update(b"\n");
+        if let Some(told) = &mut wire.told {
+            told.push(line.to_owned());
+        }
+    }
+
+    /// The story so far.
+    pub(crate) fn take_told(&self) -> Vec<String> {
+        lock(&self.wire).told.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// SHA-256 of the event log so far.
+    pub(crate) fn trace(&self) -> [u8; 32] {
+        lock(&self.wire).trace.clone().finalize().into()
+    }
+
+    /// Counts.
+    pub(crate) fn cover(&self, count: impl FnOnce(&mut Coverage)) {
+        count(&mut lock(&self.wire).coverage);
+    }
+
+    /// What was counted.
+    pub(crate) fn coverage(&self) -> Coverage {
+        lock(&self.wire).coverage.clone()
+    }
+
+    pub(crate) fn arm(&self, armed: Armed) {
+        lock(&self.wire).armed.push(armed);
+    }
+
+    /// Ends all faults that have not met their request.
+    pub(crate) fn disarm(&self) {
+        lock(&self.wire).armed.clear();
+    }
+
+    pub(crate) fn credentials(&self, side: Side) -> Json {
+        match side {
+            Side::Salesforce => lock(&self.salesforce).credentials(),
+            Side::HubSpot => lock(&self.hubspot).credentials(),
+        }
+    }
+
+    pub(crate) fn seed(&self, side: Side, files: &[(&str, &str)]) -> Result<(), String> {
+        let mut seed = SeedFiles::default();
+        for (name, content) in files {
+            seed.insert(name, content.as_bytes().to_vec());
+        }
+        let now = self.clock.now();
+        match side {
+            Side::Salesforce => lock(&self.salesforce).seed(&seed, now).map(drop),
+            Side::HubSpot => lock(&self.hubspot).seed(&seed, now).map(drop),
+        }
+        .map_err(|error| format!("{error:?}"))
+    }
+
+    fn handle(&self, side: Side, request: &HttpRequest) -> Outcome {
+        let now = self.clock.now();
+        match side {
+            Side::Salesforce => lock(&self.salesforce).handle(request, now),
+            Side::HubSpot => lock(&self.hubspot).handle(request, now),
+        }
+    }
+
+    /// Webhooks that are due.
+    pub(crate) fn due_webhooks(&self) -> Vec<Delivery> {
+        lock(&self.hubspot).due_webhooks(self.clock.now())
+    }
+
+    /// How a webhook ended.
+    pub(crate) fn delivered(&self, id: DeliveryId, status: u16) {
+        lock(&self.hubspot).delivered(id, Some(status), self.clock.now());
+    }
+
+    /// A control call; what the sandbox refuses is told as text.
+    pub(crate) fn control(&self, side: Side, method: &str, path: &str, body: &Json) -> Result<Json, String> {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("{}/__sandbox/{path}", side.url()))
+            .body(if body.is_null() { Bytes::new() } else { body.to_string().into() })
+            .map_err(|error| error.to_string())?;
+        self.answered(side, &request)
+    }
+
+    fn answered(&self, side: Side, request: &HttpRequest) -> Result<Json, String> {
+        match self.handle(side, request) {
+            Outcome::Answer(answer) if answer.status().is_success() => {
+                if answer.body().is_empty() {
+                    return Ok(Json::Null);
+                }
+                serde_json::from_slice(answer.body()).map_err(|error| error.to_string())
+            }
+            Outcome::Answer(answer) => Err(String::from_utf8_lossy(answer.body()).into_owned()),
+            Outcome::Truncated(..) | Outcome::Hang | Outcome::Reset => Err("no answer".to_owned()),
+        }
+    }
+
+    /// Another program changes a record by the API; `late`: it becomes visible later than its stamp.
+    pub(crate) fn foreign_edit(
+        &self,
+        side: Side,
+        object: &str,
+        id: &str,
+        fields: &Json,
+        late: bool,
+    ) -> Result<(), String> {
+        let (path, body) = match side {
+            Side::Salesforce => (format!("/services/data/v59.0/sobjects/{object}/{id}"), fields.clone()),
+            Side::HubSpot => (format!("/crm/v3/objects/{object}/{id}"), json!({ "properties": fields })),
+        };
+        let token = self.foreign_token(side)?;
+        let request = http::Request::builder()
+            .method("PATCH")
+            .uri(format!("{}{path}", side.url()))
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/json")
+            .body(body.to_string().into())
+            .map_err(|error| error.to_string())?;
+        if late {
+            self.rule(side, "PATCH", &path, Some(FaultKind::LateCommit));
+        }
+        let answer = self.answered(side, &request).map(drop);
+        if late {
+            self.rule(side, "PATCH", &path, None);
+        }
+        answer
+    }
+
+    fn foreign_token(&self, side: Side) -> Result<String, String> {
+        let text = |json: &Json, name: &str| json[name].as_str().unwrap_or_default().to_owned();
+        let credentials = self.credentials(side);
+        if side == Side::HubSpot {
+            return Ok(text(&credentials, "access_token"));
+        }
+        if let Some(token) = lock(&self.wire).salesforce_token.clone() {
+            return Ok(token);
+        }
+        let form = format!(
+            "grant_type=client_credentials&client_id={}&client_secret={}",
+            text(&credentials, "client_id"),
+            text(&credentials, "client_secret")
+        );
+        let request = http::Request::post(format!("{}/services/oauth2/token", side.url()))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form.into())
+            .map_err(|error| error.to_string())?;
+        let token = text(&self.answered(side, &request)?, "access_token");
+        lock(&self.wire).salesforce_token = Some(token.clone());
+        Ok(token)
+    }
+
+    /// One fault rule for requests of this method and path, or none.
+    fn rule(&self, side: Side, method: &str, path: &str, fault: Option<FaultKind>) {
+        let rules: Vec<Json> = fault
+            .map(|fault| json!({"match": format!("{method} {path}"), "times": 1, "do": fault}))
+            .into_iter()
+            .collect();
+        // A rule that the sandbox refuses would be a mistake in the lines above: the fault then does not happen, and the
+        // coverage of a whole run shows it.
+        let _refused = self.control(side, "POST", "faults", &json!({ "rules": rules }));
+    }
+
+    /// The fault that this request meets.
+    fn fault_for(&self, side: Side, request: &HttpRequest) -> Option<Fault> {
+        let kinds = meets(side, request);
+        let mut wire = lock(&self.wire);
+        let mut chosen = None;
+        for (at, armed) in wire.armed.iter_mut().enumerate() {
+            if armed.side != side || !kinds.contains(&armed.meets) {
+                continue;
+            }
+            if armed.after > 0 {
+                armed.after -= 1;
+            } else if chosen.is_none() {
+                chosen = Some(at);
+            }
+        }
+        let armed = wire.armed.remove(chosen?);
+        wire.coverage.fault(armed.fault);
+        Some(armed.fault)
+    }
+
+    fn carry(&self, side: Side, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
+        let path = request.uri().path().to_owned();
+        let fault = self.fault_for(side, request);
+        let kind = fault.and_then(Fault::of_request);
+        if kind.is_some() {
+            self.rule(side, request.method().as_str(), &path, kind);
+        }
+        self.clock.pass(ROUND_TRIP);
+        let outcome = self.handle(side, request);
+        if kind.is_some() {
+            self.rule(side, request.method().as_str(), &path, None);
+        }
+        let unknown = |why: &str| Err(TransportError::Unknown(why.to_owned()));
+        let (status, result) = match outcome {
+            Outcome::Answer(answer) => (answer.status().as_u16(), Ok(answer)),
+            Outcome::Truncated(..) => (0, unknown("the answer was cut off")),
+            Outcome::Reset => (0, unknown("connection reset")),
+            Outcome::Hang => {
+                self.clock.pass(TIMEOUT);
+                (0, unknown("no answer in time"))
+            }
+        };
+        self.note(&self.line(side, request, status, fault));
+        result
+    }
+
+    fn line(&self, side: Side, request: &HttpRequest, status: u16, fault: Option<Fault>) -> String {
+        let body = Sha256::digest(request.body());
+        let fault = fault.map_or(String::new(), |fault| format!(" ({fault:?})"));
+        let mut line = format!(
+            "{} {} {} {} -> {status}{fault} [{:02x}{:02x}{:02x}]",
+            self.clock.now(),
+            side.name(),
+            request.method(),
+            request.uri().path(),
+            body[0],
+            body[1],
+            body[2],
+        );
+        if self.is_told() && meets(side, request).contains(&Meets::Write) {
+            line.push(' ');
+            line.push_str(&String::from_utf8_lossy(request.body()));
+        }
+        line
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+impl Transport for Net {
+    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
+        Box::pin(async move {
+            let Some(side) = request.uri().host().and_then(Side::of_host) else {
+                return Err(TransportError::NotSent(format!("nobody is at {}", request.uri())));
+            };
+            let then = self.power.reach(Point::Request).await;
+            let answer = self.carry(side, &request);
+            match then {
+                Then::Die => self.power.gone().await,
+                Then::Hold => self.power.held().await,
+                Then::GoOn => {}
+            }
+            answer
+        })
+    }
+}
+
+/// What kind of request this is. Judged by what leaves, not by what the client means.
+fn meets(side: Side, request: &HttpRequest) -> Vec<Meets> {
+    let path = request.uri().path();
+    if path.starts_with("/services/oauth2") || path.starts_with("/oauth") || path.starts_with("/webhooks") {
+        return Vec::new();
+    }
+    let get = request.method() == http::Method::GET;
+    match side {
+        Side::HubSpot if path.ends_with("/search") => vec![Meets::Read, Meets::Search],
+        Side::HubSpot if get || path.ends_with("/read") => vec![Meets::Read],
+        Side::HubSpot => vec![Meets::Write],
+        Side::Salesforce if get => vec![Meets::Read],
+        Side::Salesforce => {
+            let body = String::from_utf8_lossy(request.body());
+            let composite = path.ends_with("/composite");
+            let writes = ["PATCH", "POST", "DELETE"]
+                .iter()
+                .any(|verb| body.contains(&format!("\"method\":\"{verb}\"")));
+            if composite && !writes { vec![Meets::Read] } else { vec![Meets::Write] }
+        }
+    }
+}

@@ -1,0 +1,412 @@
+//! What happens in a simulated world, step by step. Steps name things by number, modulo how many there are: any part of a
+//! script is a script, which is what shrinking lives on.
+
+use crate::{
+    fault::{Fault, Meets},
+    power::When,
+    profile::{Change, Profile},
+    side::Side,
+};
+use serde::{Deserialize, Serialize};
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "do", deny_unknown_fields)]
+#[expect(missing_docs, reason = "what a field is, its step's sentence says")]
+pub enum Step {
+    /// Somebody makes a company or account.
+    Organisation { side: Side, n: u32 },
+    /// Somebody makes a contact or lead.
+    Person { side: Side, of: PersonAs, parent: Option<u32>, n: u32 },
+    /// Somebody makes a deal.
+    Deal { side: Side, parent: Option<u32>, n: u32 },
+    /// Somebody makes by hand what the other side has already.
+    Twin { thing: u32, n: u32 },
+    /// Somebody makes a thing a second time on the same side.
+    Double { thing: u32 },
+    /// Somebody changes a value.
+    Edit { side: Side, thing: u32, attribute: u32, n: u32 },
+    /// Somebody clears a value.
+    Clear { side: Side, thing: u32, attribute: u32 },
+    /// Two people change the same value, one on each side.
+    Conflict { thing: u32, attribute: u32, n: u32, m: u32 },
+    /// Another program changes a value by the API; the change becomes visible later than its stamp.
+    LateEdit { side: Side, thing: u32, attribute: u32, n: u32 },
+    /// A record gets another owner.
+    Reassign { side: Side, thing: u32, owner: u32 },
+    /// A record gets another parent, or none.
+    Move { side: Side, thing: u32, parent: Option<u32> },
+    /// A person takes part in a deal.
+    Involve { side: Side, deal: u32, person: u32 },
+    /// A lead becomes a contact, of a new account or of one that is there.
+    Convert { thing: u32, into: Option<u32>, deal: Dealing },
+    /// Two records of one kind become one.
+    Merge { side: Side, thing: u32, other: u32 },
+    /// A record goes to the bin.
+    Delete { side: Side, thing: u32 },
+    /// And comes back.
+    Restore { side: Side, thing: u32 },
+    /// An administrator changes what the connection's user may do with a field.
+    Access { side: Side, attribute: u32, access: Access },
+    /// An administrator takes an industry away, or puts it back.
+    Industry { side: Side, n: u32, offered: Offered },
+    /// Time passes.
+    Wait { seconds: u64 },
+    /// A vendor's clock goes wrong by so much.
+    Skew { side: Side, seconds: u64 },
+    /// A request of the engine will meet this.
+    Fault { side: Side, fault: Fault, meets: Meets, after: usize },
+    /// Webhooks come in.
+    Webhooks { how: Delivered },
+    /// A run.
+    Sync { stop: Option<Interruption> },
+    /// A plan is made, something happens, the plan is applied.
+    Plan { between: Vec<Step> },
+    /// The process ends in good order and another one starts.
+    Restart,
+    /// The configuration is edited.
+    Reconfigure { change: Change },
+    /// Somebody answers the oldest open review.
+    Answer,
+    /// All faults end, time passes, runs are made until one has nothing to write; then everything is looked at.
+    Quiesce,
+}
+
+/// What a person is in Salesforce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PersonAs {
+    /// A lead.
+    Lead,
+    /// A contact.
+    Contact,
+}
+
+/// Whether a conversion makes an opportunity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dealing {
+    /// Yes.
+    WithDeal,
+    /// No.
+    WithoutDeal,
+}
+
+/// What the connection's user may do with a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// Read and write.
+    Full,
+    /// Read.
+    ReadOnly,
+    /// Nothing: it does not even see it.
+    Hidden,
+}
+
+/// Whether an option may be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Offered {
+    /// Yes.
+    Yes,
+    /// Not any more.
+    No,
+}
+
+/// How webhooks come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivered {
+    /// Once, in order.
+    Once,
+    /// Each twice.
+    Twice,
+    /// Latest first.
+    Reordered,
+    /// Not at all.
+    Lost,
+}
+
+/// What comes between a run and its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "by")]
+#[expect(missing_docs, reason = "what a field is, its step's sentence says")]
+pub enum Interruption {
+    /// The power goes at a journal write.
+    CutAtJournal { after: usize, when: When },
+    /// The power goes at a request.
+    CutAtRequest { after: usize, when: When },
+    /// People do these between two requests.
+    People { after: usize, steps: Vec<Step> },
+    /// The process sleeps past its lease; people do these, another process does a whole run, the first one wakes.
+    OldLease { after: usize, steps: Vec<Step> },
+}
+
+/// A world's set-up and what happens in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// How Syncline is set up.
+    pub profile: Profile,
+    /// What everything random in the world follows from.
+    pub seed: u64,
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+/// Steps after the first contact.
+const STEPS: std::ops::Range<usize> = 100..140;
+/// Things before the first contact.
+const FIRST: std::ops::Range<usize> = 14..24;
+
+impl Script {
+    /// The script of a seed.
+    pub fn of_seed(seed: u64, profile: Option<Profile>) -> Self {
+        let profile = profile.unwrap_or(Profile::of_seed(seed));
+        let mut author = Author { rng: fastrand::Rng::with_seed(seed), steps: Vec::new() };
+        author.write();
+        Self { profile, seed, steps: author.steps }
+    }
+
+    /// As text: a head, then one step a line.
+    ///
+    /// # Errors
+    /// Never for a script that was read or generated.
+    pub fn to_text(&self) -> Result<String, serde_json::Error> {
+        let head = serde_json::json!({"profile": self.profile, "seed": self.seed});
+        let mut text = format!("{head}\n");
+        for step in &self.steps {
+            text.push_str(&serde_json::to_string(step)?);
+            text.push('\n');
+        }
+        Ok(text)
+    }
+
+    /// Reads what [`Script::to_text`] wrote; lines that begin with `#` are remarks.
+    ///
+    /// # Errors
+    /// The line, and what is wrong with it.
+    pub fn read(text: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Head {
+            profile: Profile,
+            seed: u64,
+        }
+        let mut lines = text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
+            .map(|(number, line)| (number + 1, line));
+        let told = |number: usize, error: serde_json::Error| format!("line {number}: {error}");
+        let (number, line) = lines.next().ok_or("the script is empty")?;
+        let head: Head = serde_json::from_str(line).map_err(|error| told(number, error))?;
+        let steps = lines
+            .map(|(number, line)| serde_json::from_str(line).map_err(|error| told(number, error)))
+            .collect::<Result<Vec<Step>, String>>()?;
+        Ok(Self { profile: head.profile, seed: head.seed, steps })
+    }
+}
+
+/// Makes scripts up.
+struct Author {
+    rng: fastrand::Rng,
+    steps: Vec<Step>,
+}
+
+impl Author {
+    fn write(&mut self) {
+        for _ in 0..self.rng.usize(FIRST) {
+            let step = self.birth();
+            self.steps.push(step);
+            if self.rng.u8(..) < 60 {
+                let twin = Step::Twin { thing: self.recent(), n: self.number() };
+                self.steps.push(twin);
+            }
+        }
+        self.steps.push(Step::Wait { seconds: 3_600 });
+        self.steps.push(Step::Plan { between: Vec::new() });
+        let steps = self.rng.usize(STEPS);
+        let mut until_sync = 4;
+        for at in 0..steps {
+            if until_sync == 0 {
+                self.run();
+                until_sync = self.rng.usize(2..9);
+            } else {
+                until_sync -= 1;
+                let step = self.step();
+                self.steps.push(step);
+            }
+            if at % 35 == 34 {
+                self.steps.push(Step::Quiesce);
+            }
+        }
+        self.steps.push(Step::Quiesce);
+    }
+
+    fn number(&mut self) -> u32 {
+        self.rng.u32(..100_000)
+    }
+
+    fn side(&mut self) -> Side {
+        if self.rng.bool() { Side::Salesforce } else { Side::HubSpot }
+    }
+
+    /// One of the things made last, counted from the end.
+    fn recent(&mut self) -> u32 {
+        u32::MAX
+    }
+
+    fn parent(&mut self) -> Option<u32> {
+        (self.rng.u8(..) < 180).then(|| self.number())
+    }
+
+    fn birth(&mut self) -> Step {
+        let (side, n) = (self.side(), self.number());
+        match self.rng.u8(0..10) {
+            0..=3 => Step::Organisation { side, n },
+            4..=7 => {
+                let of = if self.rng.bool() { PersonAs::Lead } else { PersonAs::Contact };
+                Step::Person { side, of, parent: self.parent(), n }
+            }
+            _ => Step::Deal { side, parent: self.parent(), n },
+        }
+    }
+
+    /// What people do all day.
+    fn plain(&mut self) -> Step {
+        let (side, thing, n) = (self.side(), self.number(), self.number());
+        let attribute = self.number();
+        match self.rng.u8(0..100) {
+            0..=7 => self.birth(),
+            8..=10 => Step::Twin { thing, n },
+            11..=54 => Step::Edit { side, thing, attribute, n },
+            55..=61 => Step::Clear { side, thing, attribute },
+            62..=69 => Step::Conflict { thing, attribute, n, m: self.number() },
+            70..=73 => Step::LateEdit { side, thing, attribute, n },
+            74..=77 => Step::Reassign { side, thing, owner: n },
+            78..=82 => Step::Move { side, thing, parent: self.parent() },
+            83..=85 => Step::Involve { side, deal: thing, person: n },
+            86..=89 => {
+                let into = self.rng.bool().then(|| self.number());
+                let deal = if self.rng.u8(..) < 80 { Dealing::WithDeal } else { Dealing::WithoutDeal };
+                Step::Convert { thing, into, deal }
+            }
+            90..=92 => Step::Merge { side, thing, other: n },
+            93..=95 => Step::Delete { side, thing },
+            96 | 97 => Step::Restore { side, thing },
+            _ => Step::Double { thing },
+        }
+    }
+
+    fn step(&mut self) -> Step {
+        match self.rng.u8(0..100) {
+            0..=62 => self.plain(),
+            63..=76 => {
+                let seconds = match self.rng.u8(0..4) {
+                    0 => 1,
+                    1 => self.rng.u64(2..90),
+                    2 => self.rng.u64(90..1_000),
+                    _ => self.rng.u64(1_000..20_000),
+                };
+                Step::Wait { seconds }
+            }
+            77..=87 => self.fault(),
+            88..=91 => Step::Webhooks {
+                how: match self.rng.u8(0..5) {
+                    0 | 1 => Delivered::Once,
+                    2 => Delivered::Twice,
+                    3 => Delivered::Reordered,
+                    _ => Delivered::Lost,
+                },
+            },
+            92 | 93 => {
+                let access = match self.rng.u8(0..4) {
+                    0 | 1 => Access::Full,
+                    2 => Access::ReadOnly,
+                    _ => Access::Hidden,
+                };
+                Step::Access { side: self.side(), attribute: self.number(), access }
+            }
+            94 => {
+                let offered = if self.rng.bool() { Offered::Yes } else { Offered::No };
+                Step::Industry { side: self.side(), n: self.number(), offered }
+            }
+            95 => Step::Skew { side: self.side(), seconds: self.rng.u64(1..240) },
+            96 => Step::Restart,
+            97 if self.rng.u8(..) < 60 => {
+                let change = Change::ALL[self.rng.usize(..Change::ALL.len())];
+                Step::Reconfigure { change }
+            }
+            97 | 98 => Step::Answer,
+            _ => self.plain(),
+        }
+    }
+
+    fn fault(&mut self) -> Step {
+        use Fault::{
+            HtmlError, RateLimited, ResetAfterCommit, RowLock, ServerError, StaleIndex, TimeoutAfterCommit,
+            TokenExpired, TruncatedBody, WrongRetryAfter,
+        };
+        let (fault, meets) = match self.rng.u8(0..14) {
+            0..=2 => (TimeoutAfterCommit, Meets::Write),
+            3 => (ResetAfterCommit, Meets::Write),
+            4 => (TruncatedBody, if self.rng.bool() { Meets::Write } else { Meets::Read }),
+            5 => (RateLimited, if self.rng.bool() { Meets::Write } else { Meets::Read }),
+            6 => (WrongRetryAfter, if self.rng.bool() { Meets::Write } else { Meets::Read }),
+            7 => (ServerError, if self.rng.bool() { Meets::Write } else { Meets::Read }),
+            8 => (HtmlError, if self.rng.bool() { Meets::Write } else { Meets::Read }),
+            9 => (TokenExpired, if self.rng.bool() { Meets::Write } else { Meets::Read }),
+            10 => (RowLock, Meets::Write),
+            _ => (StaleIndex, Meets::Search),
+        };
+        let side = match fault {
+            StaleIndex => Side::HubSpot,
+            RowLock => Side::Salesforce,
+            _ => self.side(),
+        };
+        let after = self.rng.usize(0..3);
+        Step::Fault { side, fault, meets, after }
+    }
+
+    fn few(&mut self) -> Vec<Step> {
+        (0..self.rng.usize(1..4)).map(|_| self.plain()).collect()
+    }
+
+    fn run(&mut self) {
+        let when = if self.rng.bool() { When::Before } else { When::After };
+        let stop = match self.rng.u8(0..100) {
+            0..=6 => Some(Interruption::CutAtJournal { after: self.rng.usize(0..10), when }),
+            7..=12 => Some(Interruption::CutAtRequest { after: self.rng.usize(0..12), when }),
+            13..=24 => Some(Interruption::People { after: self.rng.usize(0..12), steps: self.few() }),
+            25..=27 => Some(Interruption::OldLease { after: self.rng.usize(2..12), steps: self.few() }),
+            28..=33 => {
+                let between = if self.rng.bool() { self.few() } else { Vec::new() };
+                self.steps.push(Step::Plan { between });
+                return;
+            }
+            _ => None,
+        };
+        self.steps.push(Step::Sync { stop });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_comes_back_from_its_text() {
+        for seed in 0..20 {
+            let script = Script::of_seed(seed, None);
+            assert_eq!(Script::read(&script.to_text().unwrap()).unwrap(), script);
+            assert!(script.steps.len() >= 100, "{}", script.steps.len());
+        }
+    }
+
+    #[test]
+    fn a_script_that_is_none_is_told_by_line() {
+        assert_eq!(Script::read("").unwrap_err(), "the script is empty");
+        let text = "# why\n{\"profile\":\"leads\",\"seed\":1}\n{\"do\":\"dance\"}\n";
+        assert!(Script::read(text).unwrap_err().starts_with("line 3: unknown variant `dance`"));
+    }
+}
