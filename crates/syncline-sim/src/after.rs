@@ -3,6 +3,7 @@
 
 use crate::{
     attrs::{self, PLACEHOLDER},
+    ledger::PARENT,
     picture::{At, Life, Parent, Picture, Record},
     player::Player,
     side::Side,
@@ -151,7 +152,7 @@ impl Player<'_> {
     fn gone(&self, at: &At, record: &Record, intended: &Intended) -> Option<(&'static str, String)> {
         let token = record.token.as_deref()?;
         let asked = intended.archives.contains(&key(at));
-        let ended = self.people.ledger.get(token).is_some_and(|thing| thing.ended.contains(&at.side.other()));
+        let ended = self.people.ledger.get(token).is_some_and(|thing| thing.was_ended);
         if asked && ended && self.profile.archives() {
             return None;
         }
@@ -206,8 +207,10 @@ impl Player<'_> {
         }
         let parent = was.map_or(&Parent::None, |was| &was.parent);
         if let (Parent::Thing(new), true) = (&record.parent, *parent != record.parent)
-            && !thing.was_ever(crate::ledger::PARENT, Some(new))
+            && !thing.was_ever(PARENT, Some(new))
             && !thing.murky
+            // A merge may give the parent's record another thing's name.
+            && self.people.ledger.get(new).is_some_and(|parent| !parent.murky)
         {
             broken.push(("no_invention", format!("{at} ({token}) now belongs to {new}, which nobody said")));
         }

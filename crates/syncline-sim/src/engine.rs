@@ -149,14 +149,14 @@ impl Player<'_> {
             Some(Interruption::People { steps, .. }) => {
                 self.world.net.cover(|coverage| coverage.fault(Fault::EditDuringRun));
                 for step in steps {
-                    self.people.act(self.world, step)?;
+                    self.people.act_meanwhile(self.world, step)?;
                 }
             }
             Some(Interruption::OldLease { steps, .. }) => {
                 self.world.net.cover(|coverage| coverage.fault(Fault::OldLease));
                 self.world.advance(LEASE_OVER);
                 for step in steps {
-                    self.people.act(self.world, step)?;
+                    self.people.act_meanwhile(self.world, step)?;
                 }
                 self.world.power.on();
                 self.another_worker()?;
@@ -178,6 +178,8 @@ impl Player<'_> {
             Ended::Stopped => Ok("it was stopped".to_owned()),
         };
         self.world.net.note(&format!("the other worker ended: {result:?}"));
+        // The first one does not wake in the very second.
+        self.world.advance(20);
         drop(running);
         self.after_engine()
     }

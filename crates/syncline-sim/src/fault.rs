@@ -120,6 +120,8 @@ impl Fault {
             Self::TimeoutAfterCommit
                 | Self::ResetAfterCommit
                 | Self::TruncatedBody
+                | Self::ServerError
+                | Self::HtmlError
                 | Self::CrashBeforeJournal
                 | Self::CrashAfterJournal
                 | Self::CrashBeforeRequest

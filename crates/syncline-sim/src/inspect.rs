@@ -66,7 +66,10 @@ impl Player<'_> {
         (_, hubspot): (&At, &Record),
     ) -> Vec<Fault> {
         let mut faults = Vec::new();
-        if thing.kind == Kind::Deal && !self.linked_deal(thing) {
+        let out_of_scope = thing.kind == Kind::Deal
+            && self.dropped(Change::ScopeOfDeals)
+            && !(salesforce.values.contains_key("amount") && hubspot.values.contains_key("amount"));
+        if out_of_scope {
             return faults;
         }
         for attr in attrs::of_kind(thing.kind) {
@@ -74,6 +77,12 @@ impl Player<'_> {
                 continue;
             }
             let (left, right) = (salesforce.values.get(attr.name), hubspot.values.get(attr.name));
+            let ruled = self.profile.ruler(thing.kind, attr.name) == Some(Ruler::AlwaysSalesforce);
+            let ever = thing.edits(attr.name).iter().any(|edit| edit.side == Side::Salesforce);
+            if ruled && left.is_none() && !ever {
+                // Its blank counts only where the configuration says so.
+                continue;
+            }
             if left != right {
                 let evidence = format!(
                     "{} of {} is {left:?} in Salesforce and {right:?} in HubSpot",
@@ -105,11 +114,6 @@ impl Player<'_> {
             faults.extend(self.participants(picture, thing, salesforce, hubspot));
         }
         faults
-    }
-
-    /// Deals are matched by nothing but the planted key: only what the engine made on the other side is known to be one.
-    fn linked_deal(&self, _thing: &Thing) -> bool {
-        true
     }
 
     fn dropped(&self, change: Change) -> bool {

@@ -27,6 +27,10 @@ pub(crate) struct Thing {
     pub(crate) ended: BTreeSet<Side>,
     /// Somebody made it twice on one side, or merged it with something: identity is a matter for people.
     pub(crate) murky: bool,
+    /// A company that was made with a web site, by which it can be known.
+    pub(crate) sited: bool,
+    /// A person deleted it on some side at some time.
+    pub(crate) was_ended: bool,
     /// Both sides were seen to have it, once all was quiet.
     pub(crate) met: bool,
     /// Values on which both sides were seen to agree when all was quiet.
@@ -77,6 +81,8 @@ impl Ledger {
             token: token.clone(),
             ended: BTreeSet::new(),
             murky: false,
+            sited: false,
+            was_ended: false,
             met: false,
             agreed: BTreeMap::new(),
             edits: BTreeMap::new(),
@@ -117,6 +123,7 @@ impl Ledger {
                     thing.ended.remove(&at.side);
                 } else if went && after.live(at.side, token).next().is_none() {
                     thing.ended.insert(at.side);
+                    thing.was_ended = true;
                 }
             }
         }
@@ -128,6 +135,7 @@ impl Ledger {
                 && let Some(thing) = self.get_mut(token)
             {
                 thing.ended.insert(at.side);
+                thing.was_ended = true;
             }
         }
         self.count(after);

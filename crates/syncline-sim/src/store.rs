@@ -9,7 +9,7 @@ use syncline_model::{
 };
 use syncline_store::{
     Answer, Batch, Committed, Dirty, DirtyKey, Fence, JournalFilter, MatchKey, OpenCall, OpenOnly, Store,
-    StoredEntity, StoredHeld, StoredRecord, sqlite::SqliteStore,
+    StoredEntity, StoredHeld, StoredRecord, StoredValues, sqlite::SqliteStore,
 };
 
 /// A store whose journal writes are points at which the power may go.
@@ -101,6 +101,9 @@ impl Store for Powered {
         limit: usize,
     ) -> Answer<'a, Vec<JournalEntry>> {
         self.store.journal(filter, after, limit)
+    }
+    fn journal_values<'a>(&'a self, entries: &'a [JournalEntry]) -> Answer<'a, Vec<Vec<StoredValues>>> {
+        self.store.journal_values(entries)
     }
     fn journal_head(&self) -> Answer<'_, JournalSeq> {
         self.store.journal_head()

@@ -5,6 +5,7 @@
 mod attributes;
 mod create;
 mod edges;
+mod inherit;
 mod neighbourhood;
 mod preconditions;
 mod scope;

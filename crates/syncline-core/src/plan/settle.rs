@@ -1,6 +1,7 @@
 //! Identity events that vendors made: conversions, merges, deletes, and records that came back. They move links, never
 //! fields, and they are settled before anything is planned (CRM-4, CRM-12, CRM-17).
 
+use super::inherit::inherited;
 use crate::mapping::Mapping;
 use syncline_model::{
     EntityId, Evidence, JournalSeq, Kind, Link, LinkState, RecordId, RecordRef, RecordState, Snapshot,
@@ -55,13 +56,14 @@ pub fn settle(
                 RecordState::Converted { contact: Some(contact), account, .. },
                 LinkState::Active | LinkState::Pending | LinkState::DuplicateOf(_),
             ) => {
-                converted(mapping, link, links, contact, account.as_ref(), &link_of, &mut settled);
+                let taken = Taken { mapping, before: link, snapshot, links };
+                converted(&taken, contact, account.as_ref(), &link_of, &mut settled);
             }
             (
                 RecordState::MergedInto(survivor),
                 LinkState::Active | LinkState::Pending | LinkState::DuplicateOf(_) | LinkState::Deleted,
             ) => {
-                merged(link, links, survivor, &link_of, &mut settled);
+                merged(&Taken { mapping, before: link, snapshot, links }, survivor, &link_of, &mut settled);
             }
             (RecordState::Deleted, LinkState::Active | LinkState::Pending) if planted(Defect::Recreated) => {
                 settled.links.push(LinkChange::Remove(link.record.clone(), link.facet));
@@ -126,16 +128,25 @@ fn in_force_beside<'l>(mapping: &Mapping, links: &'l [Link], link: &Link) -> Opt
     })
 }
 
+/// A link whose record another one took the place of.
+struct Taken<'a> {
+    mapping: &'a Mapping,
+    before: &'a Link,
+    /// What its record last showed.
+    snapshot: &'a Snapshot,
+    /// All links of its entity.
+    links: &'a [Link],
+}
+
 /// A lead became a contact: the person's link moves to it in the same step, and the account resolves what was pending.
 fn converted(
-    mapping: &Mapping,
-    lead: &Link,
-    links: &[Link],
+    taken: &Taken<'_>,
     contact: &RecordId,
     account: Option<&RecordId>,
     successor: &impl Fn(&RecordRef, Kind) -> Option<Link>,
     settled: &mut Settled,
 ) {
+    let (mapping, lead) = (taken.mapping, taken.before);
     let Some(object) = contact_object(mapping, &lead.record) else { return };
     let record = RecordRef { connection: lead.record.connection.clone(), object, id: contact.clone() };
     settled.links.push(LinkChange::Put(Link {
@@ -143,7 +154,14 @@ fn converted(
         base: None,
         ..lead.clone()
     }));
-    succeed(lead, links, record, Evidence::Conversion(lead.record.id.clone()), successor, settled);
+    succeed(
+        taken,
+        lead.state.clone(),
+        record,
+        Evidence::Conversion(lead.record.id.clone()),
+        successor,
+        settled,
+    );
     let pending = successor(&lead.record, Kind::Organisation).filter(|link| link.state == LinkState::Pending);
     let Some(pending) = pending else { return };
     settled.links.push(LinkChange::Remove(pending.record.clone(), pending.facet));
@@ -176,12 +194,12 @@ fn first_object(mapping: &Mapping, kind: Kind, beside: &RecordRef) -> Option<syn
 }
 
 fn merged(
-    loser: &Link,
-    links: &[Link],
+    taken: &Taken<'_>,
     survivor: &RecordId,
     successor: &impl Fn(&RecordRef, Kind) -> Option<Link>,
     settled: &mut Settled,
 ) {
+    let loser = taken.before;
     let record = RecordRef {
         connection: loser.record.connection.clone(),
         object: loser.record.object.clone(),
@@ -192,35 +210,33 @@ fn merged(
         base: None,
         ..loser.clone()
     }));
-    if loser.state == LinkState::Deleted {
-        // The delete was seen first, then that it was a merge.
-        succeed(
-            &Link { state: LinkState::Active, ..loser.clone() },
-            links,
-            record,
-            Evidence::Merge(loser.record.id.clone()),
-            successor,
-            settled,
-        );
-    } else {
-        succeed(loser, links, record, Evidence::Merge(loser.record.id.clone()), successor, settled);
-    }
+    // Where the delete was seen first, and then that it was a merge, the link was in force until then.
+    let state = if loser.state == LinkState::Deleted { LinkState::Active } else { loser.state.clone() };
+    succeed(taken, state, record, Evidence::Merge(loser.record.id.clone()), successor, settled);
 }
 
-/// Hands a link over to the record that took its place.
+/// Hands a link that stood at `state` over to the record that took its place.
 fn succeed(
-    before: &Link,
-    links: &[Link],
+    taken: &Taken<'_>,
+    state: LinkState,
     record: RecordRef,
     evidence: Evidence,
     successor: &impl Fn(&RecordRef, Kind) -> Option<Link>,
     settled: &mut Settled,
 ) {
+    let Taken { mapping, before, snapshot, links } = *taken;
+    let base = |record: &RecordRef| inherited(mapping, before, snapshot, record);
     settled.replan.push(before.entity);
     match successor(&record, before.facet) {
         Some(known) if known.entity == before.entity => {
-            if before.state == LinkState::Active && !known.state.is_active() {
-                settled.links.push(LinkChange::Put(Link { state: LinkState::Active, evidence, ..known }));
+            if state.is_active() && !known.state.is_active() {
+                let base = known.base.clone().or_else(|| base(&known.record));
+                settled.links.push(LinkChange::Put(Link {
+                    state: LinkState::Active,
+                    evidence,
+                    base,
+                    ..known
+                }));
             }
         }
         Some(known) => {
@@ -235,16 +251,12 @@ fn succeed(
                 })
                 .map(|link| link.record.clone())
                 .collect();
-            if known.state.is_active()
-                && known.base.is_none()
-                && before.base.is_some()
-                && before.state.is_active()
-            {
+            if known.state.is_active() && known.base.is_none() && before.base.is_some() && state.is_active() {
                 settled.links.push(LinkChange::Put(Link {
                     entity: before.entity,
                     state: LinkState::Active,
                     evidence,
-                    base: None,
+                    base: base(&known.record),
                     ..known.clone()
                 }));
                 settled.replan.push(known.entity);
@@ -264,13 +276,13 @@ fn succeed(
             settled.replan.push(known.entity);
         }
         None => settled.links.push(LinkChange::Put(Link {
+            base: base(&record),
             record,
             facet: before.facet,
             entity: before.entity,
-            state: if before.state == LinkState::Pending { LinkState::Pending } else { LinkState::Active },
+            state: if state == LinkState::Pending { LinkState::Pending } else { LinkState::Active },
             evidence,
             since: JournalSeq::default(),
-            base: None,
         })),
     }
 }

@@ -71,6 +71,20 @@ async fn converted_lead_hands_its_link_to_the_contact() {
 }
 
 #[tokio::test]
+async fn what_is_changed_right_after_a_conversion_is_a_change_and_no_first_contact() {
+    let (mut world, lead, contact) = ann().await;
+    let made = world.admin(Salesforce, json!({"do": "convert_lead", "lead": lead, "no_opportunity": true}));
+    let person = made["contact"].as_str().unwrap();
+    // Nobody has seen the contact before: what was agreed with the lead is agreed with it.
+    world.edit(Salesforce, "Contact", person, json!({"Phone": null, "Title": "CTO"}));
+    world.sync().await;
+    world.still().await;
+    assert_eq!(world.field(Salesforce, "Contact", person, "Phone"), json!(null));
+    assert_eq!(world.field(HubSpot, "contacts", &contact, "phone"), json!(null));
+    assert_eq!(world.field(HubSpot, "contacts", &contact, "jobtitle"), "CTO");
+}
+
+#[tokio::test]
 async fn merged_record_in_salesforce_moves_the_link_to_the_survivor() {
     let mut world = World::new().await;
     let first = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));

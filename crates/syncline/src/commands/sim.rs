@@ -64,8 +64,9 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if let Some(name) = &args.defect
         && !defects::list().iter().any(|(known, _)| known == name)
     {
-        return Err(Failure::new(Exit::Usage, Code(117), format!("no planted defect is called {name}"))
-            .fix("`syncline sim --defect list` prints those this program was built with (cargo feature `defects`)"));
+        return Err(Failure::new(Exit::Usage, Code(117), format!("no planted defect is called {name}")).fix(
+            "`syncline sim --defect list` prints those this program was built with (cargo feature `defects`)",
+        ));
     }
     if let Some(script) = one_script(&args)? {
         return tell(&args, &script, &mut out);
@@ -79,7 +80,8 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         threads: args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
     };
     let began = std::time::Instant::now();
-    let bar = (std::io::stderr().is_terminal() && !args.json).then(|| indicatif::ProgressBar::new(args.seeds));
+    let bar =
+        (std::io::stderr().is_terminal() && !args.json).then(|| indicatif::ProgressBar::new(args.seeds));
     let report = campaign
         .run(&|done| {
             if let Some(bar) = &bar {
@@ -139,7 +141,11 @@ fn write_report(report: &Report, seconds: f64, out: &mut impl Write) -> std::io:
         counts.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
     };
     for violation in &report.violations {
-        writeln!(out, "seed {} step {}: {}: {}", violation.seed, violation.step, violation.invariant, violation.evidence)?;
+        writeln!(
+            out,
+            "seed {} step {}: {}: {}",
+            violation.seed, violation.step, violation.invariant, violation.evidence
+        )?;
     }
     writeln!(out, "faults: {}", counts(&report.faults))?;
     writeln!(out, "operations: {}", counts(&report.coverage))?;

@@ -1,0 +1,47 @@
+//! What a record that took another's place agrees on: what the other one agreed on, in its own fields. Without that a
+//! conversion or a merge would be a first contact, and whatever people change around it would be decided as if nobody knew
+//! what was there before (CRM-4).
+
+use super::{side_digest, stand::base_of};
+use crate::mapping::Mapping;
+use std::collections::BTreeMap;
+use syncline_model::{Base, BaseEntry, FieldName, Link, RecordRef, Snapshot};
+
+/// The base that `record` takes over from `before`, whose record last showed `snapshot`; `None` where nothing was agreed.
+///
+/// Every bound field gets an entry: what the successor shows is not known here, and an entry that equals what it shows
+/// counts as unchanged.
+pub(super) fn inherited(
+    mapping: &Mapping,
+    before: &Link,
+    snapshot: &Snapshot,
+    record: &RecordRef,
+) -> Option<Base> {
+    let base = before.base.as_ref()?;
+    if base.mapping != side_digest(mapping, before.facet, &before.record) {
+        return None;
+    }
+    let mut entries = BTreeMap::new();
+    for (from, to) in pairs(mapping, before, record) {
+        let agreed = from.and_then(|from| base_of(base, &from, snapshot.field(from.as_str())).0);
+        entries.insert(to, BaseEntry { agreed, changed: None });
+    }
+    Some(Base { mapping: side_digest(mapping, before.facet, record), entries, ..Base::default() })
+}
+
+/// The successor's bound fields, each with the predecessor's field for the same attribute or edge, if it has one.
+fn pairs(mapping: &Mapping, before: &Link, record: &RecordRef) -> Vec<(Option<FieldName>, FieldName)> {
+    let Some(model) = mapping.kinds.get(&before.facet) else { return Vec::new() };
+    let (old, new) = (&before.record, record);
+    let attributes = model.attributes.iter().filter_map(|attribute| {
+        let to = attribute.binding(&new.connection, &new.object)?;
+        let from = attribute.binding(&old.connection, &old.object).map(|binding| binding.field.clone());
+        Some((from, to.field.clone()))
+    });
+    let edges = model.edges.iter().filter_map(|edge| {
+        let to = edge.binding(&new.connection, &new.object)?;
+        let from = edge.binding(&old.connection, &old.object).map(|binding| binding.field.clone());
+        Some((from, to.field.clone()))
+    });
+    attributes.chain(edges).collect()
+}
