@@ -9,7 +9,9 @@ use syncline_model::{
 };
 use syncline_store::{
     Answer, Batch, Committed, Dirty, DirtyKey, Fence, JournalFilter, MatchKey, OpenCall, OpenOnly, Store,
-    StoredEntity, StoredHeld, StoredRecord, StoredValues, sqlite::SqliteStore,
+    StoredEntity, StoredHeld, StoredRecord, StoredValues,
+    past::{ChainEntry, Ledger, Past, Place},
+    sqlite::SqliteStore,
 };
 
 /// A store whose journal writes are points at which the power may go.
@@ -104,6 +106,15 @@ impl Store for Powered {
     }
     fn journal_values<'a>(&'a self, entries: &'a [JournalEntry]) -> Answer<'a, Vec<Vec<StoredValues>>> {
         self.store.journal_values(entries)
+    }
+    fn ledger(&self) -> Answer<'_, Ledger> {
+        self.store.ledger()
+    }
+    fn past<'a>(&'a self, after: Option<&'a Place>, limit: usize) -> Answer<'a, Vec<Past>> {
+        self.store.past(after, limit)
+    }
+    fn chain(&self, after: JournalSeq, limit: usize) -> Answer<'_, Vec<ChainEntry>> {
+        self.store.chain(after, limit)
     }
     fn journal_head(&self) -> Answer<'_, JournalSeq> {
         self.store.journal_head()
