@@ -7,3 +7,4 @@ pub mod identify;
 pub mod mapping;
 pub mod observe;
 pub mod plan;
+pub mod undo;

@@ -17,7 +17,9 @@ use std::{
     sync::Arc,
 };
 use syncline_core::plan::before_hash;
-use syncline_model::{Action, ConnectionName, EntityId, Kind, Operation, RecordRef, RunId, journal::Event};
+use syncline_model::{
+    Action, ConnectionName, EntityId, Kind, LinkState, Operation, RecordRef, RunId, journal::Event,
+};
 use syncline_store::StoredRecord;
 
 /// Operations whose preconditions are checked at a time.
@@ -66,22 +68,23 @@ async fn claimed(ctx: &mut Ctx, path: &Path, who: &Arc<str>) -> Result<AppliedPl
     let mut pass = Pass::start(ctx, Keep::Stored).await?;
     let mut applier = Applier::new(ctx);
     let mut moved = 0;
-    let mut level: Option<Kind> = None;
+    let mut level: Option<(Kind, bool)> = None;
     loop {
         let mut page = Vec::with_capacity(PAGE);
         while page.len() < PAGE {
             let Some(operation) = file.next_operation()? else { break };
             page.push(operation);
         }
-        let Some(first) = page.first() else { break };
-        if level.is_none() {
-            level = Some(first.kind);
+        if page.is_empty() {
+            break;
         }
         let standing = Standing::load(ctx, &page).await?;
         for operation in page {
-            if level != Some(operation.kind) {
+            // What is archived goes after the relations that led to it.
+            let archives = matches!(operation.action, Action::Archive { .. });
+            if level != Some((operation.kind, archives)) {
                 applier.finish_level(&mut pass).await?;
-                level = Some(operation.kind);
+                level = Some((operation.kind, archives));
             }
             if standing.holds(&operation) {
                 applier.take(&mut pass, vec![operation], None).await?;
@@ -133,12 +136,14 @@ impl Standing {
         let mut links = BTreeMap::new();
         for entity in ctx.store.entities(&creating).await? {
             let taken = entity.links.iter().filter(|link| {
-                // The company kept for a lead is no record of its own there.
-                ctx.mapping()
-                    .kinds
-                    .get(&link.facet)
-                    .and_then(|model| model.objects.get(&link.record.connection))
-                    .is_some_and(|objects| objects.contains(&link.record.object))
+                // What an undo archived may be made again, by undoing the undo. The company kept for a lead is no record of its own there.
+                !matches!(link.state, LinkState::Undone(_))
+                    && ctx
+                        .mapping()
+                        .kinds
+                        .get(&link.facet)
+                        .and_then(|model| model.objects.get(&link.record.connection))
+                        .is_some_and(|objects| objects.contains(&link.record.object))
             });
             links.insert(entity.entity, taken.map(|link| link.record.connection.clone()).collect());
         }

@@ -130,6 +130,14 @@ pub enum Error {
         /// Why not.
         why: String,
     },
+    /// A run cannot be taken back.
+    #[error("run {run} cannot be undone: {why}")]
+    Undo {
+        /// As it was named.
+        run: String,
+        /// Why not.
+        why: String,
+    },
     /// Another process is at work on the workspace.
     #[error("another run is at work on this workspace")]
     Busy,
@@ -192,6 +200,7 @@ impl Error {
                 VendorError::Protocol(_) | VendorError::OtherAccount { .. } => 1135,
             },
             Self::Review { .. } => 1140,
+            Self::Undo { .. } => 1141,
             Self::Busy => 1150,
             Self::Plan { .. } => 1151,
             Self::Internal(_) => 1199,
@@ -215,6 +224,7 @@ impl Error {
             | Self::ConnectLine { .. }
             | Self::OtherVendor { .. }
             | Self::Plan { .. }
+            | Self::Undo { .. }
             | Self::Review { .. } => 2,
             Self::OtherAccount { .. } => 5,
             Self::Vendor { error, .. } => match error {
@@ -284,6 +294,9 @@ impl Error {
             }
             Self::Plan { .. } => "make a new one: syncline plan --out FILE".to_owned(),
             Self::Review { .. } => "`syncline review list` shows what is open".to_owned(),
+            Self::Undo { .. } => {
+                "`syncline history` shows which runs there were; `last` names the newest".to_owned()
+            }
         })
     }
 }

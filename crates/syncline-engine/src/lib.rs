@@ -29,6 +29,7 @@ pub mod secrets;
 mod settling;
 pub mod setup;
 pub mod transport;
+pub mod undo;
 pub mod workspace;
 
 #[cfg(test)]

@@ -86,27 +86,85 @@ pub async fn plan(ctx: &Ctx, mut line: impl FnMut(&PlanLine) -> Result<(), Error
 /// # Errors
 /// [`Error::File`]; [`Error::Store`].
 pub async fn write(ctx: &Ctx, path: &Path) -> Result<Summary, Error> {
-    let part = PathBuf::from(format!("{}.part", path.display()));
-    let mut hasher = Sha256::new();
-    let mut body = BufWriter::new(private(&part)?);
-    let summary = plan(ctx, |line| {
+    let mut body = Body::start(path)?;
+    let summary = plan(ctx, |line| body.add(line)).await?;
+    body.finish(ctx, &summary, path).await?;
+    Ok(summary)
+}
+
+/// As [`write`], for a plan that was made otherwise: these lines, which confirm nothing.
+///
+/// # Errors
+/// As for [`write`].
+pub async fn write_lines(ctx: &Ctx, path: &Path, lines: &[PlanLine]) -> Result<Summary, Error> {
+    let summary = summary_of(ctx, lines)?;
+    let mut body = Body::start(path)?;
+    lines.iter().try_for_each(|line| body.add(line))?;
+    body.finish(ctx, &summary, path).await?;
+    Ok(summary)
+}
+
+/// What lines come to.
+///
+/// # Errors
+/// [`Error::UnknownConnection`] where an operation writes to one.
+pub fn summary_of(ctx: &Ctx, lines: &[PlanLine]) -> Result<Summary, Error> {
+    let mut summary = Summary::default();
+    let mut cost = Cost::default();
+    for line in lines {
+        match line {
+            PlanLine::Operation(operation) => {
+                summary.add(operation);
+                cost.add(ctx, operation)?;
+            }
+            PlanLine::Held(held) => {
+                *summary.held.entry(held.reason.name().to_owned()).or_default() += 1;
+                summary.held_count += 1;
+            }
+            PlanLine::Finding(finding) => {
+                *summary.findings.entry(finding.what.code()).or_default() += 1;
+            }
+        }
+    }
+    cost.pack(ctx)?;
+    summary.cost = cost.calls;
+    Ok(summary)
+}
+
+/// The lines after the first, which stands before them and is known only once they are.
+struct Body {
+    part: PathBuf,
+    hasher: Sha256,
+    file: BufWriter<File>,
+}
+
+impl Body {
+    fn start(path: &Path) -> Result<Self, Error> {
+        let part = PathBuf::from(format!("{}.part", path.display()));
+        let file = BufWriter::new(private(&part)?);
+        Ok(Self { part, hasher: Sha256::new(), file })
+    }
+
+    fn add(&mut self, line: &PlanLine) -> Result<(), Error> {
         let mut bytes = serde_json::to_vec(line).map_err(|error| Error::Internal(error.to_string()))?;
         bytes.push(b'\n');
-        hasher.update(&bytes);
-        body.write_all(&bytes).map_err(|error| written(&part, &error))
-    })
-    .await?;
-    body.flush().map_err(|error| written(&part, &error))?;
-    drop(body);
-    let header = header(ctx, &summary, &hex(&hasher.finalize())).await?;
-    let mut file = BufWriter::new(private(path)?);
-    serde_json::to_writer(&mut file, &header).map_err(|error| Error::Internal(error.to_string()))?;
-    file.write_all(b"\n").map_err(|error| written(path, &error))?;
-    let mut body = File::open(&part).map_err(|error| written(&part, &error))?;
-    std::io::copy(&mut body, &mut file).map_err(|error| written(path, &error))?;
-    file.flush().map_err(|error| written(path, &error))?;
-    std::fs::remove_file(&part).map_err(|error| written(&part, &error))?;
-    Ok(summary)
+        self.hasher.update(&bytes);
+        self.file.write_all(&bytes).map_err(|error| written(&self.part, &error))
+    }
+
+    async fn finish(self, ctx: &Ctx, summary: &Summary, path: &Path) -> Result<(), Error> {
+        let Self { part, hasher, file: mut body } = self;
+        body.flush().map_err(|error| written(&part, &error))?;
+        drop(body);
+        let header = header(ctx, summary, &hex(&hasher.finalize())).await?;
+        let mut file = BufWriter::new(private(path)?);
+        serde_json::to_writer(&mut file, &header).map_err(|error| Error::Internal(error.to_string()))?;
+        file.write_all(b"\n").map_err(|error| written(path, &error))?;
+        let mut body = File::open(&part).map_err(|error| written(&part, &error))?;
+        std::io::copy(&mut body, &mut file).map_err(|error| written(path, &error))?;
+        file.flush().map_err(|error| written(path, &error))?;
+        std::fs::remove_file(&part).map_err(|error| written(&part, &error))
+    }
 }
 
 async fn header(ctx: &Ctx, summary: &Summary, sha256: &str) -> Result<PlanHeader, Error> {

@@ -30,5 +30,7 @@ mod people;
 mod plan;
 #[path = "scenarios/refusals.rs"]
 mod refusals;
+#[path = "scenarios/undo.rs"]
+mod undo;
 #[path = "scenarios/values.rs"]
 mod values;

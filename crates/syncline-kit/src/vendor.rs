@@ -88,6 +88,11 @@ pub trait Vendor: Send + Sync {
         let _ = schemas;
     }
 
+    /// What becomes of an archived record, and who can bring it back: for people who undo a run.
+    fn recycle_bin(&self) -> &'static str {
+        "only a person can restore it there"
+    }
+
     /// How the vendor's limits stand, for the next process on this machine: limits do not end with a process.
     fn pace(&self) -> Option<serde_json::Value> {
         None

@@ -1,7 +1,7 @@
 //! Links: which record is which real thing, and what each side last agreed on.
 
 use crate::{
-    ids::{AttributeName, EntityId, FieldName, JournalSeq, Kind, RecordId, RecordRef},
+    ids::{AttributeName, EntityId, FieldName, JournalSeq, Kind, RecordId, RecordRef, RunId},
     observation::{Interval, Observed},
 };
 use jiff::Timestamp;
@@ -45,6 +45,8 @@ pub enum LinkState {
     Excluded,
     /// A second record of the same entity on the same side; not written until merged (CRM-6).
     DuplicateOf(RecordId),
+    /// We had made it, and a person took that back by this run: it is archived, and not made again by itself.
+    Undone(RunId),
 }
 
 impl LinkState {
@@ -134,5 +136,12 @@ pub enum Rest {
         attribute: AttributeName,
         /// Since when it is parked.
         since: Timestamp,
+    },
+    /// A person took our write back; it is not made again until a side changes.
+    Undone {
+        /// The attribute or edge.
+        attribute: AttributeName,
+        /// By which run.
+        run: RunId,
     },
 }

@@ -206,6 +206,8 @@ pub enum Case {
     Declared,
     /// A person decided.
     Person,
+    /// A person takes back what an earlier run wrote.
+    Undone,
 }
 
 impl Case {
@@ -222,6 +224,7 @@ impl Case {
             Self::MostRestrictive => "most restrictive wins",
             Self::Declared => "declared",
             Self::Person => "a person decided",
+            Self::Undone => "taken back by a person",
         }
     }
 }

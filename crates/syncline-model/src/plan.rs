@@ -1,7 +1,7 @@
 //! Plans: operations in order, what is held back and why, and what it will cost.
 
 use crate::{
-    ids::{AttributeName, ConnectionName, EntityId, JournalSeq, Kind, RecordRef},
+    ids::{AttributeName, ConnectionName, EntityId, JournalSeq, Kind, RecordRef, RunId},
     operation::Operation,
     schema::SchemaDigest,
 };
@@ -188,6 +188,11 @@ pub enum HeldReason {
     Unconfirmed,
     /// A bundle's other part cannot go.
     Bundle,
+    /// A person took the write back; released when a side changes, or by undoing the undo.
+    Undone {
+        /// The run that took it back.
+        run: RunId,
+    },
 }
 
 impl HeldReason {
@@ -213,6 +218,7 @@ impl HeldReason {
             Self::Guard { .. } => "SYN-2017",
             Self::Unconfirmed => "SYN-2018",
             Self::Bundle => "SYN-2019",
+            Self::Undone { .. } => "SYN-2020",
         }
     }
 
@@ -238,6 +244,7 @@ impl HeldReason {
             Self::Guard { .. } => "guard",
             Self::Unconfirmed => "unconfirmed",
             Self::Bundle => "bundle",
+            Self::Undone { .. } => "undone",
         }
     }
 }
@@ -268,6 +275,7 @@ impl fmt::Display for HeldReason {
             Self::Guard { guard } => write!(f, "stopped by the guard {guard}"),
             Self::Unconfirmed => f.write_str("first contact or backfill is not confirmed yet"),
             Self::Bundle => f.write_str("another part of its bundle cannot go"),
+            Self::Undone { run } => write!(f, "a person took it back by run {run}"),
         }
     }
 }
@@ -297,6 +305,19 @@ pub enum FindingKind {
     },
     /// A record without its identity minimum is out of scope.
     NoIdentity,
+    /// An undo leaves this as it is.
+    NotUndone {
+        /// The attribute or edge; `None`: the record as such.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attribute: Option<AttributeName>,
+        /// Why.
+        why: Arc<str>,
+    },
+    /// An undo is carried out, and this does not come back as it was.
+    Residue {
+        /// What, and why.
+        why: Arc<str>,
+    },
 }
 
 impl FindingKind {
@@ -306,6 +327,8 @@ impl FindingKind {
             Self::NoParent { .. } => "SYN-3001",
             Self::ContactBeatsLead { .. } => "SYN-3002",
             Self::NoIdentity => "SYN-3003",
+            Self::NotUndone { .. } => "SYN-3004",
+            Self::Residue { .. } => "SYN-3005",
         }
     }
 }
@@ -318,6 +341,9 @@ impl fmt::Display for FindingKind {
                 write!(f, "a contact and the lead {lead} match; the contact was taken")
             }
             Self::NoIdentity => f.write_str("it lacks what identifies it, so it is out of scope"),
+            Self::NotUndone { attribute: Some(attribute), why } => write!(f, "{attribute} stays: {why}"),
+            Self::NotUndone { attribute: None, why } => write!(f, "it stays: {why}"),
+            Self::Residue { why } => f.write_str(why),
         }
     }
 }

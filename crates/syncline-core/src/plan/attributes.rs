@@ -3,7 +3,7 @@
 use super::{
     Agreed, Derivation, Draftsman,
     stand::{Standing, word},
-    watch::Agree,
+    watch::{Agree, Moving},
 };
 use crate::{
     decide::{Decision, Side, Stand, decide, decide_options},
@@ -59,7 +59,8 @@ impl<'a> Draftsman<'a> {
             .collect();
         let fields: Vec<_> = bound.iter().map(|side| (side.position, side.binding.field.clone())).collect();
         let agree = Agree::of(bound.iter().filter_map(|side| side.standing.stand.shows()));
-        if let Some(resting) = self.resting(&fields, agree) {
+        let moving = Moving::of(bound.iter().map(|side| &side.standing.stand));
+        if let Some(resting) = self.resting(&fields, agree, moving) {
             self.derive(attribute, &bound, &sides, &Decision::Nothing);
             self.note_unmapped(attribute, &bound);
             self.note_current(attribute, &sides, &bound);

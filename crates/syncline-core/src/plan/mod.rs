@@ -16,9 +16,9 @@ mod watch;
 pub use neighbourhood::{
     ClockOffset, Context, Neighbourhood, Refusal, Sides, Target, side_digest, side_fields,
 };
-pub use preconditions::before_hash;
+pub use preconditions::{before_hash, of as precondition};
 pub use settle::{LinkChange, Settled, looked_at, settle};
-pub use watch::{Wrote, note_rest_of_write, note_write};
+pub use watch::{Wrote, note_step, note_undone, note_write};
 
 use crate::mapping::OnDelete;
 use std::collections::{BTreeMap, BTreeSet};
@@ -219,6 +219,7 @@ impl Draftsman<'_> {
         if !self.awaits_delete() {
             self.missing_sides();
         }
+        self.hold_undone();
         self.note_orphans();
         self.note_beaten_leads();
         self.move_bases();
@@ -243,6 +244,25 @@ impl Draftsman<'_> {
                 until: None,
             };
             self.plan.held.push((held, vec![format!("review:{review}")]));
+        }
+    }
+
+    /// Records that we had made and a person took back.
+    fn hold_undone(&mut self) {
+        let undone: Vec<(ConnectionName, syncline_model::RunId)> = self
+            .hood
+            .links
+            .iter()
+            .filter(|link| self.is_own(link))
+            .filter_map(|link| {
+                let LinkState::Undone(run) = link.state else { return None };
+                Some((link.record.connection.clone(), run))
+            })
+            .collect();
+        for (connection, run) in undone {
+            if !self.sides.iter().any(|side| side.record.connection == connection) {
+                self.hold(None, &connection, HeldReason::Undone { run }, Vec::new());
+            }
         }
     }
 

@@ -23,7 +23,8 @@ pub fn before_hash(snapshot: &Snapshot, fields: &[FieldName]) -> BeforeHash {
     BeforeHash(Arc::from(text))
 }
 
-pub(super) fn of(snapshot: &Snapshot, mut fields: Vec<FieldName>) -> Precondition {
+/// The condition that a record still shows what it shows now in these fields.
+pub fn of(snapshot: &Snapshot, mut fields: Vec<FieldName>) -> Precondition {
     fields.sort();
     fields.dedup();
     Precondition {

@@ -74,7 +74,9 @@ pub fn settle(
                 settled.replan.push(link.entity);
             }
             // It came back from the recycle bin: its link is in force again, unless another took its place meanwhile.
-            (RecordState::Live, LinkState::Deleted) if !planted(Defect::NeverAgain) => {
+            (RecordState::Live, LinkState::Deleted | LinkState::Undone(_))
+                if !planted(Defect::NeverAgain) =>
+            {
                 let state = match in_force_beside(mapping, links, link) {
                     Some(other) => LinkState::DuplicateOf(other.record.id.clone()),
                     None => LinkState::Active,

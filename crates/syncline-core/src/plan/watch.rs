@@ -6,15 +6,18 @@
 //! edits one side makes no flips, however often: what we wrote on the other side stays until we replace it ourselves.
 
 use super::{ActiveSide, Draftsman, edges::picked};
-use crate::mapping::{
-    Mapping, Oscillation,
-    codec::{Meaning, decode, normalise},
+use crate::{
+    decide::Stand,
+    mapping::{
+        Mapping, Oscillation,
+        codec::{Meaning, decode, normalise},
+    },
 };
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use syncline_model::{
-    AttributeName, Base, ConnectionName, FieldName, Kind, Observed, RecordRef, Rest, Value, Watch,
+    AttributeName, Base, ConnectionName, FieldName, Kind, Observed, RecordRef, Rest, RunId, Value, Watch,
     defect::{Defect, planted},
     operation::Case,
     plan::HeldReason,
@@ -60,19 +63,22 @@ pub fn note_write(mapping: &Mapping, kind: Kind, record: &RecordRef, base: &mut 
     watch.wrote = shows;
 }
 
-/// The second half of a write in two calls (a relation made, then the old one taken away): what the field shows after both.
-pub fn note_rest_of_write(
-    mapping: &Mapping,
-    kind: Kind,
-    record: &RecordRef,
-    base: &mut Base,
-    field: &FieldName,
-    shows: &Observed,
-) {
-    if let Some(shows) = digest(mapping, kind, record, field, shows)
-        && let Some(watch) = base.watches.get_mut(field)
-    {
-        watch.wrote = shows;
+/// Notes that a person took back what we had written to a field: it rests until a side moves.
+pub fn note_undone(base: &mut Base, field: &FieldName, attribute: &AttributeName, run: RunId) {
+    let watch = base.watches.entry(field.clone()).or_default();
+    watch.rest = Some(Rest::Undone { attribute: attribute.clone(), run });
+}
+
+/// Remembers a step of a write that may take two: a relation taken away, then the new one made. A step that goes on from
+/// what our last one left is the same write still.
+pub fn note_step(mapping: &Mapping, kind: Kind, record: &RecordRef, base: &mut Base, wrote: Wrote<'_>) {
+    let before = digest(mapping, kind, record, wrote.field, wrote.before);
+    let shows = digest(mapping, kind, record, wrote.field, wrote.shows);
+    match (base.watches.get_mut(wrote.field), shows) {
+        (Some(watch), Some(shows)) if !watch.replaced.is_empty() && before == Some(watch.wrote) => {
+            watch.wrote = shows;
+        }
+        _ => note_write(mapping, kind, record, base, wrote),
     }
 }
 
@@ -142,13 +148,20 @@ impl Draftsman<'_> {
         }
     }
 
-    /// Why these fields, of one attribute or edge, rest. Where the sides agree nothing rests any more.
-    pub(super) fn resting(&mut self, fields: &[(usize, FieldName)], agree: Agree) -> Option<Resting> {
+    /// Why these fields, of one attribute or edge, rest. Where the sides agree nothing rests any more; what a person took back
+    /// does not either once a side moves.
+    pub(super) fn resting(
+        &mut self,
+        fields: &[(usize, FieldName)],
+        agree: Agree,
+        moved: Moving,
+    ) -> Option<Resting> {
         let mut found = None;
         for (position, field) in fields {
             let Some(watch) = self.bases[*position].watches.get(field) else { continue };
             let Some(rest) = watch.rest.clone() else { continue };
-            if agree == Agree::Yes {
+            let over = moved == Moving::Yes && matches!(rest, Rest::Undone { .. });
+            if agree == Agree::Yes || over {
                 self.bases[*position].watches.remove(field);
             } else if found.is_none() {
                 found = Some(Resting { connection: self.sides[*position].record.connection.clone(), rest });
@@ -162,6 +175,9 @@ impl Draftsman<'_> {
         let Resting { connection, rest } = resting;
         match rest {
             Rest::Oscillates { attribute, since } => self.hold_oscillating(&attribute, &connection, since),
+            Rest::Undone { attribute, run } => {
+                self.hold(Some(&attribute), &connection, HeldReason::Undone { run }, Vec::new());
+            }
         }
     }
 
@@ -198,6 +214,21 @@ impl Draftsman<'_> {
         let connection = record.connection.clone();
         self.hold_oscillating(attribute, &connection, now);
         true
+    }
+}
+
+/// Whether a side moved away from what was agreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moving {
+    Yes,
+    No,
+}
+
+impl Moving {
+    /// Looks at how the sides stand.
+    pub(super) fn of<'s, V: 's>(stands: impl IntoIterator<Item = &'s Stand<V>>) -> Self {
+        let moved = |stand: &&Stand<V>| matches!(stand, Stand::Changed { .. } | Stand::NoBase(_));
+        if stands.into_iter().any(|stand| moved(&stand)) { Self::Yes } else { Self::No }
     }
 }
 

@@ -19,8 +19,9 @@ use syncline_model::{
     Action, ConnectionName, EntityId, Kind, Link, Operation, RecordRef,
     defect::{Defect, planted},
     journal::{CallId, Event, RowValues, Written},
+    operation::Case,
 };
-use syncline_store::{Batch, JournalValue, LinkWrite};
+use syncline_store::{Batch, DirtyKey, JournalValue, LinkWrite};
 use written::complete;
 
 impl Applier<'_> {
@@ -35,6 +36,7 @@ impl Applier<'_> {
     ) -> Result<(), Error> {
         let ctx = self.ctx;
         let mut lesson = Lesson::load(ctx, &mut pass.surroundings, operations, &outcomes).await?;
+        lesson.batch.run = self.run.or(lesson.batch.run);
         for ((row, operation), outcome) in call.rows.iter().zip(operations).zip(&outcomes) {
             match outcome {
                 RowOutcome::Confirmed { record, observation, .. } => {
@@ -67,6 +69,7 @@ impl Applier<'_> {
                 }
             }
         }
+        lesson.taken_back = operations.iter().filter(|it| is_undo(&it.action)).map(|it| it.entity).collect();
         for entity in lesson.replan(ctx, &pass.surroundings) {
             if let Some(dirty) = self.dirty.get(&entity) {
                 lesson.batch.done.push(dirty.clone());
@@ -118,6 +121,8 @@ struct Lesson {
     gone: Vec<(Operation, Rejection, RecordRef)>,
     /// Creates that the vendor answered with the record that is there already.
     existing: Vec<(Operation, RecordRef)>,
+    /// Entities of which something was taken back.
+    taken_back: BTreeSet<EntityId>,
     /// The organisation that each new lead is known to belong to.
     organisations: BTreeMap<EntityId, EntityId>,
 }
@@ -158,6 +163,7 @@ impl Lesson {
             read: Vec::new(),
             gone: Vec::new(),
             existing: Vec::new(),
+            taken_back: BTreeSet::new(),
             organisations: BTreeMap::new(),
         };
         lesson.note_organisations(ctx, surroundings, operations);
@@ -205,9 +211,25 @@ impl Lesson {
             keep(&mut self.batch, hood, &plan, opened_at);
             if plan.operations.is_empty() {
                 settled.push(hood.entity);
+            } else if self.taken_back.contains(&hood.entity) {
+                // What changed meanwhile follows: no work of this entity was waiting.
+                self.batch.dirty.push(DirtyKey::Entity(hood.kind, hood.entity));
             }
         }
         settled
+    }
+}
+
+/// Whether an operation takes back what an earlier run wrote.
+fn is_undo(action: &Action) -> bool {
+    match action {
+        Action::Create { fields, .. } | Action::Update { fields, .. } => {
+            fields.iter().any(|change| change.reason.case == Case::Undone)
+        }
+        Action::Archive { reason, .. } => reason.case == Case::Undone,
+        Action::Associate(association) | Action::Dissociate(association) => {
+            association.reason.case == Case::Undone
+        }
     }
 }
 

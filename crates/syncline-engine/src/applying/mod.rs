@@ -12,7 +12,7 @@ use crate::{capture, ctx::Ctx, error::Error, planning::Pass};
 use std::collections::BTreeMap;
 use syncline_kit::vendor::{RowOutcome, VendorError, WriteCall, WriteRow};
 use syncline_model::{
-    Action, ConnectionName, EntityId, Operation, OperationId, RecordRef,
+    Action, ConnectionName, EntityId, Operation, OperationId, RecordRef, RunId,
     defect::{Defect, planted},
     journal::{CallId, Event, IntendedRow, RowResult},
 };
@@ -73,6 +73,8 @@ pub struct Applier<'a> {
     /// Relations of the present level: both ends must be there first.
     relations: Vec<Operation>,
     dirty: BTreeMap<EntityId, Dirty>,
+    /// The run of a call that a crash left open: its end belongs to that run.
+    run: Option<RunId>,
     created: BTreeMap<(EntityId, ConnectionName), RecordRef>,
     /// What was done so far.
     pub tally: Tally,
@@ -88,6 +90,7 @@ impl<'a> Applier<'a> {
             fields: Vec::new(),
             relations: Vec::new(),
             dirty: BTreeMap::new(),
+            run: None,
             created: BTreeMap::new(),
             tally: Tally::default(),
             written: std::collections::BTreeSet::new(),

@@ -39,6 +39,7 @@ pub async fn recover(ctx: &Ctx) -> Result<Tally, Error> {
                 why: "the program ended before the answer came".to_owned(),
             }));
         }
+        applier.run = call.run;
         applier
             .learn(&mut pass, &call.connection, call.call, &payload.call, &payload.operations, outcomes)
             .await?;

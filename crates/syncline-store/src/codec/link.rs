@@ -6,7 +6,7 @@ use super::{
 };
 use crate::StoreError;
 use std::collections::BTreeMap;
-use syncline_model::{Base, BaseEntry, Evidence, FieldName, LinkState, Rest, Watch};
+use syncline_model::{Base, BaseEntry, Evidence, FieldName, LinkState, Rest, RunId, Watch};
 
 const DETAIL_FORMAT: u8 = 1;
 /// Without watches, as most are.
@@ -23,6 +23,7 @@ pub(crate) fn link_state_code(state: &LinkState) -> i16 {
         LinkState::Deleted => 4,
         LinkState::Excluded => 5,
         LinkState::DuplicateOf(_) => 6,
+        LinkState::Undone(_) => 7,
     }
 }
 
@@ -34,6 +35,7 @@ pub(crate) fn encode_link_detail(state: &LinkState, evidence: &Evidence) -> Vec<
         LinkState::ConvertedTo(id) | LinkState::MergedInto(id) | LinkState::DuplicateOf(id) => {
             to.text(id.as_str());
         }
+        LinkState::Undone(run) => to.raw(run.0.as_bytes()),
     }
     match evidence {
         Evidence::First => to.byte(0),
@@ -75,6 +77,7 @@ pub(crate) fn decode_link_detail(state: i64, bytes: &[u8]) -> Result<(LinkState,
         4 => LinkState::Deleted,
         5 => LinkState::Excluded,
         6 => LinkState::DuplicateOf(from.text()?.into()),
+        7 => LinkState::Undone(read_run(&mut from)?),
         other => return Err(from.broken(&format!("no state has the number {other}"))),
     };
     let evidence = match from.byte()? {
@@ -138,6 +141,11 @@ fn write_watch(to: &mut Writer, watch: &Watch) {
             to.text(attribute.as_str());
             write_instant(to, *since);
         }
+        Some(Rest::Undone { attribute, run }) => {
+            to.byte(2);
+            to.text(attribute.as_str());
+            to.raw(run.0.as_bytes());
+        }
     }
 }
 
@@ -152,9 +160,16 @@ fn read_watch(from: &mut Reader<'_>) -> Result<Watch, StoreError> {
     watch.rest = match from.byte()? {
         0 => None,
         1 => Some(Rest::Oscillates { attribute: from.text()?.into(), since: read_instant(from)? }),
+        2 => Some(Rest::Undone { attribute: from.text()?.into(), run: read_run(from)? }),
         _ => return Err(from.broken("a field rests for no known reason")),
     };
     Ok(watch)
+}
+
+fn read_run(from: &mut Reader<'_>) -> Result<RunId, StoreError> {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(from.raw(16)?);
+    Ok(RunId(uuid::Uuid::from_bytes(bytes)))
 }
 
 fn read_digest(from: &mut Reader<'_>) -> Result<u64, StoreError> {

@@ -23,7 +23,7 @@ const CREATED: u8 = 1;
 const BUNDLE: u8 = 2;
 
 /// Cases by their number; the list only ever grows at its end.
-const CASES: [Case; 10] = [
+const CASES: [Case; 11] = [
     Case::NewRecord,
     Case::OneChanged,
     Case::Newest,
@@ -34,6 +34,7 @@ const CASES: [Case; 10] = [
     Case::MostRestrictive,
     Case::Declared,
     Case::Person,
+    Case::Undone,
 ];
 
 /// The values of a row about `record`.

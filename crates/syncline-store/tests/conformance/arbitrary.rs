@@ -8,7 +8,7 @@ use std::sync::Arc;
 use syncline_model::{
     Action, After, Association, Base, BaseEntry, BundleId, Case, Currency, Endpoint, EntityId, Evidence,
     FieldChange, FieldName, Interval, JournalSeq, Kind, Link, LinkState, Money, Observed, Operation,
-    OperationId, Reason, RecordId, RecordRef, RecordState, Ref, Rest, Snapshot, Value, Version, Watch,
+    OperationId, Reason, RecordId, RecordRef, RecordState, Ref, Rest, RunId, Snapshot, Value, Version, Watch,
     journal::{Moved, RowValues, Written},
 };
 use uuid::Uuid;
@@ -168,6 +168,7 @@ pub fn link_state() -> impl Strategy<Value = LinkState> {
         Just(LinkState::Deleted),
         Just(LinkState::Excluded),
         record_id().prop_map(LinkState::DuplicateOf),
+        any::<u128>().prop_map(|run| LinkState::Undone(RunId(Uuid::from_u128(run)))),
     ]
 }
 
@@ -190,8 +191,12 @@ pub fn base() -> impl Strategy<Value = Base> {
 fn watch() -> impl Strategy<Value = Watch> {
     let oscillates = (text(), instant())
         .prop_map(|(attribute, since)| Rest::Oscillates { attribute: attribute.into(), since });
+    let undone = (text(), any::<u128>()).prop_map(|(attribute, run)| Rest::Undone {
+        attribute: attribute.into(),
+        run: RunId(Uuid::from_u128(run)),
+    });
     let replaced = vec((any::<u64>(), instant()), 0..3);
-    (any::<u64>(), replaced, vec(instant(), 0..3), option::of(oscillates))
+    (any::<u64>(), replaced, vec(instant(), 0..3), option::of(prop_oneof![oscillates, undone]))
         .prop_map(|(wrote, replaced, flips, rest)| Watch { wrote, replaced, flips, rest })
 }
 

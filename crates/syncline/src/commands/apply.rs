@@ -56,7 +56,7 @@ async fn apply(args: Args) -> Result<(), Failure> {
             applied?
         }
     };
-    tell(&args, &applied)
+    tell(args.json, &applied)
 }
 
 /// Makes a plan, shows it and asks; says whether to go on.
@@ -70,12 +70,14 @@ async fn made(work: &mut Work, args: &Args, path: &std::path::Path) -> Result<bo
         announce(&work.ctx)?;
         plan::show(&summary)?;
     }
-    if args.yes {
-        return Ok(true);
-    }
+    if args.yes { Ok(true) } else { confirmed("plan") }
+}
+
+/// Asks a person on the terminal whether to go on.
+pub(crate) fn confirmed(command: &str) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::new(Exit::Person, Code(1160), "nobody is there to confirm the plan")
-            .fix("save it with `syncline plan --out FILE` and apply that, or say --yes"));
+            .fix(format!("save it with `syncline {command} --out FILE` and apply that, or say --yes")));
     }
     let mut out = std::io::stdout();
     let asked = write!(out, "\napply this? [y/N] ").and_then(|()| out.flush());
@@ -85,9 +87,9 @@ async fn made(work: &mut Work, args: &Args, path: &std::path::Path) -> Result<bo
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-fn tell(args: &Args, applied: &AppliedPlan) -> Result<(), Failure> {
+pub(crate) fn tell(json: bool, applied: &AppliedPlan) -> Result<(), Failure> {
     let tally = &applied.tally;
-    if args.json {
+    if json {
         return say_json(&serde_json::json!({
             "run": applied.run,
             "created": tally.created,

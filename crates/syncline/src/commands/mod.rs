@@ -16,6 +16,7 @@ mod serve;
 mod setup;
 mod sim;
 mod sync;
+mod undo;
 
 use crate::failure::Failure;
 
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     Plan(plan::Args),
     Apply(apply::Args),
     Sync(sync::Args),
+    Undo(undo::Args),
     Explain(explain::Args),
     Review(review::Args),
     History(history::Args),
@@ -48,6 +50,7 @@ impl Command {
             Self::Plan(args) => plan::run(args),
             Self::Apply(args) => apply::run(args),
             Self::Sync(args) => sync::run(args),
+            Self::Undo(args) => undo::run(args),
             Self::Explain(args) => explain::run(args),
             Self::Review(args) => review::run(args),
             Self::History(args) => history::run(args),

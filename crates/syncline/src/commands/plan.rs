@@ -120,7 +120,7 @@ pub(crate) fn show(summary: &Summary) -> Result<(), Failure> {
     Ok(())
 }
 
-fn show_line(line: &PlanLine) -> Result<(), Failure> {
+pub(crate) fn show_line(line: &PlanLine) -> Result<(), Failure> {
     match line {
         PlanLine::Operation(operation) => {
             let target = match &operation.action {

@@ -250,6 +250,10 @@ impl Vendor for HubSpot {
         self.client.resume_pace(pace);
     }
 
+    fn recycle_bin(&self) -> &'static str {
+        "HubSpot keeps it among the deleted records for 90 days, where only a person can restore it: no API does"
+    }
+
     fn changed_credentials(&self) -> Option<serde_json::Value> {
         self.client.changed_credentials()
     }

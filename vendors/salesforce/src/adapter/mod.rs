@@ -183,6 +183,10 @@ impl Vendor for Salesforce {
         self.client.resume_pace(pace);
     }
 
+    fn recycle_bin(&self) -> &'static str {
+        "Salesforce keeps it in the recycle bin for 15 days, where a person can undelete it: the REST API cannot"
+    }
+
     fn changed_credentials(&self) -> Option<serde_json::Value> {
         self.client.changed()
     }

@@ -8,7 +8,7 @@ use crate::{
         Derivation, Draftsman, Parent, SideSeen,
         attributes::{Aligned, is_user, rule_name},
         stand::{base_of, word},
-        watch::Agree,
+        watch::{Agree, Moving},
     },
 };
 use syncline_model::{
@@ -56,7 +56,8 @@ impl<'a> Draftsman<'a> {
             let now = reading.now.as_ref()?;
             Some((now.entities.first(), now.unresolved.is_empty()))
         }));
-        if let Some(resting) = self.resting(&fields, agree) {
+        let moving = Moving::of(readings.iter().map(|reading| &reading.stand));
+        if let Some(resting) = self.resting(&fields, agree, moving) {
             let parent = self.parent(edge, &Decision::Nothing, &sides, &readings);
             self.derive_one(&name, edge, &readings, &sides, &Decision::Nothing, parent.entity);
             self.parents.insert(name, parent);

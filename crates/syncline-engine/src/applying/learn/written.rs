@@ -7,19 +7,20 @@ use syncline_core::{
     mapping::Cardinality,
     observe::observe,
     plan::{
-        Neighbourhood, Target, Wrote, before_hash, note_rest_of_write, note_write, side_digest, side_fields,
+        Neighbourhood, Target, Wrote, before_hash, note_step, note_undone, note_write, side_digest,
+        side_fields,
     },
 };
 use syncline_kit::vendor::{EdgeWrite, Write, WriteRow};
 use syncline_model::{
-    Action, After, Base, BaseEntry, EntityId, Evidence, FieldName, JournalSeq, Kind, Link, LinkState,
-    Observation, Observed, Operation, RecordRef, RecordState, Ref, Snapshot, Value,
+    Action, After, AttributeName, Base, BaseEntry, EntityId, Evidence, FieldName, JournalSeq, Kind, Link,
+    LinkState, Observation, Observed, Operation, RecordRef, RecordState, Ref, Snapshot, Value,
     defect::{Defect, planted},
     journal::Event,
     operation::Case,
     review::Question,
 };
-use syncline_store::LinkWrite;
+use syncline_store::{Batch, LinkWrite};
 
 impl Lesson {
     pub(super) fn confirmed(
@@ -202,6 +203,9 @@ impl Lesson {
                     at: self.batch.at,
                 };
                 note_write(ctx.mapping(), *kind, record, base, wrote);
+                if let (Case::Undone, Some(run)) = (change.reason.case, self.batch.run) {
+                    note_undone(base, &change.field, &change.attribute, run);
+                }
             }
         }
         self.touched.insert(record.clone());
@@ -270,7 +274,7 @@ impl Lesson {
         let after = changed_refs(&before, edge, related);
         set_field(snapshot, &edge.field, after.clone());
         if let Some(base) = &mut hood.links[position].base {
-            note_relation(ctx, operation, base, edge, &before, &after, self.batch.at);
+            note_relation(ctx, operation, base, edge, &before, &after, &self.batch);
             let entry = base.entries.get(&edge.field);
             let agreed = entry.map_or(Some(before), |entry| entry.agreed.clone());
             let changed = entry.and_then(|entry| entry.changed);
@@ -290,7 +294,13 @@ impl Lesson {
         let Some(hood) = self.hoods.get_mut(&operation.entity) else { return };
         for (link, snapshot) in hood.links.iter_mut().zip(&mut hood.snapshots) {
             if link.record == *record && link.facet == operation.kind {
-                link.state = LinkState::Deleted;
+                // What a person takes back is not a delete at the vendor: nothing follows from it on the other sides.
+                link.state = match (&operation.action, self.batch.run) {
+                    (Action::Archive { reason, .. }, Some(run)) if reason.case == Case::Undone => {
+                        LinkState::Undone(run)
+                    }
+                    _ => LinkState::Deleted,
+                };
                 if let Some(snapshot) = snapshot {
                     snapshot.state = RecordState::Deleted;
                 }
@@ -300,7 +310,7 @@ impl Lesson {
     }
 }
 
-/// A single relation is replaced in two calls: the new one is made, then the old one taken away.
+/// A single relation is replaced in two calls: the old one is taken away, then the new one made.
 fn note_relation(
     ctx: &Ctx,
     operation: &Operation,
@@ -308,9 +318,9 @@ fn note_relation(
     edge: &EdgeWrite,
     before: &Observed,
     after: &Observed,
-    at: jiff::Timestamp,
+    batch: &Batch,
 ) {
-    let mapping = ctx.mapping();
+    let (mapping, at) = (ctx.mapping(), batch.at);
     let single = mapping.kinds.get(&operation.kind).is_some_and(|model| {
         model.edges.iter().any(|known| {
             known.cardinality == Cardinality::One
@@ -319,21 +329,23 @@ fn note_relation(
                     .is_some_and(|binding| binding.field == edge.field)
         })
     });
-    match &operation.action {
-        // What a new record is made with replaces nothing.
-        Action::Associate(association) if single && association.reason.case != Case::NewRecord => {
-            let case = association.reason.case;
-            let wrote = Wrote { field: &edge.field, before, shows: after, case, at };
-            note_write(mapping, operation.kind, &edge.from, base, wrote);
-        }
-        Action::Dissociate(_) if single => {
-            note_rest_of_write(mapping, operation.kind, &edge.from, base, &edge.field, after);
-        }
-        Action::Create { .. }
-        | Action::Update { .. }
-        | Action::Archive { .. }
-        | Action::Associate(_)
-        | Action::Dissociate(_) => {}
+    let (Action::Associate(association) | Action::Dissociate(association)) = &operation.action else {
+        return;
+    };
+    let case = association.reason.case;
+    // What a new record is made with replaces nothing.
+    if !single || case == Case::NewRecord {
+        return;
+    }
+    note_step(
+        mapping,
+        operation.kind,
+        &edge.from,
+        base,
+        Wrote { field: &edge.field, before, shows: after, case, at },
+    );
+    if let (Case::Undone, Some(run)) = (case, batch.run) {
+        note_undone(base, &edge.field, &AttributeName::new(association.edge.as_str()), run);
     }
 }
 

@@ -181,7 +181,8 @@ fn the_world_has_creates_conflicts_waits_and_relations() {
                         | Case::WrittenBack
                         | Case::MostRestrictive
                         | Case::Declared
-                        | Case::Person => "other case",
+                        | Case::Person
+                        | Case::Undone => "other case",
                     };
                     *count.entry(case).or_default() += 1;
                 }

@@ -1,0 +1,348 @@
+//! `undo RUN`: the inverse of a run as an ordinary plan (HUB-6). What the run wrote is read back from the journal's values, how
+//! things stand from the store, read just before; [`syncline_core::undo`] does the thinking.
+
+use crate::{
+    ctx::Ctx,
+    error::Error,
+    plan_file::{self, Summary},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
+use syncline_core::undo::{self, Note, Present, Standing, Why};
+use syncline_model::{
+    Action, After, ConnectionName, Endpoint, EntityId, FieldName, JournalSeq, ObjectName, Observed,
+    Operation, OperationId, RecordRef, RunId, Snapshot, Value,
+    journal::{Event, JournalEntry, RowResult, RowValues, Written},
+    plan::{Finding, FindingKind, PlanLine},
+};
+use syncline_store::{JournalFilter, Store};
+use uuid::Uuid;
+
+/// Journal entries, and records, read at a time.
+const PAGE: usize = 1_000;
+/// What never comes back, on any side that is written.
+const STAMPS: &str =
+    "stamps of change, field history and whatever automation did in answer to the writes stay at the vendor";
+
+/// The run that a person names: its id, the id's first characters, or `last`.
+///
+/// # Errors
+/// [`Error::Undo`] where no run, or more than one, is meant; [`Error::Store`].
+pub async fn named(store: &dyn Store, name: &str) -> Result<RunId, Error> {
+    let refused = |why: &str| Error::Undo { run: name.to_owned(), why: why.to_owned() };
+    if let Ok(id) = name.parse::<Uuid>() {
+        return Ok(RunId(id));
+    }
+    let mut found: Vec<RunId> = Vec::new();
+    let mut after = JournalSeq::default();
+    loop {
+        let page = store.journal(&JournalFilter::default(), after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        let started = page.iter().filter(|entry| matches!(entry.event, Event::RunStarted { .. }));
+        found.extend(
+            started
+                .filter_map(|entry| entry.run)
+                .filter(|run| run.to_string().starts_with(name) || name == "last"),
+        );
+    }
+    match (name, found.as_slice()) {
+        ("last", [.., newest]) => Ok(*newest),
+        (_, [one]) => Ok(*one),
+        (_, []) => Err(refused("the journal knows no such run")),
+        (_, [..]) => Err(refused("more than one run begins like this")),
+    }
+}
+
+/// The inverse of a run, line by line.
+///
+/// # Errors
+/// [`Error::Undo`] where the run is not known, or not known well enough any more; [`Error::Store`].
+pub async fn lines(ctx: &Ctx, run: RunId) -> Result<Vec<PlanLine>, Error> {
+    let past = Past::read(&*ctx.store, run).await?;
+    let present = present(ctx, &past).await?;
+    let inverse = undo::inverse(&present, &past.written);
+    let mut lines = Vec::with_capacity(inverse.steps.len() + inverse.notes.len());
+    let mut sides: BTreeMap<ConnectionName, RecordRef> = BTreeMap::new();
+    for (step, id) in inverse.steps.into_iter().zip(0..) {
+        if let Some(first) = step.draft.preconditions.first() {
+            sides.entry(step.draft.connection.clone()).or_insert_with(|| first.record.clone());
+        }
+        lines.push(PlanLine::Operation(Operation {
+            id: OperationId(id),
+            entity: step.entity,
+            kind: step.kind,
+            connection: step.draft.connection,
+            action: step.draft.action,
+            preconditions: step.draft.preconditions,
+            bundle: None,
+        }));
+    }
+    for note in inverse.notes {
+        lines.push(PlanLine::Finding(finding(ctx, note)?));
+    }
+    lines.extend(sides.into_values().map(|record| {
+        PlanLine::Finding(Finding { record, what: FindingKind::Residue { why: STAMPS.into() } })
+    }));
+    Ok(lines)
+}
+
+/// Writes the inverse of a run to a plan file.
+///
+/// # Errors
+/// As for [`lines`]; [`Error::File`].
+pub async fn write(ctx: &Ctx, run: RunId, path: &Path) -> Result<(Summary, Vec<PlanLine>), Error> {
+    let lines = lines(ctx, run).await?;
+    let summary = plan_file::write_lines(ctx, path, &lines).await?;
+    Ok((summary, lines))
+}
+
+/// What a run did, as the journal has it.
+struct Past {
+    written: Vec<Written>,
+    /// Where the run wrote each record last.
+    last: BTreeMap<RecordRef, JournalSeq>,
+    began: JournalSeq,
+}
+
+impl Past {
+    async fn read(store: &dyn Store, run: RunId) -> Result<Self, Error> {
+        let refused = |why: String| Error::Undo { run: run.to_string(), why };
+        let mut past = Self { written: Vec::new(), last: BTreeMap::new(), began: JournalSeq::default() };
+        let mut known = false;
+        let mut lost = 0;
+        let filter = JournalFilter { run: Some(run), record: None };
+        let mut after = JournalSeq::default();
+        loop {
+            let page = store.journal(&filter, after, PAGE).await?;
+            let Some(end) = page.last() else { break };
+            after = end.seq;
+            if !known {
+                past.began = page.first().map(|entry| entry.seq).unwrap_or_default();
+                known = true;
+            }
+            for (entry, values) in page.iter().zip(store.journal_values(&page).await?) {
+                let Event::CallEnded { rows, .. } = &entry.event else { continue };
+                let confirmed = rows.iter().filter(|row| matches!(row, RowResult::Confirmed { .. })).count();
+                let kept: Vec<Written> = values
+                    .into_iter()
+                    .filter_map(|stored| match stored.values {
+                        Some(RowValues::Written(written)) => Some(*written),
+                        Some(RowValues::Changed(_)) | None => None,
+                    })
+                    .collect();
+                lost += confirmed.saturating_sub(kept.len());
+                for row in kept {
+                    past.last.insert(row.record.clone(), entry.seq);
+                    past.written.push(row);
+                }
+            }
+        }
+        if !known {
+            return Err(refused("the journal knows no such run, or keeps it no longer".to_owned()));
+        }
+        if lost > 0 {
+            return Err(refused(format!(
+                "it is out of reach: what {lost} of its writes put in place is not kept any more, or was erased"
+            )));
+        }
+        Ok(past)
+    }
+
+    /// Every record that the rows name, and every entity.
+    fn named(&self) -> (BTreeSet<RecordRef>, BTreeSet<EntityId>) {
+        let (mut records, mut entities) = (BTreeSet::new(), BTreeSet::new());
+        for row in &self.written {
+            records.insert(row.record.clone());
+            entities.insert(row.operation.entity);
+            match &row.operation.action {
+                Action::Associate(association) | Action::Dissociate(association) => {
+                    for end in [&association.from, &association.to] {
+                        match end {
+                            Endpoint::Record(record) => drop(records.insert(record.clone())),
+                            Endpoint::Entity(entity) => drop(entities.insert(*entity)),
+                        }
+                    }
+                }
+                Action::Create { fields, .. } | Action::Update { fields, .. } => {
+                    for change in fields {
+                        records.extend(targets(&row.record, &change.before));
+                        if let After::Reference(entity) = change.after {
+                            entities.insert(entity);
+                        }
+                    }
+                }
+                Action::Archive { .. } => {}
+            }
+        }
+        (records, entities)
+    }
+}
+
+/// The records that a value refers to.
+fn targets(beside: &RecordRef, seen: &Observed) -> Vec<RecordRef> {
+    let Observed::Value(Value::Refs(refs)) = seen else { return Vec::new() };
+    refs.iter()
+        .map(|target| RecordRef {
+            connection: beside.connection.clone(),
+            object: target.object.clone(),
+            id: target.id.clone(),
+        })
+        .collect()
+}
+
+async fn present<'a>(ctx: &'a Ctx, past: &Past) -> Result<Present<'a>, Error> {
+    let (mut wanted, entities) = past.named();
+    let entities: Vec<EntityId> = entities.into_iter().collect();
+    for chunk in entities.chunks(PAGE) {
+        for entity in ctx.store.entities(chunk).await? {
+            wanted.extend(entity.links.into_iter().map(|link| link.record));
+        }
+    }
+    let mut records = BTreeMap::new();
+    load(&*ctx.store, &wanted, &mut records).await?;
+    let refers = |standing: &Standing| -> Vec<RecordRef> {
+        let snapshot = standing.snapshot.iter();
+        snapshot
+            .flat_map(|snapshot| snapshot.fields.iter().flat_map(|(_, seen)| targets(&snapshot.record, seen)))
+            .collect()
+    };
+    let further: BTreeSet<RecordRef> =
+        records.values().flat_map(refers).filter(|record| !wanted.contains(record)).collect();
+    load(&*ctx.store, &further, &mut records).await?;
+    let referrers = referrers(ctx, past, &mut records).await?;
+    let changed = changed_since(&*ctx.store, past).await?;
+    Ok(Present { mapping: ctx.mapping(), records, referrers, changed })
+}
+
+async fn load(
+    store: &dyn Store,
+    wanted: &BTreeSet<RecordRef>,
+    records: &mut BTreeMap<RecordRef, Standing>,
+) -> Result<(), Error> {
+    let wanted: Vec<RecordRef> = wanted.iter().cloned().collect();
+    for chunk in wanted.chunks(PAGE) {
+        for (record, stored) in chunk.iter().zip(store.records(chunk).await?) {
+            records.insert(record.clone(), Standing { snapshot: stored.snapshot, links: stored.links });
+        }
+    }
+    Ok(())
+}
+
+/// Who refers to the records that the run made: read from all records of the objects that can, since nothing is indexed by
+/// what it refers to.
+async fn referrers(
+    ctx: &Ctx,
+    past: &Past,
+    records: &mut BTreeMap<RecordRef, Standing>,
+) -> Result<BTreeMap<RecordRef, BTreeSet<(RecordRef, FieldName)>>, Error> {
+    let mut found: BTreeMap<RecordRef, BTreeSet<(RecordRef, FieldName)>> = BTreeMap::new();
+    let made: Vec<&Written> = past.written.iter().filter(|row| row.created).collect();
+    let mut places: BTreeMap<(ConnectionName, ObjectName), BTreeSet<FieldName>> = BTreeMap::new();
+    for edge in ctx.mapping().kinds.values().flat_map(|model| &model.edges) {
+        for binding in &edge.bindings {
+            let to_made = made
+                .iter()
+                .any(|row| row.operation.kind == edge.to && row.record.connection == binding.connection);
+            if to_made {
+                let place = (binding.connection.clone(), binding.object.clone());
+                places.entry(place).or_default().insert(binding.field.clone());
+            }
+        }
+    }
+    let made: BTreeSet<RecordRef> = made.into_iter().map(|row| row.record.clone()).collect();
+    for ((connection, object), fields) in places {
+        let mut after = None;
+        loop {
+            let ids = ctx.store.ids(&connection, &object, after.as_ref(), PAGE).await?;
+            let Some(last) = ids.last() else { break };
+            after = Some(last.clone());
+            let page: Vec<RecordRef> = ids
+                .into_iter()
+                .map(|id| RecordRef { connection: connection.clone(), object: object.clone(), id })
+                .collect();
+            for (child, stored) in page.iter().zip(ctx.store.records(&page).await?) {
+                let Some(snapshot) = stored.snapshot.filter(Snapshot::is_live) else { continue };
+                let mut refers = false;
+                for field in &fields {
+                    for target in targets(child, snapshot.field(field.as_str())) {
+                        if made.contains(&target) {
+                            refers = true;
+                            found.entry(target).or_default().insert((child.clone(), field.clone()));
+                        }
+                    }
+                }
+                if refers {
+                    let standing = Standing { snapshot: Some(snapshot), links: stored.links };
+                    records.entry(child.clone()).or_insert(standing);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The fields that were changed after the run had written their record last: outside, or by another run.
+async fn changed_since(
+    store: &dyn Store,
+    past: &Past,
+) -> Result<BTreeMap<RecordRef, BTreeSet<FieldName>>, Error> {
+    let mut changed: BTreeMap<RecordRef, BTreeSet<FieldName>> = BTreeMap::new();
+    let mut after = past.began;
+    loop {
+        let page: Vec<JournalEntry> = store.journal(&JournalFilter::default(), after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(changed) };
+        after = last.seq;
+        for entry in &page {
+            let mut note = |record: &RecordRef, fields: &[Arc<str>]| {
+                if past.last.get(record).is_some_and(|last| entry.seq > *last) {
+                    let fields = fields.iter().map(FieldName::new);
+                    changed.entry(record.clone()).or_default().extend(fields);
+                }
+            };
+            match &entry.event {
+                Event::Changed { record, fields } => note(record, fields),
+                Event::CallIntended { rows, .. } => {
+                    for row in rows {
+                        if let Some(record) = &row.record {
+                            note(record, &row.fields);
+                        }
+                    }
+                }
+                Event::RunStarted { .. }
+                | Event::RunEnded { .. }
+                | Event::Baseline { .. }
+                | Event::Linked { .. }
+                | Event::CallEnded { .. }
+                | Event::Confirmed { .. }
+                | Event::Review { .. }
+                | Event::Config { .. } => {}
+            }
+        }
+    }
+}
+
+fn finding(ctx: &Ctx, note: Note) -> Result<Finding, Error> {
+    let bin = ctx.connection(&note.record.connection)?.vendor.recycle_bin();
+    let why: Arc<str> = match &note.why {
+        Why::ChangedSince => "it was changed since".into(),
+        Why::Consent => "consent is never undone".into(),
+        Why::FormerUnknown => "what it was before is not known".into(),
+        Why::FormerGone(record) => format!("{record}, which it referred to, is gone").into(),
+        Why::NotWritable => "it may not be written so, or is not mapped any more".into(),
+        Why::RecordGone => "the record is gone, merged, converted or not linked any more".into(),
+        Why::OthersHang(record) => format!("{record}, which stays, refers to it").into(),
+        Why::WasThere => "the record was there before; what it held then is not known".into(),
+        Why::ArchivedByRule => format!("it was archived with its counterpart; {bin}").into(),
+        Why::Archived => format!("it is archived, not erased; {bin}").into(),
+        Why::MadeAgain => format!("it comes back as a new record under another id; {bin}").into(),
+    };
+    let what = match note.why.is_residue() {
+        true => FindingKind::Residue { why },
+        false => FindingKind::NotUndone { attribute: note.attribute, why },
+    };
+    Ok(Finding { record: note.record, what })
+}
