@@ -322,7 +322,8 @@ impl Player<'_> {
             | HeldReason::Oscillates
             | HeldReason::Guard { .. }
             | HeldReason::Unconfirmed
-            | HeldReason::Bundle => false,
+            | HeldReason::Bundle
+            | HeldReason::Undone { .. } => false,
         }
     }
 
