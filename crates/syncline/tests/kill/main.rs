@@ -23,6 +23,7 @@ mod people;
 #[allow(dead_code, reason = "worlds here are made otherwise")]
 mod town;
 mod wire;
+mod workers;
 mod world;
 
 use cluster::Cluster;

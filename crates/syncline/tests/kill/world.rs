@@ -14,7 +14,7 @@ use std::{
     fs,
     os::unix::process::ExitStatusExt,
     path::PathBuf,
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -105,7 +105,7 @@ impl World {
         world
     }
 
-    fn sandbox(&self, side: Side) -> &Sandbox {
+    pub fn sandbox(&self, side: Side) -> &Sandbox {
         match side {
             Side::Salesforce => &self.salesforce,
             Side::HubSpot => &self.hubspot,
@@ -260,7 +260,7 @@ impl World {
     }
 
     /// Finds the records of what was made.
-    fn look_up(&mut self) {
+    pub fn look_up(&mut self) {
         for side in [Side::Salesforce, Side::HubSpot] {
             let dump = self.sandbox(side).dump();
             for sort in SORTS {
@@ -289,20 +289,21 @@ impl World {
         command(&self.place, &self.work(), arguments)
     }
 
-    fn sync_with(&self, more: &[&str]) -> Output {
+    pub fn sync_with(&self, more: &[&str]) -> Output {
         let arguments: Vec<&str> = ["sync", "--json"].iter().chain(more).copied().collect();
         self.command(&arguments).output().unwrap()
     }
 
-    /// Starts a run and kills it at this moment. What people do then happens while it is held, where it can be held.
-    pub fn killed(&mut self, moment: Moment, meanwhile: impl FnOnce(&mut Self)) -> Hit {
-        let before = self.journal.head();
+    /// Arms the wire for this moment.
+    pub fn arm(&self, moment: Moment) {
         self.wire.arm(match moment {
             Moment::Request(number, phase) => Some((number, phase)),
             Moment::Journal(_) => None,
         });
-        let mut process =
-            self.command(&["sync"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    }
+
+    /// Waits for the moment; `false`: the process ended before. `before`: how far the journal was when it began.
+    pub fn comes(&self, moment: Moment, before: u64, process: &mut Child) -> bool {
         let start = Instant::now();
         let (mut head, mut steps) = (before, 0);
         loop {
@@ -316,13 +317,24 @@ impl World {
                 }
             };
             if is_due {
-                break;
+                return true;
             }
             if process.try_wait().unwrap().is_some() {
-                self.wire.arm(None);
-                return Hit::Ended;
+                return false;
             }
             assert!(start.elapsed() < PATIENCE, "{moment:?} did not come: {:?}", self.wire.lines());
+        }
+    }
+
+    /// Starts a run and kills it at this moment. What people do then happens while it is held, where it can be held.
+    pub fn killed(&mut self, moment: Moment, meanwhile: impl FnOnce(&mut Self)) -> Hit {
+        let before = self.journal.head();
+        self.arm(moment);
+        let mut process =
+            self.command(&["sync"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        if !self.comes(moment, before, &mut process) {
+            self.wire.arm(None);
+            return Hit::Ended;
         }
         let mut meanwhile = Some(meanwhile);
         match moment {
@@ -377,12 +389,17 @@ impl World {
         let output = self.sync_with(&[]);
         assert!(output.status.success(), "{when}: {}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(self.rows(), before, "{when}: the last round wrote");
-        let found = wrongs(&self.log, &self.salesforce.dump(), &self.hubspot.dump());
+        let found = self.wrongs();
         if !found.is_empty() {
             self.explain(&found);
         }
         assert!(found.is_empty(), "{when}:\n{}\n{last}", found.join("\n"));
         assert_eq!(self.journal.open_calls(), 0, "{when}");
+    }
+
+    /// What is wrong now, by both dumps.
+    pub fn wrongs(&self) -> Vec<String> {
+        wrongs(&self.log, &self.salesforce.dump(), &self.hubspot.dump())
     }
 
     /// What the program says of the things that are wrong.
