@@ -3,11 +3,12 @@
 //!
 //! - every batch names the claim, and the store refuses one whose claim another worker has followed;
 //! - the claim is renewed once less than half of it is left, by whatever is done under it, waiting included;
-//! - a call leaves only when the claim outlasts its timeout, looked at right before the first byte;
+//! - a call leaves only when the claim outlasts its timeout, looked at before it is sent and again when its body is handed
+//!   to the socket;
 //! - a successor waits until the claim and a call's timeout are over, so that no call of the former is under way any more.
 //!
 //! A process that was stopped in between finds its claim lapsed, asks the store, and sends nothing more where another
-//! worker took over. Left is what no client can exclude: to be stopped after that look and before the byte.
+//! worker took over. Left is what no client can exclude: to be stopped between the last look and the system call that follows it.
 
 use crate::{error::Error, transport::REQUEST_TIMEOUT};
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +16,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use syncline_kit::{BoxFuture, Clock, HttpRequest, HttpResponse, Transport, TransportError};
+use syncline_kit::{BoxFuture, Clock, HttpRequest, HttpResponse, LeaveBy, Transport, TransportError};
 use syncline_model::defect::{Defect, planted};
 use syncline_store::{Fence, Store, StoreError};
 
@@ -191,6 +192,12 @@ impl Lease {
         }
     }
 
+    /// After this a call may outlast the claim; `None`: nothing is claimed.
+    fn last_departure(&self) -> Option<LeaveBy> {
+        let until = self.held().as_ref()?.until;
+        Some(LeaveBy(until.saturating_sub(self.terms.call).unwrap_or(until)))
+    }
+
     /// Whether a call may leave now: the claim, renewed if need be, outlasts it.
     async fn lets_a_call_leave(&self) -> Result<(), String> {
         // Once more for a process that was stopped while it asked.
@@ -219,9 +226,12 @@ impl Leased {
 }
 
 impl Transport for Leased {
-    fn send(&self, request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
+    fn send(&self, mut request: HttpRequest) -> BoxFuture<'_, Result<HttpResponse, TransportError>> {
         Box::pin(async move {
             self.lease.lets_a_call_leave().await.map_err(TransportError::NotSent)?;
+            if let Some(until) = self.lease.last_departure() {
+                request.extensions_mut().insert(until);
+            }
             let answer = self.inner.send(request);
             match self.lease.terms.cut {
                 Some(cut) => tokio::time::timeout(cut, answer)

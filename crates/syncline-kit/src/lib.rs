@@ -12,4 +12,4 @@ pub mod transport;
 pub mod vendor;
 
 pub use clock::Clock;
-pub use transport::{BoxFuture, HttpRequest, HttpResponse, Transport, TransportError};
+pub use transport::{BoxFuture, HttpRequest, HttpResponse, LeaveBy, Transport, TransportError};

@@ -11,6 +11,11 @@ pub type HttpResponse = http::Response<Bytes>;
 /// A boxed future; one allocation per call is nothing beside a network round trip.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// In a request's extensions: a transport that takes a while to send lets no byte of the body leave after this. Whoever sets
+/// it may not be sure to be alone any more by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaveBy(pub jiff::Timestamp);
+
 /// Sends one request and returns the vendor's answer.
 pub trait Transport: Send + Sync {
     /// Sends `request`. An HTTP error status is an answer, not an error.

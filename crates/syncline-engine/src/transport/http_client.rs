@@ -1,9 +1,10 @@
 //! The HTTP client. It says honestly whether a request may have reached the vendor, because that decides whether a write
 //! may be repeated.
 
+use super::timely::{Timely, is_late};
 use bytes::{Bytes, BytesMut};
 use std::{error::Error, fmt::Write, net::IpAddr, time::Duration};
-use syncline_kit::{BoxFuture, HttpRequest, HttpResponse, Transport, TransportError};
+use syncline_kit::{BoxFuture, HttpRequest, HttpResponse, LeaveBy, Transport, TransportError};
 
 /// How long one call may take, connecting and reading the answer included.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -40,9 +41,16 @@ impl HttpClient {
         Ok(Self { outside: build(builder())?, loopback: build(builder().no_proxy())? })
     }
 
-    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+    async fn exchange(&self, mut request: HttpRequest) -> Result<HttpResponse, TransportError> {
+        let leave_by = request.extensions_mut().remove::<LeaveBy>();
+        let body = request.body().clone();
         let client = if is_loopback(request.uri().host()) { &self.loopback } else { &self.outside };
-        let request = reqwest::Request::try_from(request).map_err(classify)?;
+        let mut request = reqwest::Request::try_from(request).map_err(classify)?;
+        if let Some(LeaveBy(until)) = leave_by
+            && !body.is_empty()
+        {
+            *request.body_mut() = Some(reqwest::Body::wrap(Timely::new(body, until)));
+        }
         let mut answer = client.execute(request).await.map_err(classify)?;
         let mut head = http::Response::new(());
         *head.status_mut() = answer.status();
@@ -84,9 +92,9 @@ async fn bounded_body(mut answer: reqwest::Response) -> Result<Bytes, TransportE
     Ok(body.freeze())
 }
 
-/// Only what certainly happened before the request's first byte is `NotSent`.
+/// Only what certainly happened before the request's first byte, or without its body, is `NotSent`.
 fn classify(error: reqwest::Error) -> TransportError {
-    let before = error.is_builder() || error.is_connect();
+    let before = error.is_builder() || error.is_connect() || is_late(&error);
     let text = spelled_out(&error.without_url());
     if before { TransportError::NotSent(text) } else { TransportError::Unknown(text) }
 }
@@ -171,6 +179,41 @@ mod tests {
         assert_eq!(answer.headers()["retry-after"], "3");
         let url = answers(b"HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n").await;
         assert_eq!(client.send(get(&url)).await.unwrap().status().as_u16(), 302);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_late_never_leaves() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/x", listener.local_addr().unwrap());
+        let heard = tokio::spawn(async move {
+            let mut bodies = Vec::new();
+            for _ in 0..2 {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                let mut text = Vec::new();
+                let mut chunk = [0; 2048];
+                while !text.ends_with(b"payload") {
+                    match socket.read(&mut chunk).await {
+                        Ok(0) | Err(_) => break,
+                        Ok(count) => text.extend_from_slice(&chunk[..count]),
+                    }
+                }
+                let _ = socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+                bodies.push(String::from_utf8(text).unwrap());
+            }
+            bodies
+        });
+        let client = HttpClient::new().unwrap();
+        let request = |seconds| {
+            let at = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+            let body = Bytes::from_static(b"payload");
+            http::Request::post(url.clone()).extension(LeaveBy(at)).body(body).unwrap()
+        };
+        let error = client.send(request(-1)).await.unwrap_err();
+        assert!(matches!(error, TransportError::NotSent(_)), "{error}");
+        assert_eq!(client.send(request(60)).await.unwrap().status().as_u16(), 200);
+        let heard = heard.await.unwrap();
+        assert!(!heard[0].contains("payload"), "{}", heard[0]);
+        assert!(heard[1].contains("content-length: 7\r\n") && heard[1].ends_with("payload"), "{}", heard[1]);
     }
 
     #[test]

@@ -95,6 +95,13 @@ impl Journal {
         self.runtime.block_on(self.store.open_calls()).unwrap().len()
     }
 
+    /// What the open call is, as method and path.
+    pub fn open_call(&self) -> Option<String> {
+        let open = self.runtime.block_on(self.store.open_calls()).unwrap().pop()?;
+        let payload: serde_json::Value = serde_json::from_slice(&open.payload).unwrap();
+        payload["call"]["endpoint"].as_str().map(str::to_owned)
+    }
+
     /// What only time would do: the claim of a process that was killed lapses. On SQLite a lock on a file does it.
     pub fn the_claim_lapses(&self) {
         if self.file.is_none() {
