@@ -38,6 +38,11 @@ impl Applier<'_> {
         let mut lesson = Lesson::load(ctx, &mut pass.surroundings, operations, &outcomes).await?;
         lesson.batch.run = self.run.or(lesson.batch.run);
         for ((row, operation), outcome) in call.rows.iter().zip(operations).zip(&outcomes) {
+            if matches!(operation.action, Action::Dissociate(_))
+                && matches!(outcome, RowOutcome::Again { .. } | RowOutcome::Unknown { .. })
+            {
+                self.clinging.insert((operation.entity, connection.clone()));
+            }
             match outcome {
                 RowOutcome::Confirmed { record, observation, .. } => {
                     self.count(&operation.action);

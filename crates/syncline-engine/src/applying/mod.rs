@@ -9,7 +9,7 @@ mod rows;
 pub use recover::recover;
 
 use crate::{capture, ctx::Ctx, error::Error, planning::Pass};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use syncline_kit::vendor::{RowOutcome, VendorError, WriteCall, WriteRow};
 use syncline_model::{
     Action, ConnectionName, EntityId, Operation, OperationId, RecordRef, RunId,
@@ -76,10 +76,12 @@ pub struct Applier<'a> {
     /// The run of a call that a crash left open: its end belongs to that run.
     run: Option<RunId>,
     created: BTreeMap<(EntityId, ConnectionName), RecordRef>,
+    /// Whose relations were to end and have not.
+    clinging: BTreeSet<(EntityId, ConnectionName)>,
     /// What was done so far.
     pub tally: Tally,
     /// Connections that were written.
-    pub written: std::collections::BTreeSet<ConnectionName>,
+    pub written: BTreeSet<ConnectionName>,
 }
 
 impl<'a> Applier<'a> {
@@ -92,8 +94,9 @@ impl<'a> Applier<'a> {
             dirty: BTreeMap::new(),
             run: None,
             created: BTreeMap::new(),
+            clinging: BTreeSet::new(),
             tally: Tally::default(),
-            written: std::collections::BTreeSet::new(),
+            written: BTreeSet::new(),
         }
     }
 
@@ -135,6 +138,11 @@ impl<'a> Applier<'a> {
             .into_iter()
             .partition(|operation| matches!(operation.action, Action::Dissociate(_)));
         self.send(pass, ending).await?;
+        let clinging = std::mem::take(&mut self.clinging);
+        let (waiting, beginning): (Vec<Operation>, Vec<Operation>) = beginning
+            .into_iter()
+            .partition(|operation| clinging.contains(&(operation.entity, operation.connection.clone())));
+        self.tally.postponed += waiting.len() as u64;
         self.send(pass, beginning).await?;
         self.dirty.clear();
         Ok(())

@@ -258,6 +258,28 @@ async fn killed_after_any_write_it_finishes_once() {
 }
 
 #[tokio::test]
+async fn a_relation_that_cannot_end_yet_is_not_followed_by_the_next_one() {
+    let (mut world, account, _) = acme(Setting::default()).await;
+    let other = world.create(Salesforce, "Account", json!({"Name": "Beta", "Website": "beta.io"}));
+    let lee = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": account});
+    let lee = world.create(Salesforce, "Contact", lee);
+    world.quiet().await;
+    world.edit(Salesforce, "Contact", &lee, json!({"AccountId": other}));
+    let archive = "POST /crm/v4/associations/contacts/companies/batch/archive";
+    for kind in ["server_error", "row_lock"] {
+        world.faults(HubSpot, json!([{"match": archive, "every": 1, "do": kind}]));
+        world.advance(3_600);
+        let _ = world.sync_now().await;
+        let held_on = "contacts Lee email=lee@acme.com -> Acme (primary)\n";
+        assert!(world.picture().text().contains(held_on), "{kind}: {:?}", world.picture());
+    }
+    world.faults(HubSpot, json!([]));
+    world.quiet().await;
+    let moved = "contacts Lee email=lee@acme.com -> Beta (primary)\n";
+    assert!(world.picture().text().contains(moved), "{:?}", world.picture());
+}
+
+#[tokio::test]
 async fn an_edit_of_what_a_lost_answer_created_is_not_taken_for_the_answer() {
     let mut world = World::new().await;
     world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
