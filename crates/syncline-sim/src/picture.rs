@@ -1,7 +1,7 @@
 //! What both systems hold, read from their dumps and from nothing else.
 
 use crate::{
-    attrs::{self, ATTRS, Type},
+    attrs::{self, ATTRS, PLACEHOLDER, Type},
     side::Side,
 };
 use serde_json::Value as Json;
@@ -45,6 +45,8 @@ pub(crate) struct Record {
     pub(crate) parent: Parent,
     /// The owner's e-mail.
     pub(crate) owner: Option<String>,
+    /// Whether it says somewhere what only stands for a missing value on the other side.
+    pub(crate) filler: bool,
     /// Tokens of related people.
     pub(crate) people: BTreeSet<String>,
 }
@@ -149,6 +151,9 @@ impl Picture {
                 let mut record = record(side, object, row, properties, life);
                 let owner = properties["hubspot_owner_id"].as_str();
                 record.owner = owner.and_then(|id| owners.hubspot.get(id).cloned());
+                let mut texts =
+                    properties.as_object().into_iter().flatten().filter_map(|(_, text)| text.as_str());
+                record.filler = texts.any(|text| text == PLACEHOLDER);
                 self.records.insert(At { side, object, id: id.to_owned() }, record);
             }
         }
@@ -199,6 +204,7 @@ fn record(side: Side, object: &'static str, _row: &Json, fields: &Json, life: Li
         values,
         parent: Parent::None,
         owner: None,
+        filler: false,
         people: BTreeSet::new(),
     }
 }

@@ -62,6 +62,8 @@ pub(crate) struct Player<'a> {
     pub(crate) intended: Intended,
     /// Breaches of vendors' limits that were seen.
     pub(crate) breaches: usize,
+    /// Rows written when another worker had ended that took over from a sleeping one.
+    pub(crate) taken_over: Option<[(u64, u64); 2]>,
     /// Whether anything happened that leaves an outcome in doubt.
     pub(crate) doubt: bool,
     seed: u64,
@@ -89,6 +91,7 @@ pub fn play(script: &Script, told: Told) -> Result<Played, Broken> {
         since: JournalSeq::default(),
         intended: Intended::default(),
         breaches: 0,
+        taken_over: None,
         doubt: false,
         seed: script.seed,
         step: 0,
@@ -265,7 +268,7 @@ impl Player<'_> {
     }
 
     /// Rows written, and rows sent in vain, at both vendors.
-    fn rows(&self) -> Result<[(u64, u64); 2], Broken> {
+    pub(crate) fn rows(&self) -> Result<[(u64, u64); 2], Broken> {
         let mut rows = [(0, 0); 2];
         for (place, side) in rows.iter_mut().zip(Side::BOTH) {
             let calls = self.world.calls(side)?;

@@ -44,6 +44,9 @@ pub fn decode(
     {
         return match read.get(text) {
             Some(meaning) => Meaning::Known(Observed::Value(Value::Option(meaning.clone()))),
+            None if planted(Defect::FirstStage) && !read.is_empty() => Meaning::Known(Observed::Value(
+                Value::Option(read.values().min().cloned().unwrap_or_default()),
+            )),
             None => Meaning::Unmapped(Arc::from(text)),
         };
     }
@@ -58,8 +61,8 @@ fn convert(to: AttributeType, connection: &ConnectionModel, value: Value) -> Opt
             None => Value::Decimal(amount),
         },
         (AttributeType::Decimal, Value::Money(money)) => Value::Decimal(money.amount),
-        (AttributeType::Date, Value::Instant(instant)) if planted(Defect::UtcDay) => {
-            Value::Date(instant.to_zoned(jiff::tz::TimeZone::UTC).date())
+        (AttributeType::Date, Value::Instant(instant)) if planted(Defect::OtherDay) => {
+            Value::Date(instant.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(-8))).date())
         }
         (AttributeType::Date, Value::Instant(instant)) => {
             Value::Date(instant.to_zoned(connection.time_zone.clone()).date())
@@ -104,9 +107,6 @@ pub fn encode(
         };
         return match write.get(text) {
             Some(side) => Ok(Value::Option(side.clone())),
-            None if planted(Defect::FirstStage) && !write.is_empty() => {
-                Ok(Value::Option(write.values().next().cloned().unwrap_or_default()))
-            }
             None => Err(Misfit::Unmapped(Arc::from(text))),
         };
     }

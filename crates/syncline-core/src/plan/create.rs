@@ -4,7 +4,7 @@ use super::{Draftsman, Parent, attributes::companion_change, attributes::is_user
 use crate::mapping::{Attribute, AttributeType, Cardinality, Carrier, CreateAllowed, Edge, FieldState, Pick};
 use syncline_model::{
     Action, After, AttributeName, ConnectionName, EdgeName, EntityId, Evidence, FieldChange, FieldName, Kind,
-    Link, ObjectName, Observed, Reason, RecordId, RecordRef, Value,
+    Link, LinkState, ObjectName, Observed, Reason, RecordId, RecordRef, Value,
     defect::{Defect, planted},
     operation::{Association, Case, Endpoint},
     plan::{FindingKind, HeldReason},
@@ -16,7 +16,9 @@ impl Draftsman<'_> {
         for connection in connections {
             // A tombstone counts: what was deleted is not brought back (invariant "no resurrection").
             let counts = |link: &Link| {
-                !(planted(Defect::SecondContact) && matches!(link.evidence, Evidence::Conversion(_)))
+                let converted = matches!(link.evidence, Evidence::Conversion(_))
+                    || matches!(link.state, LinkState::ConvertedTo(_));
+                !(planted(Defect::SecondContact) && converted)
             };
             let has = |link: &Link| self.is_own(link) && link.record.connection == connection && counts(link);
             if self.hood.links.iter().any(has) {

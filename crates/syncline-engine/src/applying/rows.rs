@@ -94,7 +94,7 @@ impl Applier<'_> {
     }
 
     fn key_field(&self, connection: &ConnectionName, object: &ObjectName) -> Option<FieldName> {
-        if planted(Defect::BlindRetry) || planted(Defect::SecondCopy) {
+        if planted(Defect::BlindRetry) || planted(Defect::SecondCopy) || planted(Defect::SecondContact) {
             return None;
         }
         self.ctx.mapping().connections.get(connection)?.key_fields.get(object).cloned()

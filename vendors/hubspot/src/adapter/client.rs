@@ -302,6 +302,12 @@ impl Client {
         let fault = || Fault::of_body(status.as_u16(), &body);
         let told = retry_after(&parts.headers);
         match status.as_u16() {
+            _ if planted(Defect::EmptyIncrement)
+                && call.effect == Effect::Read
+                && !is_json(status, &body) =>
+            {
+                Verdict::Answer(Answer { status: 200, body: Bytes::from_static(NOTHING) })
+            }
             401 => Verdict::TokenRefused(fault().message()),
             // 530: the edge's answer to an odd token [gh airbyte BEHAVIOR.md].
             530 => Verdict::TokenRefused("the token is malformed".to_owned()),
@@ -319,12 +325,6 @@ impl Client {
                 format!("HTTP status {status}"),
                 BACKOFF.max(told.unwrap_or_default().min(LOCKED * 30)),
             ),
-            _ if planted(Defect::EmptyIncrement)
-                && call.effect == Effect::Read
-                && !is_json(status, &body) =>
-            {
-                Verdict::Answer(Answer { status: 200, body: Bytes::from_static(NOTHING) })
-            }
             _ if status.is_success() && !is_json(status, &body) => {
                 lost(call, "the answer ends early or is no JSON".to_owned(), BACKOFF)
             }

@@ -128,9 +128,9 @@ impl Client {
         lock(&self.offset).get()
     }
 
-    /// The access token in force.
-    pub(super) fn session(&self) -> Option<String> {
-        lock(&self.credentials).access_token.clone()
+    /// Whether the session was renewed lately: what is kept of it is not stored yet.
+    pub(super) fn is_renewed(&self) -> bool {
+        *lock(&self.changed)
     }
 
     /// What of the day's calls was used and since when the share is measured, for the next process.

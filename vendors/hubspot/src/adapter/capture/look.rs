@@ -1,15 +1,15 @@
 //! The look: one search, newest first, that finds out whether there is anything to do.
 
 use super::{
-    COMPLETE_EVERY, COMPLETE_LAG, DAY, HOUR, LIVE_LAG, Scene,
+    COMPLETE_EVERY, COMPLETE_LAG, DAY, HOUR, LIVE_LAG, PAGE, Scene,
     cursor::{ObjectState, Pass, Task, Window},
     sift::Mode,
 };
-use crate::adapter::records::{SEARCH_PAGE, Search, modified_property};
+use crate::adapter::records::{Row, SEARCH_PAGE, Search, modified_property};
 use jiff::Timestamp;
 use syncline_kit::vendor::VendorError;
 use syncline_model::{
-    Observation,
+    Observation, RecordState, Version,
     defect::{Defect, planted},
 };
 
@@ -32,7 +32,13 @@ impl Scene<'_> {
 
         let is_all = found.total <= found.results.len() as u64;
         let oldest = found.results.iter().filter_map(|row| row.stamp(object)).min();
-        let seen = self.sift(found.results, Mode::Changed).await?;
+        let absent = if planted(Defect::AbsentIsDeleted) {
+            self.absent(&found.results, from).await
+        } else {
+            Vec::new()
+        };
+        let mut seen = self.sift(found.results, Mode::Changed).await?;
+        seen.extend(absent);
         let checkpoint = started - LIVE_LAG;
         if is_all || (seen.is_empty() && found.total <= self.count_since(from).await) {
             state.live = checkpoint;
@@ -49,6 +55,23 @@ impl Scene<'_> {
         }
         self.plan_sweeps(state, started);
         Ok(seen)
+    }
+
+    /// Known records that changed since and that this read did not bring.
+    async fn absent(&self, rows: &[Row], from: i64) -> Vec<Observation> {
+        let object = &self.want.object;
+        let known = self.known.ids(object, None, PAGE).await;
+        let versions = self.known.versions(object, &known).await;
+        let changed = |version: Option<Version>| {
+            version
+                .and_then(|at| at.0.parse::<Timestamp>().ok())
+                .is_some_and(|at| at.as_millisecond() >= from)
+        };
+        let absent = known.into_iter().zip(versions).filter(|(_, version)| changed(version.clone()));
+        absent
+            .filter(|(id, _)| !rows.iter().any(|row| row.id == id.as_str()))
+            .map(|(id, _)| self.hub.tombstone(object, id, None, RecordState::Deleted))
+            .collect()
     }
 
     /// What is done once a day.

@@ -10,7 +10,10 @@ use crate::adapter::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_kit::vendor::{CaptureWant, VendorError};
-use syncline_model::{FieldName, Observation, Observed, RecordId, RecordRef, RecordState};
+use syncline_model::{
+    FieldName, Observation, Observed, RecordId, RecordRef, RecordState,
+    defect::{Defect, planted},
+};
 
 impl Scene<'_> {
     /// One page of the recycle bin; it comes in order of ids, so all of it is read [gh airbyte#35017].
@@ -75,6 +78,9 @@ impl Scene<'_> {
         ids: &[RecordId],
         related: &mut BTreeMap<RecordId, Vec<(FieldName, Observed)>>,
     ) -> Result<Vec<Observation>, VendorError> {
+        if planted(Defect::NoBin) {
+            return Ok(Vec::new());
+        }
         let object = &self.want.object;
         let has_edges = |id: &RecordId| {
             related.get(id).is_some_and(|fields| {

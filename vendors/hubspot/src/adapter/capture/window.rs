@@ -8,10 +8,7 @@ use super::{
 };
 use crate::adapter::records::{Row, SEARCH_DEPTH, SEARCH_PAGE, Search, modified_property};
 use syncline_kit::vendor::VendorError;
-use syncline_model::{
-    Observation, RecordState,
-    defect::{Defect, planted},
-};
+use syncline_model::Observation;
 
 const ID: &str = "hs_object_id";
 
@@ -37,10 +34,7 @@ impl Scene<'_> {
             after = last.unwrap_or(after).max(after);
             rows.extend(found.results);
         }
-        let gone =
-            if planted(Defect::AbsentIsDeleted) { self.unlisted(&rows, is_last).await } else { Vec::new() };
-        let mut seen = self.sift(rows, Mode::All).await?;
-        seen.extend(gone);
+        let seen = self.sift(rows, Mode::All).await?;
         if !is_last {
             return Ok((seen, Some(Task::Load { after, started })));
         }
@@ -146,17 +140,6 @@ impl Scene<'_> {
             }
         }
         Ok(found.results)
-    }
-}
-
-impl Scene<'_> {
-    /// Known records that a read of everything did not bring.
-    async fn unlisted(&self, rows: &[Row], is_last: bool) -> Vec<Observation> {
-        let object = &self.want.object;
-        let known = self.known.ids(object, None, PAGE).await;
-        let whole = is_last && known.len() < PAGE;
-        let gone = known.into_iter().filter(|id| whole && !rows.iter().any(|row| row.id == id.as_str()));
-        gone.map(|id| self.hub.tombstone(object, id, None, RecordState::Deleted)).collect()
     }
 }
 
