@@ -33,7 +33,7 @@ use people::Side;
 use serde_json::json;
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use wire::Phase;
-use world::{Hit, Moment, World};
+use world::{Hit, Keys, Moment, World};
 
 /// Things in one world; then it has grown enough.
 const THINGS: usize = 250;
@@ -99,6 +99,17 @@ fn thirty_moments_on_sqlite() {
 #[test]
 fn thirty_moments_on_postgres() {
     sampled(Place::postgres(&Arc::new(Cluster::start())), 2);
+}
+
+/// Without keys a create whose outcome nobody knows waits for a person: it may be missing, and never be there twice.
+#[test]
+fn without_keys_nothing_is_made_twice() {
+    let mut world = World::with(Place::Sqlite, 6, "", Keys::None);
+    let creates =
+        [Phase::Arrived, Phase::Done].map(|phase| (9..=20).map(move |at| Moment::Request(at, phase)));
+    let creates = Dice::new(6).some(creates.into_iter().flatten().collect(), 12);
+    let hits = creates.into_iter().filter(|moment| point(&mut world, *moment) != Hit::Ended).count();
+    assert!(hits >= 11, "{hits}");
 }
 
 /// Every request in every phase, until a run ends before it comes.

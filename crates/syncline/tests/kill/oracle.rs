@@ -4,24 +4,43 @@ use crate::people::{Log, SORTS, Side, Sort, Thing, plain, records, text};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Everything that is wrong, a line each.
-pub fn wrongs(log: &Log, salesforce: &Value, hubspot: &Value) -> Vec<String> {
+/// Something that is wrong.
+pub struct Wrong {
+    /// With which thing.
+    pub thing: Option<usize>,
+    /// Whether something is there more often than it should be: no reason excuses that.
+    pub is_double: bool,
+    pub line: String,
+}
+
+/// Everything that is wrong.
+pub fn wrongs(log: &Log, salesforce: &Value, hubspot: &Value) -> Vec<Wrong> {
     let mut wrongs = Vec::new();
     let both = [Both::of(Side::Salesforce, salesforce), Both::of(Side::HubSpot, hubspot)];
     for side in &both {
         for (object, count) in &side.counts {
             let known = log.things.iter().filter(|thing| thing.sort.object(side.side) == *object).count();
-            if *count != known {
-                wrongs.push(format!("{object}: {count} records of {known} things"));
+            if *count > known {
+                let line = format!("{object}: {count} records of {known} things");
+                wrongs.push(Wrong { thing: None, is_double: true, line });
             }
         }
     }
-    for thing in &log.things {
-        let found = both.each_ref().map(|side| side.one(thing, &mut wrongs));
-        if let [Some(salesforce), Some(hubspot)] = found {
-            lost_edits(thing, salesforce, hubspot, &mut wrongs);
-            orphan(thing, &both, salesforce, hubspot, &mut wrongs);
+    for (number, thing) in log.things.iter().enumerate() {
+        let mut lines = Vec::new();
+        let found = both.each_ref().map(|side| side.named(thing));
+        for (side, found) in both.iter().zip(found) {
+            if found.len() != 1 {
+                let line =
+                    format!("{} {}: {} records", thing.sort.object(side.side), thing.name, found.len());
+                wrongs.push(Wrong { thing: Some(number), is_double: found.len() > 1, line });
+            }
         }
+        if let [[salesforce], [hubspot]] = found {
+            lost_edits(thing, salesforce, hubspot, &mut lines);
+            orphan(thing, &both, salesforce, hubspot, &mut lines);
+        }
+        wrongs.extend(lines.into_iter().map(|line| Wrong { thing: Some(number), is_double: false, line }));
     }
     wrongs
 }
@@ -64,14 +83,9 @@ impl Both {
         both
     }
 
-    fn one(&self, thing: &Thing, wrongs: &mut Vec<String>) -> Option<&(String, Value)> {
+    fn named(&self, thing: &Thing) -> &[(String, Value)] {
         let object = thing.sort.object(self.side);
-        let found = self.named.get(&(object, thing.name.clone())).map_or(&[][..], Vec::as_slice);
-        if let [one] = found {
-            return Some(one);
-        }
-        wrongs.push(format!("{object} {}: {} records", thing.name, found.len()));
-        None
+        self.named.get(&(object, thing.name.clone())).map_or(&[][..], Vec::as_slice)
     }
 
     /// The names of the accounts that a thing belongs to here.
@@ -91,14 +105,14 @@ fn lost_edits(
     thing: &Thing,
     (_, salesforce): &(String, Value),
     (_, hubspot): &(String, Value),
-    wrongs: &mut Vec<String>,
+    lines: &mut Vec<String>,
 ) {
     for (field, entered) in &thing.last {
         let (of_salesforce, of_hubspot) =
             (thing.sort.field(*field, Side::Salesforce), thing.sort.field(*field, Side::HubSpot));
         let shown = [plain(&salesforce[of_salesforce]), plain(&hubspot[of_hubspot])];
         if shown[0] != shown[1] || !entered.contains(&shown[0]) {
-            wrongs.push(format!(
+            lines.push(format!(
                 "{:?} {} {of_salesforce}: {shown:?} where {entered:?} was entered",
                 thing.sort, thing.name
             ));
@@ -111,13 +125,13 @@ fn orphan(
     both: &[Both; 2],
     salesforce: &(String, Value),
     hubspot: &(String, Value),
-    wrongs: &mut Vec<String>,
+    lines: &mut Vec<String>,
 ) {
     let Some(parent) = &thing.parent else { return };
     for (side, row) in both.iter().zip([salesforce, hubspot]) {
         let parents = side.parents(thing, row);
         if parents != [parent] {
-            wrongs.push(format!(
+            lines.push(format!(
                 "{:?} {} in {:?}: under {parents:?}, not {parent}",
                 thing.sort, thing.name, side.side
             ));

@@ -3,7 +3,7 @@
 use crate::{
     dice::Dice,
     journal::{Journal, Place},
-    oracle::wrongs,
+    oracle::{Wrong, wrongs},
     people::{Edited, Log, SORTS, Side, Sort, Thing, records},
     town::Sandbox,
     wire::{Phase, Proxy, Verdict, Wire},
@@ -31,6 +31,13 @@ const STAGES: &str = "MasterLabel,ApiName,SortOrder,IsActive,IsClosed,IsWon,Defa
 const PIPELINES: &str = "objectType,pipelineId,pipelineLabel,stageId,stageLabel,displayOrder,probability,isClosed\n\
      deals,default,Sales,s1,Talking,1,0.1,false\n";
 
+/// Whether records carry our key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    Planted,
+    None,
+}
+
 /// When the process is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
@@ -55,6 +62,7 @@ pub struct World {
     pub log: Log,
     pub dice: Dice,
     place: Place,
+    keys: Keys,
     hubspot: Sandbox,
     salesforce: Sandbox,
     ids: BTreeMap<(Side, usize), String>,
@@ -64,6 +72,10 @@ pub struct World {
 impl World {
     /// A few things that both sides know already.
     pub fn new(place: Place, seed: u64, server: &str) -> Self {
+        Self::with(place, seed, server, Keys::Planted)
+    }
+
+    pub fn with(place: Place, seed: u64, server: &str, keys: Keys) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let start = |vendor: &str, file: &str, text: &str| {
             let seed = dir.path().join(vendor);
@@ -90,10 +102,11 @@ impl World {
         run(&place, &work, &["setup", "hubspot", "--apply"], "");
         let config = work.join("syncline.toml");
         let text = fs::read_to_string(&config).unwrap();
+        let text = if keys == Keys::None { text.replace("\"planted\"\n", "\"none\"\n") } else { text };
         fs::write(&config, format!("{text}\n{server}")).unwrap();
         let journal = Journal::open(&place, &work);
         let (log, dice, ids) = (Log::default(), Dice::new(seed), BTreeMap::new());
-        let mut world = Self { wire, journal, log, dice, place, hubspot, salesforce, ids, dir };
+        let mut world = Self { wire, journal, log, dice, place, keys, hubspot, salesforce, ids, dir };
         for sort in
             [Sort::Account, Sort::Account, Sort::Account, Sort::Deal, Sort::Deal, Sort::Contact, Sort::Lead]
         {
@@ -389,32 +402,45 @@ impl World {
         let output = self.sync_with(&[]);
         assert!(output.status.success(), "{when}: {}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(self.rows(), before, "{when}: the last round wrote");
-        let found = self.wrongs();
-        if !found.is_empty() {
-            self.explain(&found);
-        }
-        assert!(found.is_empty(), "{when}:\n{}\n{last}", found.join("\n"));
+        let mut found = self.wrongs();
+        found.retain(|wrong| wrong.is_double || !self.is_parked(wrong.thing));
+        self.explain(&found);
+        let lines: Vec<&str> = found.iter().map(|wrong| wrong.line.as_str()).collect();
+        assert!(found.is_empty(), "{when}: {lines:#?}\n{last}");
         assert_eq!(self.journal.open_calls(), 0, "{when}");
     }
 
     /// What is wrong now, by both dumps.
-    pub fn wrongs(&self) -> Vec<String> {
+    pub fn wrongs(&self) -> Vec<Wrong> {
         wrongs(&self.log, &self.salesforce.dump(), &self.hubspot.dump())
     }
 
-    /// What the program says of the things that are wrong.
-    fn explain(&self, wrongs: &[String]) {
-        for (number, thing) in self.log.things.iter().enumerate() {
-            if !wrongs.iter().any(|line| line.contains(&format!("{} ", thing.name))) {
-                continue;
-            }
-            for (side, name) in [(Side::Salesforce, "salesforce"), (Side::HubSpot, "hubspot")] {
-                if let Some(id) = self.ids.get(&(side, number)) {
-                    let record = format!("{name}/{}/{id}", thing.sort.object(side));
-                    for word in ["explain", "history"] {
-                        let output = self.command(&[word, &record]).output().unwrap();
-                        eprintln!("{word} {record}: {}", String::from_utf8_lossy(&output.stdout));
-                    }
+    /// Whether a create waits for a person, of this thing or of its account, because nobody can know what became of it: only
+    /// without keys.
+    fn is_parked(&self, thing: Option<usize>) -> bool {
+        let Some(thing) = thing.filter(|_| self.keys == Keys::None) else { return false };
+        let begins = if self.log.things[thing].sort == Sort::Lead { Side::HubSpot } else { Side::Salesforce };
+        let Some(address) = self.address(begins, thing) else { return false };
+        let output = self.command(&["explain", &address, "--json"]).output().unwrap();
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let entities = told["entities"].as_array().unwrap();
+        let reasons = ["parked", "waits_for_parent"];
+        entities.iter().any(|entity| reasons.map(Value::from).contains(&entity["status"]["name"]))
+    }
+
+    fn address(&self, side: Side, thing: usize) -> Option<String> {
+        let id = self.ids.get(&(side, thing))?;
+        let name = if side == Side::Salesforce { "salesforce" } else { "hubspot" };
+        Some(format!("{name}/{}/{id}", self.log.things[thing].sort.object(side)))
+    }
+
+    /// Prints what the program says of the things that are wrong.
+    fn explain(&self, wrongs: &[Wrong]) {
+        for thing in wrongs.iter().filter_map(|wrong| wrong.thing) {
+            for address in [Side::Salesforce, Side::HubSpot].map(|side| self.address(side, thing)) {
+                if let Some(address) = address {
+                    let output = self.command(&["explain", &address]).output().unwrap();
+                    eprintln!("{address}: {}", String::from_utf8_lossy(&output.stdout));
                 }
             }
         }
