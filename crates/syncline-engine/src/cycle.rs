@@ -11,7 +11,7 @@ use crate::{
     lease::Former,
     moot,
     planning::{Keep, Pass},
-    refusals,
+    refusals, retention,
     workspace::DatabasePlace,
 };
 use std::{
@@ -269,6 +269,7 @@ async fn ended(ctx: &mut Ctx, done: Done) -> Result<Outcome, Error> {
         batch.journal.push(Event::RunEnded { summary: summary.into() });
         ctx.store.commit(batch).await?;
     }
+    retention::keep(ctx).await?;
     Ok(Outcome { run, rounds, tally, calls: ctx.take_calls(), held, findings, needs })
 }
 

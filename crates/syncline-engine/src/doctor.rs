@@ -104,6 +104,13 @@ pub async fn examine(dir: &Path, environment: &Environment, outside: &Outside, b
         }
     };
     report.note(Level::Ok, "configuration", "it can be read", None);
+    match workspace.store.ledger().await {
+        Ok(ledger) => {
+            let what = format!("the journal is there up to its last entry, {}", ledger.seq().0);
+            report.note(Level::Ok, "database", what, None);
+        }
+        Err(error) => report.error("database", &error.into()),
+    }
     key(&workspace, &mut report);
     let mut facts = Facts::default();
     for name in workspace.config.connections.keys() {

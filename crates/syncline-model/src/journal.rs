@@ -111,6 +111,20 @@ pub enum Event {
         /// How it stands now.
         state: ReviewState,
     },
+    /// The values of a record's past were erased, and what its rows were before.
+    Erased {
+        /// The record.
+        record: RecordRef,
+        /// Who asked for it.
+        who: Arc<str>,
+    },
+    /// What had been kept long enough was let go, each up to the last checkpoint at or before the entry.
+    LetGo {
+        /// Values of what was observed, and what rows were before.
+        observed: JournalSeq,
+        /// Entries with all their values.
+        entries: JournalSeq,
+    },
     /// The configuration in force changed.
     Config {
         /// Its digest.

@@ -1,7 +1,7 @@
 //! What is kept of the past, as it is stored: what proof, erasure and letting go work on.
 
 use crate::{
-    StoreError, codec,
+    LetGo, StoreError, codec,
     ledger::{Books, Former, Hash, Present, RowKey, decode_former},
     rows::Head,
 };
@@ -46,6 +46,19 @@ impl Ledger {
     /// The checkpoints that are still there, oldest first. The first is where the journal's chain begins.
     pub fn checkpoints(&self) -> &[Checkpoint] {
         &self.checkpoints
+    }
+
+    /// What of `until` there is to let go: the checkpoints that it goes back to, where one is further than what was let go
+    /// before.
+    pub fn lets_go(&self, until: LetGo) -> Option<LetGo> {
+        let last = |seq: JournalSeq| {
+            let before = self.checkpoints.iter().rev().find(|checkpoint| checkpoint.seq <= seq);
+            before.map_or(JournalSeq(self.head.gone), |checkpoint| checkpoint.seq)
+        };
+        let observed = last(until.observed);
+        let entries = last(until.entries.min(until.observed));
+        let further = self.rebuilt_from().is_some_and(|from| from.seq < observed) || entries > self.gone();
+        further.then_some(LetGo { observed, entries })
     }
 
     /// The oldest checkpoint to which records and links can be taken back.

@@ -38,6 +38,7 @@ tables! {
         connection: Option<BTreeMap<String, Connection>>,
         server: Option<Server>,
         serve: Option<Serve>,
+        journal: Option<Journal>,
         budget: Option<Budget>,
         guard: Option<GuardTable>,
         kind: Option<Kinds>,
@@ -68,6 +69,15 @@ tables! {
     struct Serve {
         /// How often vendors are asked for changes (60s).
         poll: Option<Length>,
+    }
+
+    /// How long the journal is kept.
+    #[schemars(deny_unknown_fields)]
+    struct Journal {
+        /// Values of what was observed, and what rows were before (90d).
+        observed: Option<Length>,
+        /// Entries, with all their values; `undo` reaches as far back (400d).
+        entries: Option<Length>,
     }
 
     /// Use of the vendors' limits.

@@ -191,6 +191,28 @@ fn a_claim_holds_for_five_minutes_or_as_told_and_for_a_second_at_least() {
 }
 
 #[test]
+fn the_journal_is_kept_as_long_as_told_and_entries_as_long_as_what_they_observed() {
+    let text = standard(ModelChoice::LeadsAndContacts);
+    let with = |lines: &str| format!("{text}\n[journal]\n{lines}\n");
+    let days = |days: i64| jiff::SignedDuration::from_hours(24 * days);
+    let keep = |lines| {
+        let keep = read(&with(lines)).journal;
+        (keep.observed, keep.entries)
+    };
+    assert_eq!(read(&text).journal, JournalKeep::default());
+    assert_eq!(keep(""), (days(90), days(400)));
+    assert_eq!(keep("observed = \"7d\""), (days(7), days(400)));
+    assert_eq!(keep("observed = \"500d\""), (days(500), days(500)), "entries are kept along");
+    assert_eq!(keep("observed = \"7d\"\nentries = \"30d\""), (days(7), days(30)));
+    assert_eq!(read(&with("entries = \"100d\"")).digest(), read(&text).digest(), "no plan is refused for it");
+    for bad in ["observed = \"1m\"", "entries = \"89d\"", "observed = 90", "years = 3"] {
+        let problems = parse(&[("syncline.toml", &with(bad))]).unwrap_err();
+        assert_eq!(problems.len(), 1, "{bad}: {problems:?}");
+        assert!(problems[0].to_string().contains("syncline.toml:"), "{problems:?}");
+    }
+}
+
+#[test]
 fn the_limits_of_oscillation_are_read_and_nonsense_is_refused() {
     let of = |value: &str| {
         let line = "oscillation = { flips = 3, window = \"24h\" }";

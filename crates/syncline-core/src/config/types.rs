@@ -27,6 +27,8 @@ pub struct Config {
     pub lease: SignedDuration,
     /// How old a plan may be when it is applied.
     pub plan_max_age: SignedDuration,
+    /// How long the journal is kept.
+    pub journal: JournalKeep,
     /// Circuit breakers (HUB-7).
     pub guard: Guard,
     /// By kind.
@@ -36,9 +38,24 @@ pub struct Config {
 
 impl Config {
     /// SHA-256 in hexadecimal over what decides about records: not over comments, layout, the order of keys and the
-    /// split into files, nor over `[server]` and `[serve]`. A plan is refused under another digest.
+    /// split into files, nor over `[server]`, `[serve]` and `[journal]`. A plan is refused under another digest.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+}
+
+/// How long the journal is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalKeep {
+    /// Values of what was observed, and what rows were before.
+    pub observed: SignedDuration,
+    /// Entries, with all their values. Not shorter than `observed`.
+    pub entries: SignedDuration,
+}
+
+impl Default for JournalKeep {
+    fn default() -> Self {
+        Self { observed: SignedDuration::from_hours(24 * 90), entries: SignedDuration::from_hours(24 * 400) }
     }
 }
 

@@ -18,7 +18,9 @@ use syncline_engine::{
     entropy::Entropy,
     explain::{self, Explanation},
     plan_file::{self, Summary},
-    registry, reviews,
+    registry,
+    replay::{self, Replay},
+    reviews,
     secrets::{self, Key, Secret},
     setup,
 };
@@ -254,7 +256,7 @@ impl World {
         self.still().await;
     }
 
-    /// A further run writes nothing (HUB-9), and no limit was met so far (HUB-8).
+    /// A further run writes nothing (HUB-9), no limit was met so far (HUB-8), and the journal is true.
     pub async fn still(&mut self) {
         let before = [self.calls(Salesforce), self.calls(HubSpot)];
         self.advance(600);
@@ -267,6 +269,14 @@ impl World {
             }
             assert_eq!(after["violations"], json!([]), "{}", side.name());
         }
+        self.replayed().await;
+    }
+
+    /// The journal tells how the present state came about (invariant 13).
+    pub async fn replayed(&self) -> Replay {
+        let told = replay::replay(&*self.workspace.store, None).await.unwrap();
+        assert!(told.same, "{told:?}");
+        told
     }
 
     /// A run that is to write so many rows, and a further one that writes none.

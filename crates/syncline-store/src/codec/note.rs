@@ -137,7 +137,7 @@ pub(crate) struct Named<'a> {
 pub(crate) fn named(event: &Event) -> Named<'_> {
     let mut named = Named::default();
     match event {
-        Event::Changed { record, .. } => {
+        Event::Changed { record, .. } | Event::Erased { record, .. } => {
             named.records.insert(record);
         }
         Event::Linked { record, entity, .. } => {
@@ -160,6 +160,7 @@ pub(crate) fn named(event: &Event) -> Named<'_> {
         | Event::Baseline { .. }
         | Event::Confirmed { .. }
         | Event::Review { .. }
+        | Event::LetGo { .. }
         | Event::Config { .. } => {}
     }
     named
@@ -177,6 +178,8 @@ pub(crate) fn valued(event: &Event) -> BTreeSet<&RecordRef> {
         | Event::CallIntended { .. }
         | Event::Confirmed { .. }
         | Event::Review { .. }
+        | Event::Erased { .. }
+        | Event::LetGo { .. }
         | Event::Config { .. } => BTreeSet::new(),
     }
 }

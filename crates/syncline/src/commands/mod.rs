@@ -10,6 +10,7 @@ mod explain;
 mod history;
 mod init;
 pub(crate) mod plan;
+mod replay;
 mod review;
 mod sandbox;
 mod serve;
@@ -33,6 +34,7 @@ pub(crate) enum Command {
     Explain(explain::Args),
     Review(review::Args),
     History(history::Args),
+    Replay(replay::Args),
     Serve(serve::Args),
     Demo(demo::Args),
     Sandbox(sandbox::Args),
@@ -54,6 +56,7 @@ impl Command {
             Self::Explain(args) => explain::run(args),
             Self::Review(args) => review::run(args),
             Self::History(args) => history::run(args),
+            Self::Replay(args) => replay::run(args),
             Self::Serve(args) => serve::run(args),
             Self::Demo(args) => demo::run(args),
             Self::Sandbox(args) => sandbox::run(args),

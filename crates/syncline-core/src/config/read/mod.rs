@@ -24,6 +24,7 @@ pub(crate) mod keys {
         "connection",
         "server",
         "serve",
+        "journal",
         "budget",
         "guard",
         "kind",
@@ -31,6 +32,7 @@ pub(crate) mod keys {
     pub(crate) const CONNECTION: &[&str] = &["vendor", "account", "keys"];
     pub(crate) const SERVER: &[&str] = &["public_url", "lease"];
     pub(crate) const SERVE: &[&str] = &["poll"];
+    pub(crate) const JOURNAL: &[&str] = &["observed", "entries"];
     pub(crate) const BUDGET: &[&str] = &["daily_share"];
     pub(crate) const GUARD: &[&str] = &["create", "blank", "archive", "oscillation"];
     pub(crate) const BREAKER: &[&str] = &["count", "share"];

@@ -6,7 +6,7 @@ use crate::{
         problem::{Place, Problem, codes},
         reader::{self, Problems, Reader, list, unknown_key, wrong},
         tree::{Entry, Table, Tree},
-        types::{Config, ConnectionConfig, Keys},
+        types::{Config, ConnectionConfig, JournalKeep, Keys},
     },
     mapping::{Breaker, Guard, ModelChoice, Oscillation},
 };
@@ -39,6 +39,9 @@ pub(crate) fn config(root: &Table, at: &Place, problems: &mut Problems) -> Confi
     let daily_share = section(&mut top, "budget", keys::BUDGET, problems, |table, problems| {
         table.share("daily_share", problems)
     });
+    let journal = section(&mut top, "journal", keys::JOURNAL, problems, |table, problems| {
+        Some(journal(table, problems))
+    });
     let guard = guard(&mut top, problems);
     let mut kinds = BTreeMap::new();
     if let Some((table, _)) = top.sub("kind", problems) {
@@ -64,6 +67,7 @@ pub(crate) fn config(root: &Table, at: &Place, problems: &mut Problems) -> Confi
         lease: lease.unwrap_or(SignedDuration::from_mins(5)),
         poll: poll.unwrap_or(SignedDuration::from_secs(60)),
         plan_max_age,
+        journal: journal.unwrap_or_default(),
         guard,
         kinds,
         digest: digest(root),
@@ -73,7 +77,7 @@ pub(crate) fn config(root: &Table, at: &Place, problems: &mut Problems) -> Confi
 /// See [`Config::digest`].
 fn digest(root: &Table) -> String {
     let mut canonical = String::new();
-    let decides = |key: &str| key != "server" && key != "serve";
+    let decides = |key: &str| !["server", "serve", "journal"].contains(&key);
     root.canonical(&decides, &mut canonical);
     Sha256::digest(canonical).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -141,6 +145,25 @@ fn lease(table: &mut Reader<'_>, problems: &mut Problems) -> Option<SignedDurati
         ));
     }
     Some(lease)
+}
+
+/// A run may take an hour, and its writes are needed until it has ended.
+const SHORTEST_KEEP: SignedDuration = SignedDuration::from_hours(1);
+
+fn journal(table: &mut Reader<'_>, problems: &mut Problems) -> JournalKeep {
+    let at = table.at.clone();
+    let default = JournalKeep::default();
+    let observed = table.duration("observed", problems).unwrap_or(default.observed);
+    let entries = table.duration("entries", problems).unwrap_or(default.entries.max(observed));
+    if observed < SHORTEST_KEEP || entries < observed {
+        problems.push(Problem::error(
+            codes::BAD_VALUE,
+            &at,
+            "what was observed has to be kept for an hour at least, and entries as long as what they observed",
+            "write `observed = \"90d\"` and `entries = \"400d\"`, or leave them out",
+        ));
+    }
+    JournalKeep { observed, entries }
 }
 
 fn connections(top: &mut Reader<'_>, problems: &mut Problems) -> BTreeMap<ConnectionName, ConnectionConfig> {
