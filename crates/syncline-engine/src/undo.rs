@@ -319,6 +319,8 @@ async fn changed_since(
                 | Event::CallEnded { .. }
                 | Event::Confirmed { .. }
                 | Event::Review { .. }
+                | Event::Erased { .. }
+                | Event::LetGo { .. }
                 | Event::Config { .. } => {}
             }
         }
