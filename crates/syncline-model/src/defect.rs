@@ -124,8 +124,6 @@ defects! {
     Unknown = "mautic-4718-unknown", "mautic/mautic#4718";
     /// A point in time becomes the day that it falls on in a zone that is not the account's.
     OtherDay = "apideck-155-other-day", "apideck-libraries/node-sdk#155";
-    /// An amount keeps its number and loses its currency.
-    NoCurrency = "margince-4099-no-currency", "margince/margince#4099";
     /// Amounts pass through a binary fraction and are cut off.
     FloatAmount = "ynabber-167-float-amount", "martinohansen/ynabber#167";
 
@@ -134,19 +132,12 @@ defects! {
     BlindRetry = "segment-3459-blind-retry", "segmentio/segment-docs#3459";
     /// What is about to be sent is not written down, and creates carry no key: a crash leaves a second copy.
     SecondCopy = "esp-98-second-copy", "ethereum/esp-website#98";
-    /// A create that is refused because the record is there already counts as done.
-    AlreadyThere = "freeform-2500-already-there", "solspace/craft-freeform#2500";
     /// A row that another transaction holds counts as written.
     LockedRow = "datacite-1461-locked-row", "datacite/datacite#1461";
     /// Rows of a batch that are refused one by one count as written.
     PartialBatch = "corsair-489-partial-batch", "corsairdev/corsair#489";
-    /// The vendor's daily calls are used to the last one.
-    DailyLimit = "mautic-2836-daily-limit", "mautic/mautic#2836";
     /// Calls are not paced, and a refusal for too many of them is not waited out.
     NoPace = "hubspot-256-no-pace", "HubSpot/hubspot-api-nodejs#256";
-
-    /// A program beside this one sets a value back each time, and is answered each time.
-    OutsideLoop = "integry-outside-loop", "hello.integry.io, avoiding infinite loops";
 
     // Running.
     /// Where events arrive, nothing is polled any more: an event that is lost is lost for good.

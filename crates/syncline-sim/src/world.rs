@@ -142,8 +142,7 @@ impl World {
         Ok(world)
     }
 
-    /// What differs from account to account: what a page holds, how late an index and a commit are, how often it may be
-    /// called.
+    /// What differs from account to account: what a page holds, how late an index and a commit are.
     fn habits(&self, seed: u64) -> Result<(), Broken> {
         let knob = |side, name: &str, value: u64| {
             let member = if side == Salesforce { "knob" } else { "name" };
@@ -152,11 +151,7 @@ impl World {
         let of = |choices: [u64; 3], every: u64| choices[(seed / every % 3) as usize];
         knob(Salesforce, "page_size", of([2_000, 3, 7], 1))?;
         knob(HubSpot, "late_commit_ms", of([120_000, 300_000, 200_000], 1))?;
-        knob(HubSpot, "search_lag_ms", of([500, 20_000, 90_000], 3))?;
-        if seed % 10 == 3 {
-            let limit = json!({"do": "set_limit", "limit": "DailyApiRequests", "value": 250});
-            self.admin(Salesforce, &limit).map_err(Broken)?;
-        }
+        knob(HubSpot, "search_lag_ms", of([500, 2_000, 10_000], 3))?;
         Ok(())
     }
 

@@ -146,12 +146,6 @@ fn spell(
         None => amount.normalize(),
     };
     let side = match (meaning, to) {
-        (Value::Money(money), FieldType::Money | FieldType::Decimal) if planted(Defect::NoCurrency) => {
-            match connection.currency.filter(|_| to == FieldType::Money) {
-                Some(currency) => Value::Money(Money { amount: rounded(money.amount), currency }),
-                None => Value::Decimal(rounded(money.amount)),
-            }
-        }
         (Value::Money(money), FieldType::Money) => {
             // No vendor's code is written with the amount: a new amount is in the account's currency.
             if let Some(own) = connection.currency

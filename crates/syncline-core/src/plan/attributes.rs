@@ -419,9 +419,6 @@ fn other_currency(present: &Observed, value: Option<&Value>) -> Option<String> {
     let (Some(Value::Money(present)), Some(Value::Money(value))) = (present.value(), value) else {
         return None;
     };
-    if planted(Defect::NoCurrency) {
-        return None;
-    }
     (present.currency != value.currency)
         .then(|| format!("the amount is in {}, and the record's is in {}", value.currency, present.currency))
 }

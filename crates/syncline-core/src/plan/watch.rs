@@ -18,10 +18,7 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use syncline_model::{
     AttributeName, Base, ConnectionName, FieldName, Kind, Observed, RecordRef, Rest, RunId, Value, Watch,
-    defect::{Defect, planted},
-    operation::Case,
-    plan::HeldReason,
-    review::Question,
+    operation::Case, plan::HeldReason, review::Question,
 };
 
 /// Writes of one field that are remembered: more than any guard counts makes no difference.
@@ -206,8 +203,7 @@ impl Draftsman<'_> {
             return false;
         };
         let with_this = watch.flips.len() as u64 + 1;
-        let loops = was_taken_back(watch, shown, case) && !planted(Defect::OutsideLoop);
-        if !loops || with_this < mapping.guard.oscillation.flips {
+        if !was_taken_back(watch, shown, case) || with_this < mapping.guard.oscillation.flips {
             return false;
         }
         watch.rest = Some(Rest::Oscillates { attribute: attribute.clone(), since: now });

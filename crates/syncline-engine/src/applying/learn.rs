@@ -14,10 +14,9 @@ use crate::{
 use refused::{link_existing, refuse_unseen};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::plan::{Neighbourhood, plan_entity};
-use syncline_kit::vendor::{Rejection, RejectionClass, RowOutcome, WriteCall};
+use syncline_kit::vendor::{Rejection, RowOutcome, WriteCall};
 use syncline_model::{
     Action, ConnectionName, EntityId, Kind, Link, Operation, RecordRef,
-    defect::{Defect, planted},
     journal::{CallId, Event, RowValues, Written},
     operation::Case,
 };
@@ -57,11 +56,6 @@ impl Applier<'_> {
                     if learnt == Learnt::Created {
                         self.created.insert((operation.entity, connection.clone()), record.clone());
                     }
-                }
-                RowOutcome::Rejected(Rejection { class: RejectionClass::Exists(_), .. })
-                    if planted(Defect::AlreadyThere) =>
-                {
-                    lesson.batch.done.extend(self.dirty.get(&operation.entity).cloned());
                 }
                 RowOutcome::Rejected(rejection) => {
                     self.tally.rejected += 1;
