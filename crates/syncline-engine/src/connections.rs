@@ -93,15 +93,21 @@ impl Connection {
     /// # Errors
     /// Those of [`secrets::put`].
     pub fn keep_credentials(&self, key: &Key, outside: &Outside, batch: &mut Batch) -> Result<bool, Error> {
-        if let Some(pace) = self.vendor.pace() {
-            batch.puts.push((pace_slot(&self.name), serde_json::to_vec(&pace).ok()));
-        }
+        self.keep_pace(batch);
         let Some(credentials) = self.vendor.changed_credentials() else { return Ok(false) };
         let mut secret = self.secret.lock().unwrap_or_else(PoisonError::into_inner);
         secret.credentials = credentials;
         secrets::put(batch, key, &outside.entropy, &self.name, &secret)?;
         batch.puts.push((due_slot(&self.name), Some(Vec::new())));
         Ok(true)
+    }
+
+    /// Puts into `batch` how the limits stand: with whatever is stored anyway, so that the successor of a process that is
+    /// killed knows what it sent (HUB-8).
+    pub(crate) fn keep_pace(&self, batch: &mut Batch) {
+        if let Some(pace) = self.vendor.pace() {
+            batch.puts.push((pace_slot(&self.name), serde_json::to_vec(&pace).ok()));
+        }
     }
 
     /// Asks the vendor whose account this is, and refuses another one than `expected`.

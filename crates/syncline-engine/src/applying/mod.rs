@@ -214,6 +214,7 @@ impl<'a> Applier<'a> {
     ) -> Result<CallId, Error> {
         let mut batch = self.ctx.batch();
         let id = CallId(self.ctx.ids.next(batch.at));
+        self.ctx.connection(connection)?.keep_pace(&mut batch);
         let payload = OpenPayload { call: call.clone(), operations: operations.to_vec() };
         if planted(Defect::SecondCopy) {
             return Ok(id);

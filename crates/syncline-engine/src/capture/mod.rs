@@ -46,6 +46,7 @@ pub async fn cycle(ctx: &Ctx, connection: &ConnectionName) -> Result<Captured, E
         captured.schemas_changed |= keep_schemas(ctx, connection, &page.schemas, &mut batch).await?;
         if page.cursor != cursor {
             put_cursor(&mut batch, connection, &page.cursor)?;
+            live.keep_pace(&mut batch);
         }
         commit(ctx, batch).await?;
         captured.pages += 1;

@@ -186,3 +186,15 @@ async fn what_is_held_because_of_a_record_becomes_work_when_the_record_changes()
     cycle_left(&ctx).await;
     assert!(work_to_do(&ctx).await.contains(&DirtyKey::Entity(Kind::Person, entity)));
 }
+
+#[tokio::test]
+async fn a_killed_process_leaves_its_pace_with_the_last_page() {
+    let bench = Bench::new().await;
+    let ctx = ctx_with(&bench, vec![vec![contact("1", 1, "a@x.example", "A")]]).await;
+    let pace = serde_json::json!({"search": [7]});
+    *bench.left.pace.lock().unwrap() = Some(pace.clone());
+    cycle_left(&ctx).await;
+    drop(ctx);
+    bench.open().await.unwrap();
+    assert_eq!(*bench.left.resumed.lock().unwrap(), [pace]);
+}
