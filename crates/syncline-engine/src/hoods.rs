@@ -35,7 +35,7 @@ pub(crate) struct Surroundings {
 const AT_HAND: usize = 50_000;
 /// How far clocks of vendors may be off whose clock was measured, beside what the measuring says: stamps have a
 /// resolution of one second at the coarsest (Salesforce).
-const RESOLUTION: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
+pub(crate) const RESOLUTION: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 
 pub(crate) fn parked_key(entity: EntityId, connection: &ConnectionName) -> String {
     format!("parked/{entity}/{connection}")

@@ -6,12 +6,16 @@ use crate::{
     error::Error,
     plan_file::{self, Summary},
 };
+use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
     sync::Arc,
 };
-use syncline_core::undo::{self, Note, Present, Standing, Why};
+use syncline_core::{
+    mapping::Carrier,
+    undo::{self, Note, Present, Standing, Why},
+};
 use syncline_model::{
     Action, After, ConnectionName, Endpoint, EntityId, FieldName, JournalSeq, ObjectName, Observed,
     Operation, OperationId, RecordRef, RunId, Snapshot, Value,
@@ -103,8 +107,8 @@ pub async fn write(ctx: &Ctx, run: RunId, path: &Path) -> Result<(Summary, Vec<P
 /// What a run did, as the journal has it.
 struct Past {
     written: Vec<Written>,
-    /// Where the run wrote each record last.
-    last: BTreeMap<RecordRef, JournalSeq>,
+    /// Where and when the run wrote each record last.
+    last: BTreeMap<RecordRef, (JournalSeq, Timestamp)>,
     began: JournalSeq,
 }
 
@@ -136,7 +140,7 @@ impl Past {
                     .collect();
                 lost += confirmed.saturating_sub(kept.len());
                 for row in kept {
-                    past.last.insert(row.record.clone(), entry.seq);
+                    past.last.insert(row.record.clone(), (entry.seq, entry.at));
                     past.written.push(row);
                 }
             }
@@ -214,7 +218,7 @@ async fn present<'a>(ctx: &'a Ctx, past: &Past) -> Result<Present<'a>, Error> {
         records.values().flat_map(refers).filter(|record| !wanted.contains(record)).collect();
     load(&*ctx.store, &further, &mut records).await?;
     let referrers = referrers(ctx, past, &mut records).await?;
-    let changed = changed_since(&*ctx.store, past).await?;
+    let changed = changed_since(ctx, past, &records).await?;
     Ok(Present { mapping: ctx.mapping(), records, referrers, changed })
 }
 
@@ -287,28 +291,37 @@ async fn referrers(
 
 /// The fields that were changed after the run had written their record last: outside, or by another run.
 async fn changed_since(
-    store: &dyn Store,
+    ctx: &Ctx,
     past: &Past,
+    records: &BTreeMap<RecordRef, Standing>,
 ) -> Result<BTreeMap<RecordRef, BTreeSet<FieldName>>, Error> {
     let mut changed: BTreeMap<RecordRef, BTreeSet<FieldName>> = BTreeMap::new();
     let mut after = past.began;
     loop {
-        let page: Vec<JournalEntry> = store.journal(&JournalFilter::default(), after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(changed) };
+        let page: Vec<JournalEntry> = ctx.store.journal(&JournalFilter::default(), after, PAGE).await?;
+        let Some(last) = page.last() else { break };
         after = last.seq;
-        for entry in &page {
-            let mut note = |record: &RecordRef, fields: &[Arc<str>]| {
-                if past.last.get(record).is_some_and(|last| entry.seq > *last) {
-                    let fields = fields.iter().map(FieldName::new);
+        let values = ctx.store.journal_values(&page).await?;
+        for (entry, values) in page.iter().zip(values) {
+            let mut note = |record: &RecordRef, fields: &mut dyn Iterator<Item = FieldName>| {
+                if past.last.get(record).is_some_and(|(last, _)| entry.seq > *last) {
                     changed.entry(record.clone()).or_default().extend(fields);
                 }
             };
             match &entry.event {
-                Event::Changed { record, fields } => note(record, fields),
+                Event::Changed { record, fields } => match values.into_iter().find_map(|it| it.values) {
+                    Some(RowValues::Changed(moved)) => {
+                        let moved = moved.into_iter().filter(|it| !is_same_refs(&it.before, &it.after));
+                        note(record, &mut moved.map(|it| it.field));
+                    }
+                    Some(RowValues::Written(_)) | None => {
+                        note(record, &mut fields.iter().map(FieldName::new))
+                    }
+                },
                 Event::CallIntended { rows, .. } => {
                     for row in rows {
                         if let Some(record) = &row.record {
-                            note(record, &row.fields);
+                            note(record, &mut row.fields.iter().map(FieldName::new));
                         }
                     }
                 }
@@ -325,6 +338,50 @@ async fn changed_since(
             }
         }
     }
+    // What a vendor fills in when it makes a record (its owner) is first seen by the next reading; only the record's own
+    // stamp tells that from an edit. Relations move no stamp everywhere.
+    for record in past.written.iter().filter(|row| row.created).map(|row| &row.record) {
+        if let (Some(fields), false) = (changed.get_mut(record), is_touched(ctx, past, records, record)) {
+            fields.retain(|field| is_association(ctx, record, field));
+        }
+    }
+    Ok(changed)
+}
+
+/// Whether two values are references to the same records, whatever row carries them.
+fn is_same_refs(before: &Observed, after: &Observed) -> bool {
+    let refs = |seen: &Observed| -> Option<BTreeSet<(ObjectName, syncline_model::RecordId)>> {
+        let Observed::Value(Value::Refs(refs)) = seen else { return None };
+        Some(refs.iter().map(|it| (it.object.clone(), it.id.clone())).collect())
+    };
+    refs(before).is_some_and(|before| refs(after).is_some_and(|after| after == before))
+}
+
+/// Whether the vendor stamped a record later than the run can have written it.
+fn is_touched(ctx: &Ctx, past: &Past, records: &BTreeMap<RecordRef, Standing>, record: &RecordRef) -> bool {
+    let snapshot = records.get(record).and_then(|standing| standing.snapshot.as_ref());
+    let (Some(modified), Some((_, at))) = (snapshot.and_then(|it| it.modified), past.last.get(record)) else {
+        return true;
+    };
+    let clock = ctx.connection(&record.connection).ok().and_then(|live| live.vendor.clock_offset());
+    let clock = clock.map_or_else(syncline_core::plan::ClockOffset::default, |offset| {
+        syncline_core::plan::ClockOffset {
+            ahead: offset.ahead,
+            uncertainty: offset.uncertainty.saturating_add(crate::hoods::RESOLUTION),
+        }
+    });
+    let ours = modified.checked_sub(clock.ahead).unwrap_or(modified);
+    ours.duration_since(*at) > clock.uncertainty
+}
+
+fn is_association(ctx: &Ctx, record: &RecordRef, field: &FieldName) -> bool {
+    let mut bindings = ctx
+        .mapping()
+        .kinds
+        .values()
+        .flat_map(|model| &model.edges)
+        .filter_map(|edge| edge.binding(&record.connection, &record.object));
+    bindings.any(|binding| binding.field == *field && binding.carrier == Carrier::Association)
 }
 
 fn finding(ctx: &Ctx, note: Note) -> Result<Finding, Error> {

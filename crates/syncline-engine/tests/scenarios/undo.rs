@@ -1,7 +1,7 @@
 //! Runs taken back (HUB-6, invariant 15): both dumps are as before, modulo what the undo's plan listed; nothing that
 //! somebody changed since is touched; the next sync does not simply do it again.
 
-use crate::scenario::{HubSpot, Picture, Salesforce, Setting, World, acme};
+use crate::scenario::{Cut, HubSpot, Picture, Salesforce, Setting, World, acme};
 use expect_test::expect;
 use serde_json::{Value, json};
 use syncline_engine::{Error, apply_plan::AppliedPlan, undo};
@@ -272,4 +272,202 @@ async fn runs_that_cannot_be_found_are_refused() {
         assert_eq!((error.code().0, error.exit()), (1141, 2));
     }
     assert_ne!(world.field(Salesforce, "Account", &account, "Phone"), Value::Null);
+}
+
+/// What HubSpot alone knows, created in Salesforce: an account with a contact and an opportunity.
+async fn created_in_salesforce() -> (World, Picture, AppliedPlan) {
+    let mut world = World::contacts_only().await;
+    let company = world.create(HubSpot, "companies", json!({"name": "Beta", "domain": "beta.io"}));
+    let contact = world.create(HubSpot, "contacts", json!({"lastname": "Poe", "email": "poe@beta.io"}));
+    let fields = json!({"dealname": "Wall", "dealstage": "prospecting", "closedate": "2026-06-30T00:00:00Z"});
+    let deal = world.create(HubSpot, "deals", fields);
+    world.associate(&format!("contacts/{contact}"), &format!("companies/{company}"));
+    world.associate(&format!("deals/{deal}"), &format!("companies/{company}"));
+    world.associate(&format!("deals/{deal}"), &format!("contacts/{contact}"));
+    world.advance(60);
+    let before = world.picture();
+    let made = world.first_contact().await;
+    assert_eq!(made.tally.created, 3);
+    (world, before, made)
+}
+
+#[tokio::test]
+async fn creates_in_salesforce_are_taken_back_with_their_roles_and_come_again() {
+    let (mut world, before, made) = created_in_salesforce().await;
+    let after = live(&world.picture());
+    let (listed, undone) = take_back(&mut world, made.run).await;
+    expect![[r#"
+        salesforce/Account: it is archived, not erased
+        salesforce/Contact: it is archived, not erased
+        salesforce/Opportunity: it is archived, not erased"#]]
+    .assert_eq(&listed.join("\n"));
+    assert_eq!(live(&world.picture()), live(&before));
+    world.still().await;
+    let (_, again) = take_back(&mut world, undone.run).await;
+    assert_eq!(again.tally.created, 3);
+    world.sync().await;
+    world.still().await;
+    assert_eq!(live(&world.picture()), after);
+    // And away once more.
+    take_back(&mut world, again.run).await;
+    assert_eq!(live(&world.picture()), live(&before));
+    world.still().await;
+}
+
+#[tokio::test]
+async fn an_account_on_which_somebody_hung_a_contact_is_not_deleted_with_it() {
+    let (mut world, _, made) = created_in_salesforce().await;
+    let account = world.find(Salesforce, "Account", "Name", "Beta");
+    world.create(
+        Salesforce,
+        "Contact",
+        json!({"LastName": "Own", "Email": "own@beta.io", "AccountId": account}),
+    );
+    let (listed, applied) = take_back(&mut world, made.run).await;
+    expect![[r#"
+        salesforce/Account stays: salesforce/Contact/003BA0000000002YAA, which stays, refers to it
+        salesforce/Contact: it is archived, not erased
+        salesforce/Opportunity: it is archived, not erased"#]]
+    .assert_eq(&listed.join("\n"));
+    assert_eq!(applied.tally.archived, 2);
+    let left = live(&world.picture());
+    assert!(left.contains("Account Beta") && left.contains("Contact Own"), "{left}");
+    assert!(!left.contains("Contact Poe") && !left.contains("Opportunity Wall"), "{left}");
+    world.sync().await;
+    world.still().await;
+}
+
+#[tokio::test]
+async fn an_undone_create_does_not_take_its_source_along_where_deletes_travel() {
+    let setting = Setting {
+        changes: vec![("on_delete = \"review\"", "on_delete = \"archive\"")],
+        ..Setting::default()
+    };
+    let mut world = World::with(setting).await;
+    let account = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    let made = world.first_contact().await;
+    let company = world.find(HubSpot, "companies", "name", "Acme");
+    take_back(&mut world, made.run).await;
+    world.advance(86_400);
+    world.still().await;
+    assert!(live(&world.picture()).contains("Account Acme"));
+    assert_eq!(world.reviews().await, []);
+    // Restored by hand it is in force again.
+    world.admin(HubSpot, json!({"do": "restore", "object": "companies", "id": company}));
+    world.edit(HubSpot, "companies", &company, json!({"city": "Berlin"}));
+    world.advance(2 * 86_400);
+    world.sync().await;
+    world.still().await;
+    assert_eq!(world.field(Salesforce, "Account", &account, "BillingCity"), "Berlin");
+    assert_eq!(world.says(Salesforce, "Account", &account).await, "in_step");
+}
+
+#[tokio::test]
+async fn a_first_contact_is_taken_back_to_what_both_sides_held() {
+    let mut world = World::new().await;
+    let fields = json!({"Name": "Acme", "Website": "acme.com", "Phone": "1", "BillingCity": "Berlin"});
+    let account = world.create(Salesforce, "Account", fields);
+    let fields = json!({"name": "Acme", "domain": "acme.com", "phone": "2", "description": "big"});
+    world.create(HubSpot, "companies", fields);
+    world.advance(60);
+    let before = world.picture();
+    world.plan().await;
+    let done = world.apply().await.unwrap();
+    assert_eq!(done.tally.updated, 2);
+    let (listed, _) = take_back(&mut world, done.run).await;
+    assert_eq!((listed, world.picture()), (Vec::new(), before));
+    world.still().await;
+    expect!["undone SYN-2020 website@hubspot SYN-2020 phone@hubspot SYN-2020 city@hubspot SYN-2020 description@salesforce SYN-2020 owner@hubspot"].assert_eq(&world.says(Salesforce, "Account", &account).await);
+}
+
+#[tokio::test]
+async fn roles_that_a_run_added_and_took_away_go_back() {
+    let mut world = World::new().await;
+    let account = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    let [lee, poe] = ["Lee", "Poe"].map(|name| {
+        let fields = json!({"LastName": name, "Email": format!("{name}@acme.com"), "AccountId": account});
+        world.create(Salesforce, "Contact", fields)
+    });
+    let fields =
+        json!({"Name": "Roof", "StageName": "Prospecting", "CloseDate": "2026-06-30", "AccountId": account});
+    let deal = world.create(Salesforce, "Opportunity", fields);
+    let role = |contact: &str| json!({"OpportunityId": deal, "ContactId": contact, "Role": "Evaluator"});
+    let first = world.create(Salesforce, "OpportunityContactRole", role(&lee));
+    world.first_contact().await;
+    world.create(Salesforce, "OpportunityContactRole", role(&poe));
+    world.admin(Salesforce, json!({"do": "delete", "id": first}));
+    world.advance(60);
+    let before = world.picture();
+    assert!(before.text().contains("-> Acme (primary) -> Lee\n"), "{before:?}");
+    let moved = world.sync().await;
+    assert!(world.picture().text().contains("-> Acme (primary) -> Poe\n"));
+    let (listed, _) = take_back(&mut world, moved.run).await;
+    assert_eq!((listed, world.picture()), (Vec::new(), before));
+    world.still().await;
+
+    // The other way: HubSpot's tie is a row in Salesforce.
+    let deal_there = world.find(HubSpot, "deals", "dealname", "Roof");
+    let third = world.create(HubSpot, "contacts", json!({"lastname": "Ray", "email": "ray@acme.com"}));
+    world.sync().await;
+    world.associate(&format!("deals/{deal_there}"), &format!("contacts/{third}"));
+    world.edit(HubSpot, "deals", &deal_there, json!({"hs_priority": "low"}));
+    world.advance(60);
+    let before = live(&world.picture());
+    let moved = world.sync().await;
+    assert!(world.picture().text().contains("OpportunityId=Roof ContactId=Ray"), "{:?}", world.picture());
+    let (listed, _) = take_back(&mut world, moved.run).await;
+    assert_eq!((listed, live(&world.picture())), (Vec::new(), before));
+    world.still().await;
+}
+
+#[tokio::test]
+async fn an_undo_that_the_power_cuts_short_is_finished_by_another() {
+    for cut in [Cut::Before, Cut::After] {
+        let mut world = World::new().await;
+        let account = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+        world.create(
+            Salesforce,
+            "Contact",
+            json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": account}),
+        );
+        world.advance(60);
+        let before = world.picture();
+        let made = world.first_contact().await;
+        plan_undo(&mut world, made.run).await;
+        world.wire.cut_at(HubSpot, "companies/batch/archive", cut);
+        let wire = world.wire.clone();
+        tokio::select! {
+            biased;
+            outcome = world.apply() => panic!("it went through: {outcome:?}"),
+            () = wire.died.notified() => {}
+        }
+        world.advance(600);
+        world.restart().await;
+        let (_, rest) = take_back(&mut world, made.run).await;
+        assert_eq!(rest.tally.archived, u64::from(cut == Cut::Before), "{cut:?}");
+        assert_eq!(live(&world.picture()), live(&before), "{cut:?}");
+        world.still().await;
+        assert_eq!(world.says(Salesforce, "Account", &account).await, "undone SYN-2020 *@hubspot");
+    }
+}
+
+#[tokio::test]
+async fn a_merge_in_hubspot_after_the_run_is_not_unmade() {
+    let mut world = World::new().await;
+    let fields = json!({"LastName": "Lee", "Company": "Acme", "Email": "lee@acme.com", "Phone": "1"});
+    let lead = world.create(Salesforce, "Lead", fields);
+    world.first_contact().await;
+    let contact = world.find(HubSpot, "contacts", "lastname", "Lee");
+    world.edit(Salesforce, "Lead", &lead, json!({"Phone": "2"}));
+    let done = run(&mut world, 1).await;
+    let other = world.create(HubSpot, "contacts", json!({"lastname": "Li", "email": "li@else.org"}));
+    world.admin(HubSpot, json!({"do": "merge", "object": "contacts", "id": other, "merge": contact}));
+    world.sync().await;
+    world.still().await;
+    let before = world.picture();
+    let (listed, applied) = take_back(&mut world, done).await;
+    assert_eq!((applied.tally.writes(), world.picture()), (0, before));
+    expect!["hubspot/contacts stays: the record is gone, merged, converted or not linked any more"]
+        .assert_eq(&listed.join("\n"));
+    world.still().await;
 }
