@@ -395,6 +395,9 @@ fn finding(ctx: &Ctx, note: Note) -> Result<Finding, Error> {
         Why::RecordGone => "the record is gone, merged, converted or not linked any more".into(),
         Why::OthersHang(record) => format!("{record}, which stays, refers to it").into(),
         Why::WasThere => "the record was there before; what it held then is not known".into(),
+        Why::StaysPrimary => {
+            "it was there before, and stays the primary one: that can be moved, not ended".into()
+        }
         Why::ArchivedByRule => format!("it was archived with its counterpart; {bin}").into(),
         Why::Archived => format!("it is archived, not erased; {bin}").into(),
         Why::MadeAgain => format!("it comes back as a new record under another id; {bin}").into(),

@@ -110,8 +110,28 @@ pub struct Association {
     /// The junction row to take away, where the side has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<crate::ids::RecordId>,
+    /// How the two were related when the plan was made, where the relation is to be made.
+    #[serde(default, skip_serializing_if = "Tied::is_default")]
+    pub before: Tied,
     /// Why.
     pub reason: Reason,
+}
+
+/// How two records were related before a relation was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tied {
+    /// Not at all.
+    #[default]
+    Not,
+    /// Not as the primary one.
+    Beside,
+}
+
+impl Tied {
+    fn is_default(&self) -> bool {
+        *self == Self::Not
+    }
 }
 
 /// One end of a relation.

@@ -329,3 +329,37 @@ fn a_guard_stops_the_run_before_its_first_write_and_a_person_passes_it() {
     town.pass_an_hour();
     assert_eq!(town.sync()["writes"], 0);
 }
+
+#[test]
+fn a_run_is_taken_back_once_a_person_says_so() {
+    let town = waiting();
+    let before = ada(&town);
+    let run = town.sync();
+    assert_eq!((&run["updated"], &ada(&town)["jobtitle"]), (&json!(1), &json!("Director")));
+    town.pass_an_hour();
+    // Nobody is there to ask; and a run that never was.
+    refused(&town, &["undo", "last"], 3, &["error[SYN-1160]", "--yes"]);
+    refused(&town, &["undo", "no-such-run"], 2, &["error[SYN-1141]", "no such run"]);
+    let shown = dumps(&town);
+    let planned = town.run(&["undo", "last", "--plan"], None);
+    for word in ["jobtitle: Director → Buyer", "taken back by a person", "stamps of change"] {
+        assert!(planned.contains(word), "no {word}: {planned}");
+    }
+    let file = town.path("undo.plan");
+    town.run(&["undo", run["run"].as_str().unwrap(), "--out", file.to_str().unwrap()], None);
+    assert_eq!(dumps(&town), shown, "nothing was written yet");
+    let undone: Value = serde_json::from_str(&town.run(&["undo", "last", "--yes", "--json"], None)).unwrap();
+    assert_eq!((&undone["updated"], &undone["writes"]), (&json!(1), &json!(1)));
+    for field in ["jobtitle", "phone"] {
+        assert_eq!(ada(&town)[field], before[field]);
+    }
+    town.pass_an_hour();
+    assert_eq!(town.sync()["writes"], 0);
+    // The saved plan has nothing to take back any more.
+    let late: Value =
+        serde_json::from_str(&town.run(&["apply", file.to_str().unwrap(), "--json"], None)).unwrap();
+    assert_eq!((&late["writes"], &late["moved"]), (&json!(0), &json!(1)));
+    // Undoing the undo.
+    town.run(&["undo", undone["run"].as_str().unwrap(), "--yes"], None);
+    assert_eq!((&ada(&town)["jobtitle"], &ada(&town)["phone"]), (&json!("Director"), &json!("+44 555 2000")));
+}

@@ -6,7 +6,7 @@ use syncline_model::{
     Action, After, AttributeName, ConnectionName, EdgeName, EntityId, Evidence, FieldChange, FieldName, Kind,
     Link, LinkState, ObjectName, Observed, Reason, RecordId, RecordRef, Value,
     defect::{Defect, planted},
-    operation::{Association, Case, Endpoint},
+    operation::{Association, Case, Endpoint, Tied},
     plan::{FindingKind, HeldReason},
 };
 
@@ -294,6 +294,7 @@ impl Draftsman<'_> {
                         role: None,
                         primary: binding.pick == Pick::Primary,
                         row: None,
+                        before: Tied::Not,
                         reason,
                     }),
                 }

@@ -86,6 +86,8 @@ pub enum Why {
     OthersHang(RecordRef),
     /// The create found a record that was there already: what it held before is not known.
     WasThere,
+    /// A relation that was there before was made the primary one: that can be moved, not ended.
+    StaysPrimary,
     /// It was archived because its counterpart was deleted: only a person can restore it.
     ArchivedByRule,
     /// A record made by the run is archived, not erased.
@@ -107,6 +109,7 @@ impl Why {
             | Self::RecordGone
             | Self::OthersHang(_)
             | Self::WasThere
+            | Self::StaysPrimary
             | Self::ArchivedByRule => false,
         }
     }
@@ -205,6 +208,3 @@ fn reason() -> Reason {
 fn archive(record: &RecordRef) -> Action {
     Action::Archive { record: record.clone(), reason: reason() }
 }
-
-#[cfg(test)]
-mod tests;

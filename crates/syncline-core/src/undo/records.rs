@@ -13,7 +13,8 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::{
     Action, After, Association, AttributeName, Endpoint, FieldChange, FieldName, Kind, LinkState, Observed,
-    RecordRef, Ref, Value, operation::Case,
+    RecordRef, Ref, Value,
+    operation::{Case, Tied},
 };
 
 /// What is archived, in order.
@@ -175,6 +176,7 @@ fn make_again(
                         role: target.role.clone(),
                         primary: target.primary || binding.pick == Pick::Primary,
                         row: None,
+                        before: Tied::Not,
                         reason: reason(),
                     }));
                 }

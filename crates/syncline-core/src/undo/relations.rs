@@ -7,18 +7,18 @@ use super::{
     records::Archives,
 };
 use crate::plan::{Draft, precondition};
-use syncline_model::{Action, Association, AttributeName, Observed, RecordRef, Value};
+use syncline_model::{
+    Action, Association, AttributeName, FieldName, Observed, RecordRef, Value, operation::Tied,
+};
 
 pub(super) fn former_relations(present: &Present<'_>, net: &Net, archives: &Archives, inverse: &mut Inverse) {
     // As when planned: first the one goes, then the other comes.
     for wanted in [Tie::Made, Tie::TakenAway] {
         for ((from, field, to), relation) in &net.relations {
             let Relation { owner, first, last, association } = relation;
-            if first != last
-                || *last != wanted
-                || archives.records.contains(from)
-                || archives.records.contains(to)
-            {
+            // What leads from an archived record goes with it. What leads to one is taken away first: else its going would
+            // look like a change of the record that it leads from, and travel.
+            if first != last || *last != wanted || archives.records.contains(from) {
                 continue;
             }
             // A record that the run made and that stays is left as it is.
@@ -26,6 +26,20 @@ pub(super) fn former_relations(present: &Present<'_>, net: &Net, archives: &Arch
                 continue;
             }
             let name = AttributeName::new(association.edge.as_str());
+            // It was there before, beside another: whoever is the primary one again takes that from it.
+            if *last == Tie::Made && association.before == Tied::Beside {
+                let other = |((it, of, _), other): (&(RecordRef, FieldName, RecordRef), &Relation)| {
+                    it == from
+                        && of == field
+                        && other.first == Tie::TakenAway
+                        && other.last == Tie::TakenAway
+                        && other.association.primary
+                };
+                if !net.relations.iter().any(other) {
+                    inverse.note(from, Some(&name), Why::StaysPrimary);
+                }
+                continue;
+            }
             let Some(snapshot) = present.in_force(from, owner.kind, owner.entity) else {
                 inverse.note(from, Some(&name), Why::RecordGone);
                 continue;

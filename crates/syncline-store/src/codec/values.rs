@@ -9,7 +9,7 @@ use crate::StoreError;
 use std::sync::Arc;
 use syncline_model::{
     Action, After, Association, BundleId, Case, Endpoint, EntityId, FieldChange, Observed, Operation,
-    OperationId, Reason, RecordRef, Value,
+    OperationId, Reason, RecordRef, Tied, Value,
     journal::{Moved, RowValues, Written},
 };
 use uuid::Uuid;
@@ -21,6 +21,9 @@ const CHANGED: u8 = 2;
 
 const CREATED: u8 = 1;
 const BUNDLE: u8 = 2;
+
+const PRIMARY: u8 = 1;
+const BESIDE: u8 = 2;
 
 /// Cases by their number; the list only ever grows at its end.
 const CASES: [Case; 11] = [
@@ -209,19 +212,27 @@ fn write_association(to: &mut Writer, association: &Association, record: &Record
         }
     }
     write_optional(to, association.role.as_deref());
-    to.byte(u8::from(association.primary));
+    to.byte(u8::from(association.primary) | if association.before == Tied::Beside { BESIDE } else { 0 });
     write_optional(to, association.row.as_ref().map(|row| row.as_str()));
     write_reason(to, &association.reason);
 }
 
 fn read_association(from: &mut Reader<'_>, record: &RecordRef) -> Result<Association, StoreError> {
+    let (edge, field) = (from.text()?.into(), from.text()?.into());
+    let (child, parent) = (read_end(from, record)?, read_end(from, record)?);
+    let role = read_optional(from)?.map(Arc::from);
+    let flags = from.byte()?;
+    if flags > PRIMARY | BESIDE {
+        return Err(from.broken("a relation has unknown flags"));
+    }
     Ok(Association {
-        edge: from.text()?.into(),
-        field: from.text()?.into(),
-        from: read_end(from, record)?,
-        to: read_end(from, record)?,
-        role: read_optional(from)?.map(Arc::from),
-        primary: read_flag(from)?,
+        edge,
+        field,
+        from: child,
+        to: parent,
+        role,
+        primary: flags & PRIMARY != 0,
+        before: if flags & BESIDE != 0 { Tied::Beside } else { Tied::Not },
         row: read_optional(from)?.map(Into::into),
         reason: read_reason(from)?,
     })

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use syncline_model::{
     Action, After, Association, Base, BaseEntry, BundleId, Case, Currency, Endpoint, EntityId, Evidence,
     FieldChange, FieldName, Interval, JournalSeq, Kind, Link, LinkState, Money, Observed, Operation,
-    OperationId, Reason, RecordId, RecordRef, RecordState, Ref, Rest, RunId, Snapshot, Value, Version, Watch,
+    OperationId, Reason, RecordId, RecordRef, RecordState, Ref, Rest, RunId, Snapshot, Tied, Value, Version,
+    Watch,
     journal::{Moved, RowValues, Written},
 };
 use uuid::Uuid;
@@ -250,8 +251,9 @@ fn field_change() -> BoxedStrategy<FieldChange> {
 
 fn association() -> BoxedStrategy<Association> {
     let end = || prop_oneof![record().prop_map(Endpoint::Record), entity().prop_map(Endpoint::Entity)];
-    (text(), text(), end(), end(), option::of(text()), any::<bool>(), option::of(record_id()), reason())
-        .prop_map(|(edge, field, from, to, role, primary, row, reason)| Association {
+    let flags = (any::<bool>(), prop_oneof![Just(Tied::Not), Just(Tied::Beside)]);
+    (text(), text(), end(), end(), option::of(text()), flags, option::of(record_id()), reason())
+        .prop_map(|(edge, field, from, to, role, (primary, before), row, reason)| Association {
             edge: edge.as_str().into(),
             field: field.into(),
             from,
@@ -259,6 +261,7 @@ fn association() -> BoxedStrategy<Association> {
             role: role.map(Arc::from),
             primary,
             row,
+            before,
             reason,
         })
         .boxed()

@@ -44,8 +44,21 @@ impl<'a> Draftsman<'a> {
                 case: Case::Union,
                 from: from.map(|side| side.connection.clone()),
             };
-            for reading in &readings {
-                self.align_set(edge, &name, reading, agreed, &reason);
+            for (reading, side) in readings.iter().zip(&sides) {
+                // An element that no side has moved, and that this one agreed to be without (or with), is apart on purpose: a
+                // person took our write of it back. Another element's change does not bring it along.
+                let stays = |entity: &EntityId| stays_apart(&sides, side, entity);
+                let now = reading.now.iter().flatten().copied();
+                let agreed: BTreeSet<EntityId> = match &reading.now {
+                    None => agreed.clone(),
+                    Some(shown) => agreed
+                        .iter()
+                        .copied()
+                        .filter(|entity| shown.contains(entity) || !stays(entity))
+                        .chain(now.filter(|entity| !agreed.contains(entity) && stays(entity)))
+                        .collect(),
+                };
+                self.align_set(edge, &name, reading, &agreed, &reason);
             }
         }
         if sides.len() > 1 {
@@ -199,6 +212,16 @@ impl<'a> Draftsman<'a> {
             asks: false,
         });
     }
+}
+
+/// Whether nobody moved an element, on which `side` agreed as it shows it.
+fn stays_apart(sides: &[SetSide<EntityId>], side: &SetSide<EntityId>, entity: &EntityId) -> bool {
+    let unmoved = |side: &SetSide<EntityId>| match (&side.now, &side.base) {
+        (Some(now), Some(base)) => now.contains(entity) == base.contains(entity),
+        (Some(now), None) => !now.contains(entity),
+        (None, _) => true,
+    };
+    side.base.is_some() && side.now.is_some() && sides.iter().all(unmoved)
 }
 
 fn refs(seen: &Observed) -> &[Ref] {

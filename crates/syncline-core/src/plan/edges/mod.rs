@@ -9,7 +9,7 @@ use crate::mapping::{Cardinality, Edge, EdgeBinding, FieldState, Pick};
 use std::collections::BTreeSet;
 use syncline_model::{
     Action, AttributeName, ConnectionName, EntityId, Observed, Reason, RecordRef, Ref, Value,
-    operation::{Association, Endpoint},
+    operation::{Association, Endpoint, Tied},
     plan::HeldReason,
 };
 
@@ -105,11 +105,17 @@ impl<'a> Draftsman<'a> {
     fn relate(&mut self, edge: &Edge, side: EdgeSide<'_>, entity: EntityId, reason: &Reason) {
         let from = self.sides[side.position].record.clone();
         let connection = from.connection.clone();
+        let to = self.endpoint(entity, &connection);
+        let shown =
+            if let Observed::Value(Value::Refs(refs)) = self.seen(side) { refs.as_slice() } else { &[] };
+        let there = |reference: &&Ref| Endpoint::Record(self.target(side.position, reference)) == to;
+        let before = if shown.iter().any(|it| there(&it)) { Tied::Beside } else { Tied::Not };
         let association = Association {
             edge: edge.name.clone(),
             field: side.binding.field.clone(),
             from: Endpoint::Record(from),
-            to: self.endpoint(entity, &connection),
+            to,
+            before,
             role: None,
             primary: side.binding.pick == Pick::Primary,
             row: None,
@@ -129,6 +135,7 @@ impl<'a> Draftsman<'a> {
             role: to.role.clone(),
             primary: to.primary,
             row: to.row.clone(),
+            before: Tied::Not,
             reason: reason.clone(),
         };
         self.relations.push((connection, Action::Dissociate(association)));

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::{
     Action, After, Association, Base, BaseEntry, ConnectionName, Endpoint, EntityId, Evidence, FieldName,
-    Kind, Observed, Precondition, RecordRef, Ref, Value,
+    Kind, Observed, Operation, OperationId, Precondition, RecordRef, Ref, Value, journal::Written,
 };
 
 impl World {
@@ -187,6 +187,12 @@ impl World {
             };
             written.push((change.field.clone(), value));
         }
+        let record = self.things[&id].links[position].record.clone();
+        let mut action = action.clone();
+        if let Action::Create { fields, .. } | Action::Update { fields, .. } = &mut action {
+            fields.retain(|change| written.iter().any(|(field, _)| *field == change.field));
+        }
+        self.note_written(id, action, record);
         self.second += 3;
         let fields: Vec<FieldName> = written.iter().map(|(field, _)| field.clone()).collect();
         self.observe(id, position, written);
@@ -198,11 +204,26 @@ impl World {
         Ok(())
     }
 
-    fn position(&self, id: EntityId, record: &RecordRef) -> usize {
+    /// Keeps what was written as the journal does.
+    pub(super) fn note_written(&mut self, id: EntityId, action: Action, record: RecordRef) {
+        let created = matches!(action, Action::Create { .. });
+        let operation = Operation {
+            id: OperationId(self.log.len() as u64),
+            entity: id,
+            kind: self.things[&id].kind,
+            connection: record.connection.clone(),
+            action,
+            preconditions: Vec::new(),
+            bundle: None,
+        };
+        self.log.push(Written::of(&operation, record, created));
+    }
+
+    pub(super) fn position(&self, id: EntityId, record: &RecordRef) -> usize {
         self.things[&id].links.iter().position(|link| link.record == *record).unwrap()
     }
 
-    fn relate(
+    pub(super) fn relate(
         &mut self,
         id: EntityId,
         connection: &ConnectionName,
@@ -215,6 +236,12 @@ impl World {
         };
         let (Some(from), Some(to)) = (end(&association.from), end(&association.to)) else { return Ok(()) };
         let position = self.position(id, &from);
+        let relation = association.clone();
+        self.note_written(
+            id,
+            if make { Action::Associate(relation) } else { Action::Dissociate(relation) },
+            from,
+        );
         let thing = self.things.get_mut(&id).unwrap();
         let snapshot = thing.snapshots[position].as_mut().unwrap();
         let before = snapshot.field(association.field.as_str()).clone();

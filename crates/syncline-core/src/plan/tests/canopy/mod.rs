@@ -2,6 +2,7 @@
 //! whatever order it is planned, and also where a record moves between plan and apply.
 
 mod engine;
+mod undo;
 mod world;
 
 use super::world::{HS, SF};

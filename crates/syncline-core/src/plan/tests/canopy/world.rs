@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::{
     AttributeName, Base, ConnectionName, EntityId, Evidence, FieldName, JournalSeq, Kind, Link, LinkState,
-    Observation, Observed, RecordRef, RecordState, Ref, Snapshot, Value, Version,
+    Observation, Observed, RecordRef, RecordState, Ref, Snapshot, Value, Version, journal::Written,
 };
 
 /// Somebody changes one field of one record; the numbers are taken modulo what there is.
@@ -44,6 +44,8 @@ pub(super) struct World {
     /// Of these, those of fields that had agreed on nothing.
     pub(super) unclear: BTreeSet<(EntityId, AttributeName)>,
     pub(super) second: i64,
+    /// What was written, as the journal keeps it.
+    pub(super) log: Vec<Written>,
 }
 
 const KINDS: [Kind; 3] = [Kind::Organisation, Kind::Person, Kind::Deal];
@@ -79,6 +81,7 @@ impl World {
             edited: BTreeMap::new(),
             unclear: BTreeSet::new(),
             second: 0,
+            log: Vec::new(),
         };
         for (number, (kind, places, _)) in seeds.iter().enumerate() {
             let id = entity(number as u128 + 1);
