@@ -437,11 +437,10 @@ impl World {
     /// Prints what the program says of the things that are wrong.
     fn explain(&self, wrongs: &[Wrong]) {
         for thing in wrongs.iter().filter_map(|wrong| wrong.thing) {
-            for address in [Side::Salesforce, Side::HubSpot].map(|side| self.address(side, thing)) {
-                if let Some(address) = address {
-                    let output = self.command(&["explain", &address]).output().unwrap();
-                    eprintln!("{address}: {}", String::from_utf8_lossy(&output.stdout));
-                }
+            for side in [Side::Salesforce, Side::HubSpot] {
+                let Some(address) = self.address(side, thing) else { continue };
+                let output = self.command(&["explain", &address]).output().unwrap();
+                eprintln!("{address}: {}", String::from_utf8_lossy(&output.stdout));
             }
         }
     }
