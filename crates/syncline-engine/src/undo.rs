@@ -88,6 +88,11 @@ pub async fn lines(ctx: &Ctx, run: RunId) -> Result<Vec<PlanLine>, Error> {
     for note in inverse.notes {
         lines.push(PlanLine::Finding(finding(ctx, note)?));
     }
+    lines.extend(past.erased.iter().map(|record| {
+        let what =
+            FindingKind::NotUndone { attribute: None, why: "what was written to it was erased".into() };
+        PlanLine::Finding(Finding { record: record.clone(), what })
+    }));
     lines.extend(sides.into_values().map(|record| {
         PlanLine::Finding(Finding { record, what: FindingKind::Residue { why: STAMPS.into() } })
     }));
@@ -107,6 +112,8 @@ pub async fn write(ctx: &Ctx, run: RunId, path: &Path) -> Result<(Summary, Vec<P
 /// What a run did, as the journal has it.
 struct Past {
     written: Vec<Written>,
+    /// Records of which what was written is erased.
+    erased: BTreeSet<RecordRef>,
     /// Where and when the run wrote each record last.
     last: BTreeMap<RecordRef, (JournalSeq, Timestamp)>,
     began: JournalSeq,
@@ -115,7 +122,12 @@ struct Past {
 impl Past {
     async fn read(store: &dyn Store, run: RunId) -> Result<Self, Error> {
         let refused = |why: String| Error::Undo { run: run.to_string(), why };
-        let mut past = Self { written: Vec::new(), last: BTreeMap::new(), began: JournalSeq::default() };
+        let mut past = Self {
+            written: Vec::new(),
+            erased: BTreeSet::new(),
+            last: BTreeMap::new(),
+            began: JournalSeq::default(),
+        };
         let mut known = false;
         let mut lost = 0;
         let filter = JournalFilter { run: Some(run), record: None };
@@ -124,24 +136,27 @@ impl Past {
             let page = store.journal(&filter, after, PAGE).await?;
             let Some(end) = page.last() else { break };
             after = end.seq;
-            if !known {
-                past.began = page.first().map(|entry| entry.seq).unwrap_or_default();
+            if let (false, Some(first)) = (known, page.first()) {
+                // Half of a run is not taken back: what was let go of it came first.
+                if !matches!(first.event, Event::RunStarted { .. }) {
+                    return Err(refused("it is out of reach: its beginning is not kept any more".to_owned()));
+                }
+                past.began = first.seq;
                 known = true;
             }
             for (entry, values) in page.iter().zip(store.journal_values(&page).await?) {
                 let Event::CallEnded { rows, .. } = &entry.event else { continue };
                 let confirmed = rows.iter().filter(|row| matches!(row, RowResult::Confirmed { .. })).count();
-                let kept: Vec<Written> = values
-                    .into_iter()
-                    .filter_map(|stored| match stored.values {
-                        Some(RowValues::Written(written)) => Some(*written),
-                        Some(RowValues::Changed(_)) | None => None,
-                    })
-                    .collect();
-                lost += confirmed.saturating_sub(kept.len());
-                for row in kept {
-                    past.last.insert(row.record.clone(), (entry.seq, entry.at));
-                    past.written.push(row);
+                lost += confirmed.saturating_sub(values.len());
+                for stored in values {
+                    match stored.values {
+                        Some(RowValues::Written(row)) => {
+                            past.last.insert(row.record.clone(), (entry.seq, entry.at));
+                            past.written.push(*row);
+                        }
+                        Some(RowValues::Changed(_)) => {}
+                        None => drop(past.erased.insert(stored.record)),
+                    }
                 }
             }
         }
@@ -150,7 +165,7 @@ impl Past {
         }
         if lost > 0 {
             return Err(refused(format!(
-                "it is out of reach: what {lost} of its writes put in place is not kept any more, or was erased"
+                "it is out of reach: what {lost} of its writes put in place is not kept any more"
             )));
         }
         Ok(past)

@@ -4,7 +4,7 @@
 use crate::scenario::{Cut, HubSpot, Picture, Salesforce, Setting, World, acme};
 use expect_test::expect;
 use serde_json::{Value, json};
-use syncline_engine::{Error, apply_plan::AppliedPlan, undo};
+use syncline_engine::{Error, apply_plan::AppliedPlan, retention, undo};
 use syncline_model::{
     RunId,
     plan::{FindingKind, PlanLine},
@@ -470,4 +470,22 @@ async fn a_merge_in_hubspot_after_the_run_is_not_unmade() {
     expect!["hubspot/contacts stays: the record is gone, merged, converted or not linked any more"]
         .assert_eq(&listed.join("\n"));
     world.still().await;
+}
+
+#[tokio::test]
+async fn what_was_erased_of_a_record_is_not_brought_back_and_the_rest_is() {
+    let (mut world, account, company) = acme(Setting::default()).await;
+    let other = world.create(Salesforce, "Account", json!({"Name": "Beta", "Website": "beta.com"}));
+    world.quiet().await;
+    for account in [&account, &other] {
+        world.edit(Salesforce, "Account", account, json!({"Phone": "2"}));
+    }
+    let done = run(&mut world, 2).await;
+    let (store, now) = (world.ctx().store.clone(), world.ctx().now());
+    let erased = format!("hubspot/companies/{company}").parse().unwrap();
+    retention::erase(&*store, now, &erased, "tester".into()).await.unwrap();
+    let (listed, applied) = take_back(&mut world, done).await;
+    expect!["hubspot/companies stays: what was written to it was erased"].assert_eq(&listed.join("\n"));
+    assert_eq!(applied.tally.updated, 1);
+    assert_eq!(world.find_all(HubSpot, "companies", "phone", "2"), [company]);
 }
