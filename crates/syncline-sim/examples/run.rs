@@ -9,7 +9,11 @@ fn main() {
     let mut by = std::collections::BTreeMap::<&str, u64>::new();
     let mut bad = 0;
     for seed in start..start + count {
-        let script = Script::of_seed(seed, None);
+        let mut script = Script::of_seed(seed, None);
+        if args.get(2) == Some(&2) {
+            script = syncline_sim::shrink(&script).unwrap().0;
+            println!("{}", script.to_text().unwrap());
+        }
         match play(&script, told) {
             Ok(played) => {
                 for line in &played.story {

@@ -323,8 +323,9 @@ impl Player<'_> {
             HeldReason::DeletedElsewhere { .. } => !thing.ended.is_empty(),
             HeldReason::Ambiguous { .. } => thing.murky,
             HeldReason::Parked { .. } => self.doubt && !self.profile.keyed(),
-            HeldReason::WaitsForParent { .. }
-            | HeldReason::NoSuchUser { .. }
+            // By declaration it waits so long; then it goes ahead without.
+            HeldReason::WaitsForParent { .. } => held.until.is_some_and(|until| until > self.world.net.now()),
+            HeldReason::NoSuchUser { .. }
             | HeldReason::ManualConflict
             | HeldReason::CurrencyMismatch { .. }
             | HeldReason::Moved
