@@ -11,7 +11,7 @@ use crate::{
     lease::Former,
     moot,
     planning::{Keep, Pass},
-    refusals, retention,
+    refusals, restored, retention,
     workspace::DatabasePlace,
 };
 use std::{
@@ -138,6 +138,7 @@ pub async fn observe(ctx: &mut Ctx, only: Option<&BTreeSet<ConnectionName>>) -> 
     if schemas_changed {
         ctx.freshen().await?;
     }
+    restored::look(ctx).await?;
     refusals::release(ctx).await?;
     wake_due(ctx).await?;
     identifying::run(ctx).await?;

@@ -25,6 +25,7 @@ pub mod planning;
 mod refusals;
 pub mod registry;
 pub mod replay;
+mod restored;
 pub mod retention;
 pub mod reviews;
 pub mod schemas;

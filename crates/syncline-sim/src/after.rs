@@ -100,6 +100,7 @@ impl Player<'_> {
     }
 
     fn compare(&mut self, before: &Picture, after: &Picture, intended: &Intended) {
+        self.taken_along(before, after);
         let mut created: BTreeMap<(String, String), usize> = BTreeMap::new();
         let mut broken: Vec<(&'static str, String)> = Vec::new();
         for (at, record) in &after.records {
@@ -130,9 +131,25 @@ impl Player<'_> {
                 ));
             }
         }
-        broken.extend(self.crowded(after));
+        broken.extend(self.crowded(before, after));
         for (invariant, evidence) in broken {
             self.violated(invariant, evidence);
+        }
+    }
+
+    /// What a vendor takes away with a parent that people deleted counts as deleted by them.
+    fn taken_along(&mut self, before: &Picture, after: &Picture) {
+        for (at, record) in &after.records {
+            let went = before.records.get(at).is_some_and(|was| was.life == Life::Live);
+            let (true, Life::Gone, Some(token), Parent::Thing(parent)) =
+                (went, record.life, &record.token, &record.parent)
+            else {
+                continue;
+            };
+            let ended = self.people.ledger.get(parent).is_some_and(|parent| parent.was_ended);
+            if let (true, Some(thing)) = (ended, self.people.ledger.get_mut(token)) {
+                thing.was_ended = true;
+            }
         }
     }
 
@@ -140,7 +157,7 @@ impl Player<'_> {
     fn born(&self, at: &At, record: &Record) -> Option<(&'static str, String)> {
         let token = record.token.as_deref()?;
         let thing = self.people.ledger.get(token)?;
-        if thing.met && thing.ended.contains(&at.side) {
+        if thing.met && !thing.murky && thing.ended.contains(&at.side) {
             return Some(("no_resurrection", format!("{at} is {token} again, which people deleted there")));
         }
         if at.object == "Account" && !self.profile.creates_everywhere() {
@@ -154,7 +171,8 @@ impl Player<'_> {
         let token = record.token.as_deref()?;
         let asked = intended.archives.contains(&key(at));
         let ended = self.people.ledger.get(token).is_some_and(|thing| thing.was_ended);
-        if asked && ended && self.profile.archives() {
+        let taken_along = matches!(record.parent, Parent::Thing(_)) && ended;
+        if (taken_along || (asked && ended)) && self.profile.archives() {
             return None;
         }
         Some(("no_silent_delete", format!("{at} ({token}) went, and nobody deleted its counterpart")))
@@ -231,13 +249,15 @@ impl Player<'_> {
     }
 
     fn is_live(&self, (connection, object, id): &(String, String, String)) -> bool {
-        self.people.picture.records.keys().any(|at| {
-            at.side.name() == connection && at.object == object && at.id == *id
-        })
+        self.people
+            .picture
+            .records
+            .keys()
+            .any(|at| at.side.name() == connection && at.object == object && at.id == *id)
     }
 
     /// Things that are there more often than people made them.
-    fn crowded(&self, after: &Picture) -> Vec<(&'static str, String)> {
+    fn crowded(&self, before: &Picture, after: &Picture) -> Vec<(&'static str, String)> {
         let mut live: BTreeMap<(&str, Side), Vec<&At>> = BTreeMap::new();
         for (at, record) in &after.records {
             if let (Some(token), Life::Live) = (&record.token, record.life) {
@@ -249,7 +269,10 @@ impl Player<'_> {
                 // What people made twice on one side may be there twice on the other.
                 let made = |side| self.people.ledger.allowed.get(&((*token).to_owned(), side)).copied();
                 let allowed = made(*side).max(made(side.other()));
-                all.len() > allowed.unwrap_or_default().max(1)
+                // A merge may give a record another thing's name: only what came new was made a second time.
+                let born = all.iter().any(|at| !before.records.contains_key(*at));
+                let doubled = self.people.ledger.get(token).is_some_and(|thing| thing.doubled);
+                born && !doubled && all.len() > allowed.unwrap_or_default().max(1)
             })
             .map(|((token, side), all)| {
                 let all: Vec<String> = all.iter().map(|at| at.to_string()).collect();

@@ -27,6 +27,8 @@ pub(crate) struct Thing {
     pub(crate) ended: BTreeSet<Side>,
     /// Somebody made it twice on one side, or merged it with something: identity is a matter for people.
     pub(crate) murky: bool,
+    /// Somebody made it twice on one side.
+    pub(crate) doubled: bool,
     /// A company that was made with a web site, by which it can be known.
     pub(crate) sited: bool,
     /// A person deleted it on some side at some time.
@@ -81,6 +83,7 @@ impl Ledger {
             token: token.clone(),
             ended: BTreeSet::new(),
             murky: false,
+            doubled: false,
             sited: false,
             was_ended: false,
             met: false,
@@ -121,9 +124,11 @@ impl Ledger {
             if let Some(thing) = self.get_mut(token) {
                 if came {
                     thing.ended.remove(&at.side);
-                } else if went && after.live(at.side, token).next().is_none() {
-                    thing.ended.insert(at.side);
+                } else if went {
                     thing.was_ended = true;
+                    if after.live(at.side, token).next().is_none() {
+                        thing.ended.insert(at.side);
+                    }
                 }
             }
         }

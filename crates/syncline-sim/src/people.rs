@@ -30,10 +30,14 @@ pub(crate) struct People {
     pub(crate) ledger: Ledger,
     pub(crate) rights: Rights,
     pub(crate) picture: Picture,
+    /// Records that another transaction holds until it commits.
+    locked: BTreeMap<At, jiff::Timestamp>,
     /// When somebody last changed something on each side, in the vendor's seconds.
     last: BTreeMap<Side, i64>,
 }
 
+/// How long a transaction that commits late holds its row: no other one gets in between.
+const LATE: jiff::SignedDuration = jiff::SignedDuration::from_secs(150);
 /// After so many seconds every index shows what was done: more than a late commit and the worst lag take.
 const INDEXED: u64 = 400;
 
@@ -124,7 +128,7 @@ impl People {
     // ---- which
 
     /// A thing by number, live on a side as exactly one record.
-    fn one(&self, side: Side, number: u32) -> Option<(At, String)> {
+    fn one(&self, world: &World, side: Side, number: u32) -> Option<(At, String)> {
         let live: Vec<(&At, &String)> = self
             .picture
             .of_side(side)
@@ -133,17 +137,25 @@ impl People {
             .collect();
         let at =
             if number == u32::MAX { live.len().checked_sub(1)? } else { number as usize % live.len().max(1) };
-        live.get(at).map(|(at, token)| ((*at).clone(), (*token).clone()))
+        live.get(at)
+            .filter(|(at, _)| !self.is_locked(world, at))
+            .map(|(at, token)| ((*at).clone(), (*token).clone()))
     }
 
-    fn one_of(&self, side: Side, object: &str, number: u32) -> Option<(At, String)> {
+    fn is_locked(&self, world: &World, at: &At) -> bool {
+        self.locked.get(at).is_some_and(|until| *until > world.net.now())
+    }
+
+    fn one_of(&self, world: &World, side: Side, object: &str, number: u32) -> Option<(At, String)> {
         let live: Vec<(&At, &String)> = self
             .picture
             .of_side(side)
             .filter(|(at, record)| record.life == Life::Live && at.object == object)
             .filter_map(|(at, record)| Some((at, record.token.as_ref()?)))
             .collect();
-        live.get(number as usize % live.len().max(1)).map(|(at, token)| ((*at).clone(), (*token).clone()))
+        live.get(number as usize % live.len().max(1))
+            .filter(|(at, _)| !self.is_locked(world, at))
+            .map(|(at, token)| ((*at).clone(), (*token).clone()))
     }
 
     fn attribute(kind: Kind, number: u32) -> Option<&'static Attr> {
@@ -252,7 +264,9 @@ impl People {
                 fields.insert("Company".to_owned(), json!(format!("Firm {firm}")));
             }
             "Contact" => {
-                if let Some((account, _)) = parent.and_then(|parent| self.one_of(side, "Account", parent)) {
+                if let Some((account, _)) =
+                    parent.and_then(|parent| self.one_of(world, side, "Account", parent))
+                {
                     fields.insert("AccountId".to_owned(), json!(account.id));
                 }
             }
@@ -260,7 +274,7 @@ impl People {
         }
         let Some(id) = self.create(world, side, object, fields) else { return Act::Nothing };
         if side == HubSpot
-            && let Some((company, _)) = parent.and_then(|n| self.one_of(side, "companies", n))
+            && let Some((company, _)) = parent.and_then(|n| self.one_of(world, side, "companies", n))
         {
             self.tie(world, &format!("contacts/{id}"), &company);
         }
@@ -278,12 +292,12 @@ impl People {
         let mut fields = self.fields(side, object, &token, n);
         if side == HubSpot {
             fields.insert("pipeline".to_owned(), json!("default"));
-        } else if let Some((account, _)) = parent.and_then(|n| self.one_of(side, "Account", n)) {
+        } else if let Some((account, _)) = parent.and_then(|n| self.one_of(world, side, "Account", n)) {
             fields.insert("AccountId".to_owned(), json!(account.id));
         }
         let Some(id) = self.create(world, side, object, fields) else { return Act::Nothing };
         if side == HubSpot
-            && let Some((company, _)) = parent.and_then(|n| self.one_of(side, "companies", n))
+            && let Some((company, _)) = parent.and_then(|n| self.one_of(world, side, "companies", n))
         {
             self.tie(world, &format!("deals/{id}"), &company);
         }
@@ -334,12 +348,12 @@ impl People {
     }
 
     fn double(&mut self, world: &World, thing: u32) -> Act {
-        let Some((at, token)) = self.one(Salesforce, thing) else { return Act::Nothing };
+        let Some((at, token)) = self.one(world, Salesforce, thing) else { return Act::Nothing };
         if at.object != "Account" && at.object != "Lead" {
             return Act::Nothing;
         }
         if let Some(thing) = self.ledger.get_mut(&token) {
-            thing.murky = true;
+            (thing.murky, thing.doubled) = (true, true);
         }
         if at.object == "Account" {
             self.company(world, Salesforce, &token, thing)
@@ -357,7 +371,7 @@ impl People {
         n: Option<u32>,
         way: Way,
     ) -> Act {
-        let Some((at, token)) = self.one(side, thing) else { return Act::Nothing };
+        let Some((at, token)) = self.one(world, side, thing) else { return Act::Nothing };
         let Some(kind) = attrs::kind_of(at.object) else { return Act::Nothing };
         let Some(attr) = Self::attribute(kind, attribute) else { return Act::Nothing };
         let Some(field) = attr.field(side, at.object) else { return Act::Nothing };
@@ -377,6 +391,8 @@ impl People {
                 if made.is_err() {
                     return Act::Nothing;
                 }
+                let until = world.net.now().checked_add(LATE).unwrap_or(jiff::Timestamp::MAX);
+                self.locked.insert(at, until);
                 world.net.cover(|coverage| coverage.fault(Fault::LateCommit));
                 Act::Done
             }
@@ -384,7 +400,7 @@ impl People {
     }
 
     fn reassign(&mut self, world: &World, side: Side, thing: u32, owner: u32) -> Act {
-        let Some((at, _)) = self.one(side, thing) else { return Act::Nothing };
+        let Some((at, _)) = self.one(world, side, thing) else { return Act::Nothing };
         let shared = world.owners.shared();
         let Some(email) = shared.get(owner as usize % shared.len().max(1)) else { return Act::Nothing };
         let Some(id) = world.owners.id(side, email) else { return Act::Nothing };
@@ -393,12 +409,12 @@ impl People {
     }
 
     fn r#move(&mut self, world: &World, side: Side, thing: u32, parent: Option<u32>) -> Act {
-        let Some((at, _)) = self.one(side, thing) else { return Act::Nothing };
+        let Some((at, _)) = self.one(world, side, thing) else { return Act::Nothing };
         if !matches!(at.object, "Contact" | "Opportunity" | "contacts" | "deals") {
             return Act::Nothing;
         }
         if side == Salesforce {
-            let account = parent.and_then(|n| self.one_of(side, "Account", n)).map(|(at, _)| at.id);
+            let account = parent.and_then(|n| self.one_of(world, side, "Account", n)).map(|(at, _)| at.id);
             return self.change(world, &at, Map::from_iter([("AccountId".to_owned(), json!(account))]));
         }
         let from = format!("{}/{}", at.object, at.id);
@@ -410,7 +426,7 @@ impl People {
                 self.admin(world, side, &json!({"do": "dissociate", "from": from, "to": to}));
             }
         }
-        if let Some((company, _)) = parent.and_then(|n| self.one_of(side, "companies", n)) {
+        if let Some((company, _)) = parent.and_then(|n| self.one_of(world, side, "companies", n)) {
             self.tie(world, &from, &company);
         }
         Act::Done
@@ -419,8 +435,8 @@ impl People {
     fn involve(&mut self, world: &World, side: Side, deal: u32, person: u32) -> Act {
         let (deals, people) =
             if side == Salesforce { ("Opportunity", "Contact") } else { ("deals", "contacts") };
-        let Some((deal, deal_token)) = self.one_of(side, deals, deal) else { return Act::Nothing };
-        let Some((person, token)) = self.one_of(side, people, person) else { return Act::Nothing };
+        let Some((deal, deal_token)) = self.one_of(world, side, deals, deal) else { return Act::Nothing };
+        let Some((person, token)) = self.one_of(world, side, people, person) else { return Act::Nothing };
         if self.picture.records.get(&deal).is_some_and(|record| record.people.contains(&token)) {
             return Act::Nothing;
         }
@@ -435,22 +451,22 @@ impl People {
     }
 
     fn convert(&mut self, world: &World, thing: u32, into: Option<u32>, deal: Dealing) -> Act {
-        let Some((lead, _)) = self.one_of(Salesforce, "Lead", thing) else { return Act::Nothing };
+        let Some((lead, _)) = self.one_of(world, Salesforce, "Lead", thing) else { return Act::Nothing };
         let mut act =
             json!({"do": "convert_lead", "lead": lead.id, "no_opportunity": deal == Dealing::WithoutDeal});
         if deal == Dealing::WithDeal {
             let token = self.ledger.thing(Kind::Deal);
             act["opportunity_name"] = json!(format!("Won {token}"));
         }
-        if let Some((account, _)) = into.and_then(|n| self.one_of(Salesforce, "Account", n)) {
+        if let Some((account, _)) = into.and_then(|n| self.one_of(world, Salesforce, "Account", n)) {
             act["account"] = json!(account.id);
         }
         done(self.admin(world, Salesforce, &act))
     }
 
     fn merge(&mut self, world: &World, side: Side, thing: u32, other: u32) -> Act {
-        let Some((master, token)) = self.one(side, thing) else { return Act::Nothing };
-        let Some((loser, lost)) = self.one_of(side, master.object, other) else { return Act::Nothing };
+        let Some((master, token)) = self.one(world, side, thing) else { return Act::Nothing };
+        let Some((loser, lost)) = self.one_of(world, side, master.object, other) else { return Act::Nothing };
         if loser == master
             || !matches!(master.object, "Account" | "Contact" | "Lead" | "contacts" | "companies")
         {
@@ -474,7 +490,7 @@ impl People {
     }
 
     fn delete(&mut self, world: &World, side: Side, thing: u32) -> Act {
-        let Some((at, _)) = self.one(side, thing) else { return Act::Nothing };
+        let Some((at, _)) = self.one(world, side, thing) else { return Act::Nothing };
         let act = match side {
             Salesforce => json!({"do": "delete", "id": at.id}),
             HubSpot => json!({"do": "archive", "object": at.object, "id": at.id}),
