@@ -2,7 +2,7 @@
 //! concluded from them: before records are identified, else the one that took another's place would be a stranger with the
 //! same address; and before anything is planned (CRM-4, CRM-12).
 
-use crate::{ctx::Ctx, error::Error};
+use crate::{capture, ctx::Ctx, error::Error};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::plan::{LinkChange, looked_at, settle};
 use syncline_model::{
@@ -37,7 +37,7 @@ pub(crate) async fn stored(ctx: &Ctx, entities: &[StoredEntity]) -> Result<bool,
 /// Settles the events of these entities; says whether links moved.
 ///
 /// # Errors
-/// [`Error::Store`].
+/// [`Error::Store`]; [`Error::Vendor`].
 pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error> {
     let mapping = ctx.mapping();
     let looked: Vec<RecordRef> = members
@@ -47,16 +47,26 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
         .flat_map(|snapshot| looked_at(mapping, snapshot))
         .collect();
     let mut links: BTreeMap<RecordRef, Vec<Link>> = BTreeMap::new();
+    let mut unseen: BTreeSet<RecordRef> = BTreeSet::new();
     for (record, stored) in looked.iter().zip(ctx.store.records(&looked).await?) {
+        if stored.snapshot.is_none() {
+            unseen.insert(record.clone());
+        }
         links.insert(record.clone(), stored.links);
     }
     let link_of = |record: &RecordRef, facet: Kind| {
         links.get(record).and_then(|links| links.iter().find(|link| link.facet == facet).cloned())
     };
     let mut batch = ctx.batch();
+    let mut to_read = Vec::new();
     for member in members {
         let settled = settle(mapping, member.kind, member.links, member.snapshots, link_of);
         for change in settled.links {
+            if let LinkChange::Put(link) = &change
+                && unseen.contains(&link.record)
+            {
+                to_read.push(link.record.clone());
+            }
             put_change(&mut batch, change);
         }
         for question in settled.questions {
@@ -75,6 +85,8 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
         return Ok(false);
     }
     ctx.store.commit(batch).await?;
+    // What took a record's place and was never seen may be gone again already: no sweep shows a stranger's tombstone.
+    capture::records(ctx, &to_read).await?;
     Ok(true)
 }
 

@@ -30,8 +30,14 @@ impl Player<'_> {
     /// Looks at both systems after the engine did something.
     pub(crate) fn after_engine(&mut self) -> Result<(), Broken> {
         self.journal()?;
-        let after = self.world.picture()?;
         let before = std::mem::take(&mut self.people.picture);
+        let mut after = before.clone();
+        for (side, seen) in Side::BOTH.into_iter().zip(&mut self.writes) {
+            let sent = self.world.net.writes(side);
+            if std::mem::replace(seen, sent) != sent {
+                after = after.with(side, self.world.half(side)?);
+            }
+        }
         if after != before {
             let intended = std::mem::take(&mut self.intended);
             self.people.picture = after.clone();

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -49,6 +50,7 @@ struct Wire {
     coverage: Coverage,
     trace: Sha256,
     told: Option<Vec<String>>,
+    writes: BTreeMap<Side, u64>,
     salesforce_token: Option<String>,
 }
 
@@ -72,6 +74,7 @@ impl Net {
                 coverage: Coverage::default(),
                 trace: Sha256::new(),
                 told: None,
+                writes: BTreeMap::new(),
                 salesforce_token: None,
             }),
         }
@@ -272,7 +275,15 @@ impl Net {
         Some(armed.fault)
     }
 
+    /// How many requests that may change something have reached a vendor.
+    pub(crate) fn writes(&self, side: Side) -> u64 {
+        lock(&self.wire).writes.get(&side).copied().unwrap_or_default()
+    }
+
     fn carry(&self, side: Side, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
+        if meets(side, request).contains(&Meets::Write) {
+            *lock(&self.wire).writes.entry(side).or_default() += 1;
+        }
         let path = request.uri().path().to_owned();
         let fault = self.fault_for(side, request);
         let kind = fault.and_then(Fault::of_request);

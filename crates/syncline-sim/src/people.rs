@@ -10,7 +10,10 @@ use crate::{
     world::{Broken, World},
 };
 use serde_json::{Map, Value as Json, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use syncline_model::Kind;
 
 /// What administrators have changed, as the oracle needs to know it.
@@ -30,6 +33,8 @@ pub(crate) struct People {
     pub(crate) ledger: Ledger,
     pub(crate) rights: Rights,
     pub(crate) picture: Picture,
+    /// Sides where something was done since they were last looked at.
+    touched: BTreeSet<Side>,
     /// Records that another transaction holds until it commits.
     locked: BTreeMap<At, jiff::Timestamp>,
     /// When somebody last changed something on each side, in the vendor's seconds.
@@ -119,7 +124,10 @@ impl People {
 
     /// Takes in what both systems show after an act.
     fn look(&mut self, world: &World) -> Result<(), Broken> {
-        let after = world.picture()?;
+        let mut after = self.picture.clone();
+        for side in std::mem::take(&mut self.touched) {
+            after = after.with(side, world.half(side)?);
+        }
         self.ledger.absorb(&self.picture, &after);
         self.picture = after;
         Ok(())
@@ -166,6 +174,9 @@ impl People {
     // ---- acts
 
     fn admin(&mut self, world: &World, side: Side, act: &Json) -> Option<Json> {
+        // Nothing happens twice in a millisecond to one record.
+        world.clock.pass(Duration::from_millis(1));
+        self.touched.insert(side);
         let made = world.admin(side, act);
         let shown = match &made {
             Ok(_) => String::new(),
@@ -386,6 +397,8 @@ impl People {
             Way::Screen => self.change(world, &at, fields),
             Way::LateApi => {
                 let fields = Json::Object(fields);
+                world.clock.pass(Duration::from_millis(1));
+                self.touched.insert(side);
                 let made = world.net.foreign_edit(side, at.object, &at.id, &fields, true);
                 world.net.note(&format!("{} a program at {at}: {fields} {made:?}", world.net.now()));
                 if made.is_err() {

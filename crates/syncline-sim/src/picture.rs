@@ -72,11 +72,21 @@ const SALESFORCE: [&str; 4] = ["Account", "Lead", "Contact", "Opportunity"];
 const HUBSPOT: [&str; 3] = ["companies", "contacts", "deals"];
 
 impl Picture {
-    pub(crate) fn of(salesforce: &Json, hubspot: &Json, owners: &Owners) -> Self {
+    /// One side's half of it.
+    pub(crate) fn of(side: Side, dump: &Json, owners: &Owners) -> Self {
         let mut picture = Self::default();
-        picture.read_salesforce(salesforce, owners);
-        picture.read_hubspot(hubspot, owners);
+        match side {
+            Side::Salesforce => picture.read_salesforce(dump, owners),
+            Side::HubSpot => picture.read_hubspot(dump, owners),
+        }
         picture
+    }
+
+    /// This, with one side as `half` shows it.
+    pub(crate) fn with(&self, side: Side, half: Self) -> Self {
+        let mut records = half.records;
+        records.extend(self.of_side(side.other()).map(|(at, record)| (at.clone(), record.clone())));
+        Self { records }
     }
 
     /// The live records of a thing on a side.

@@ -60,6 +60,8 @@ pub(crate) struct Player<'a> {
     pub(crate) since: JournalSeq,
     /// What the journal says that this job, its interruptions included, was to write.
     pub(crate) intended: Intended,
+    /// Writing requests to each side that the pictures show the outcome of.
+    pub(crate) writes: [u64; 2],
     /// Breaches of vendors' limits that were seen.
     pub(crate) breaches: usize,
     /// Rows written when another worker had ended that took over from a sleeping one.
@@ -90,6 +92,7 @@ pub fn play(script: &Script, told: Told) -> Result<Played, Broken> {
         violations: Vec::new(),
         since: JournalSeq::default(),
         intended: Intended::default(),
+        writes: [0; 2],
         breaches: 0,
         taken_over: None,
         doubt: false,

@@ -253,14 +253,17 @@ impl World {
         self.net.control(side, "GET", &format!("dump?object={object}"), &Json::Null).map_err(Broken)
     }
 
-    /// Both dumps, as the oracle reads them.
-    pub(crate) fn picture(&self) -> Result<Picture, Broken> {
-        let mut salesforce = json!({"objects": {}});
-        for object in ["Account", "Lead", "Contact", "Opportunity", "OpportunityContactRole"] {
-            let mut dump = self.dump(Salesforce, object)?;
-            salesforce["objects"][object] = dump["objects"][object].take();
+    /// What one system holds, as the oracle reads it.
+    pub(crate) fn half(&self, side: Side) -> Result<Picture, Broken> {
+        let mut dump = json!({"objects": {}});
+        if side == HubSpot {
+            dump = self.net.control(HubSpot, "GET", "dump", &Json::Null).map_err(Broken)?;
+        } else {
+            for object in ["Account", "Lead", "Contact", "Opportunity", "OpportunityContactRole"] {
+                let mut one = self.dump(Salesforce, object)?;
+                dump["objects"][object] = one["objects"][object].take();
+            }
         }
-        let hubspot = self.net.control(HubSpot, "GET", "dump", &Json::Null).map_err(Broken)?;
-        Ok(Picture::of(&salesforce, &hubspot, &self.owners))
+        Ok(Picture::of(side, &dump, &self.owners))
     }
 }

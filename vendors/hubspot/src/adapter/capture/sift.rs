@@ -1,4 +1,4 @@
-//! Rows of a page to observations: what the index shows too old is not believed, and what is known costs no further call.
+//! Rows of a page to observations: what is known is left out, what the index shows too old is not believed.
 
 use super::Scene;
 use crate::adapter::{HubSpot, edges, records::Row};
@@ -19,13 +19,10 @@ pub(super) enum Mode {
     All,
 }
 
-/// A row whose stamp is not the known one, and the stamp.
-type Moved = (RecordId, Option<Timestamp>);
-
 impl Scene<'_> {
     /// Sifts a page, and reads the edges of what remains.
     pub(super) async fn sift(&self, rows: Vec<Row>, mode: Mode) -> Result<Vec<Observation>, VendorError> {
-        let (rows, moved) = self.current(rows, mode).await?;
+        let rows = self.current(rows, mode).await?;
         if rows.is_empty() {
             return Ok(Vec::new());
         }
@@ -34,14 +31,12 @@ impl Scene<'_> {
         let mut merges = self.merges(&rows).await;
         let ids: Vec<RecordId> = rows.iter().map(|row| RecordId::from(row.id.as_str())).collect();
         // Edges move no stamp, so a row that only our own write moved tells nothing new of them.
-        let moved: Vec<RecordId> = moved
-            .into_iter()
-            .filter(|(id, at)| {
-                let own = at.is_some() && *at == self.hub.written_at(&self.want.object, id);
-                !(own || mode == Mode::Changed && planted(Defect::NoRelations))
-            })
-            .map(|(id, _)| id)
-            .collect();
+        let moved = |(row, id): &(&Row, &RecordId)| {
+            let own =
+                row.updated_at.is_some() && row.updated_at == self.hub.written_at(&self.want.object, id);
+            !(own || mode == Mode::Changed && planted(Defect::NoRelations))
+        };
+        let moved: Vec<RecordId> = rows.iter().zip(&ids).filter(moved).map(|(_, id)| id.clone()).collect();
         let mut related = self.related(&moved).await?;
         let mut seen = Vec::with_capacity(rows.len());
         for (row, id) in rows.iter().zip(ids) {
@@ -56,32 +51,25 @@ impl Scene<'_> {
         Ok(seen)
     }
 
-    /// The rows to believe: not those that the index shows older than they are known to be. Beside them, those whose
-    /// stamp moved: a row with a known stamp is looked at too, since two changes can carry one, but costs no call.
-    async fn current(&self, rows: Vec<Row>, mode: Mode) -> Result<(Vec<Row>, Vec<Moved>), VendorError> {
+    /// The rows to believe: not the known ones, and not those that the index shows older than they are known to be.
+    async fn current(&self, rows: Vec<Row>, mode: Mode) -> Result<Vec<Row>, VendorError> {
         let object = &self.want.object;
         let ids: Vec<RecordId> = rows.iter().map(|row| RecordId::from(row.id.as_str())).collect();
         let versions = self.known.versions(object, &ids).await;
         let mut kept = Vec::with_capacity(rows.len());
-        let mut moved = Vec::new();
         let mut outdated = Vec::new();
         for ((row, id), version) in rows.into_iter().zip(ids).zip(versions) {
             let known_at = version.as_ref().and_then(stamp).max(self.hub.written_at(object, &id));
             if known_at.is_some_and(|known| row.updated_at.is_some_and(|shown| shown < known)) {
                 outdated.push(id);
-                continue;
+            } else if mode == Mode::All || version.is_none() || version != row.version() {
+                kept.push(row);
             }
-            if mode == Mode::All || version.is_none() || version != row.version() {
-                moved.push((id, row.updated_at));
-            }
-            kept.push(row);
         }
         if mode == Mode::All {
-            let read = self.hub.read_batch(object, &outdated, &self.properties).await?;
-            moved.extend(read.iter().map(|row| (RecordId::from(row.id.as_str()), row.updated_at)));
-            kept.extend(read);
+            kept.extend(self.hub.read_batch(object, &outdated, &self.properties).await?);
         }
-        Ok((kept, moved))
+        Ok(kept)
     }
 
     /// Known records that these rows say were merged into them, by survivor.
