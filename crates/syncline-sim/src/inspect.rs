@@ -146,6 +146,7 @@ impl Player<'_> {
             None => match (salesforce, hubspot, agreed) {
                 (None, None, Some(agreed)) => value == agreed,
                 (None, None, None) => any(),
+                (Some(None), _, _) if thing.converted == Some(stretch) => any(),
                 (Some(said), None, Some(_)) | (None, Some(said), Some(_)) => value == said,
                 // Not agreed before: the other side may have had something from earlier.
                 (Some(_), None, None) | (None, Some(_), None) => any(),

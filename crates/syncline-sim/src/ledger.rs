@@ -27,6 +27,8 @@ pub(crate) struct Thing {
     pub(crate) ended: BTreeSet<Side>,
     /// Somebody made it twice on one side, or merged it with something: identity is a matter for people.
     pub(crate) murky: bool,
+    /// In which stretch it became a contact, if it did: what is blank from the first sight on is not cleared.
+    pub(crate) converted: Option<u32>,
     /// Somebody made it twice on one side.
     pub(crate) doubled: bool,
     /// A company that was made with a web site, by which it can be known.
@@ -83,6 +85,7 @@ impl Ledger {
             token: token.clone(),
             ended: BTreeSet::new(),
             murky: false,
+            converted: None,
             doubled: false,
             sited: false,
             was_ended: false,
@@ -118,6 +121,10 @@ impl Ledger {
             }
             let came = was.is_none_or(|was| was.life != Life::Live) && record.life == Life::Live;
             let went = was.is_some_and(|was| was.life == Life::Live) && record.life == Life::Gone;
+            let stretch = self.stretch;
+            if let (Life::Converted, Some(thing)) = (record.life, self.get_mut(token)) {
+                thing.converted = Some(stretch);
+            }
             if record.life == Life::Live {
                 self.values(at.side, token, was.filter(|_| !came), record);
             }

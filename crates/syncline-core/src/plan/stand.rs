@@ -108,6 +108,10 @@ impl Draftsman<'_> {
                 if same {
                     standing.respelled = agreed.as_ref() != Some(now);
                     Stand::Same(meaning)
+                } else if interval.is_none() && meaning.is_none() {
+                    // Inherited, and blank from the first sight on: what a conversion does not carry over is not cleared.
+                    standing.agreed = None;
+                    Stand::NoBase(meaning)
                 } else {
                     changed(meaning)
                 }

@@ -72,16 +72,32 @@ async fn converted_lead_hands_its_link_to_the_contact() {
 
 #[tokio::test]
 async fn what_is_changed_right_after_a_conversion_is_a_change_and_no_first_contact() {
-    let (mut world, lead, contact) = ann().await;
+    let changes = vec![("\ntie = \"salesforce\"", "\ntie = \"hubspot\"")];
+    let mut world = World::with(Setting { changes, ..Setting::default() }).await;
+    let person = json!({"LastName": "Lee", "Company": "Acme", "Email": "ann@acme.com", "Phone": "1"});
+    let lead = world.create(Salesforce, "Lead", person);
+    world.first_contact().await;
+    let contact = world.find(HubSpot, "contacts", "email", "ann@acme.com");
     let made = world.admin(Salesforce, json!({"do": "convert_lead", "lead": lead, "no_opportunity": true}));
     let person = made["contact"].as_str().unwrap();
-    // Nobody has seen the contact before: what was agreed with the lead is agreed with it.
-    world.edit(Salesforce, "Contact", person, json!({"Phone": null, "Title": "CTO"}));
+    // Nobody has seen the contact before: what was agreed with the lead is agreed with it, so this is no tie.
+    world.edit(Salesforce, "Contact", person, json!({"Phone": "2"}));
     world.sync().await;
     world.still().await;
-    assert_eq!(world.field(Salesforce, "Contact", person, "Phone"), json!(null));
-    assert_eq!(world.field(HubSpot, "contacts", &contact, "phone"), json!(null));
-    assert_eq!(world.field(HubSpot, "contacts", &contact, "jobtitle"), "CTO");
+    assert_eq!(world.field(Salesforce, "Contact", person, "Phone"), "2");
+    assert_eq!(world.field(HubSpot, "contacts", &contact, "phone"), "2");
+}
+
+#[tokio::test]
+async fn a_contact_that_is_deleted_before_anybody_saw_it_is_a_question_too() {
+    let (mut world, lead, contact) = ann().await;
+    let made = world.admin(Salesforce, json!({"do": "convert_lead", "lead": lead, "no_opportunity": true}));
+    world.admin(Salesforce, json!({"do": "delete", "id": made["contact"]}));
+    world.sync().await;
+    world.still().await;
+    let says = world.says(HubSpot, "contacts", &contact).await;
+    assert_eq!(says, "deleted_elsewhere SYN-2005 *@salesforce");
+    assert_eq!(world.reviews().await.len(), 1);
 }
 
 #[tokio::test]

@@ -95,7 +95,10 @@ async fn step(
     let scene = Scene { hub, want, known, schema, properties };
     let digest = scene.digest();
     if state.want != digest || state.is_forgotten(hub.client.vendor_now().as_millisecond()) {
-        *state = ObjectState { want: digest, tasks: vec![Task::load()], ..ObjectState::default() };
+        // Reading all again says nothing of what went meanwhile: the bin stays due when it was, unless it has forgotten.
+        let forgotten = state.is_forgotten(hub.client.vendor_now().as_millisecond());
+        let bin_at = if forgotten { 0 } else { state.bin_at };
+        *state = ObjectState { want: digest, bin_at, tasks: vec![Task::load()], ..ObjectState::default() };
     }
     let seen = match state.tasks.first().cloned() {
         Some(task) => {

@@ -42,7 +42,9 @@ impl Scene<'_> {
         state.live = started - LIVE_LAG;
         state.complete = started - COMPLETE_LAG;
         state.complete_at = started;
-        state.bin_at = started;
+        if state.bin_at == 0 {
+            state.bin_at = started;
+        }
         state.swept = self.want.edges.iter().map(|edge| (edge.clone(), started)).collect();
         Ok((seen, None))
     }
