@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build check test proof demo bench tools clients foreign
+.PHONY: build check test simulation sim proof demo bench tools clients foreign
 .NOTPARALLEL:
 
 say = @printf '\n== %s\n' "$(1)"
@@ -18,9 +18,20 @@ check: ## Formatting and lints
 	$(call say,lints: cargo clippy --workspace --all-targets -- -D warnings)
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 
-test: tools clients check foreign ## Everything: lints, foreign clients against the sandboxes, all Rust tests
-	$(call say,Rust tests: cargo nextest run --workspace)
-	cargo nextest run --workspace
+test: tools clients check foreign ## Everything: lints, foreign clients against the sandboxes, all Rust tests, the simulation
+	$(call say,Rust tests: cargo nextest run --workspace --exclude syncline-sim)
+	cargo nextest run --workspace --exclude syncline-sim
+	$(MAKE) --no-print-directory simulation
+
+simulation: tools ## A fixed corpus of simulated companies, and every planted defect caught (optimised, with the feature `defects`)
+	$(call say,simulation: cargo nextest run --cargo-profile sim -p syncline-sim --features defects)
+	cargo nextest run --cargo-profile sim -p syncline-sim --features defects --success-output immediate
+
+SEEDS ?= 20000
+START ?= 1000000
+sim: ## Fresh seeds: SEEDS=20000 from START
+	$(call say,simulation: $(SEEDS) seeds from $(START))
+	cargo run --profile sim -p syncline -- sim --seeds $(SEEDS) --start $(START)
 
 proof: tools ## Minutes: the real binary killed at every request and every step of the journal, on both stores
 	$(call say,proof: cargo nextest run -p syncline --test kill --run-ignored all)

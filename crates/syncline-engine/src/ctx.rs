@@ -124,8 +124,22 @@ impl Ctx {
     /// # Errors
     /// [`Error::OtherAccount`]; [`Error::Vendor`]; [`Error::Config`]; [`Error::Store`].
     pub async fn freshen(&mut self) -> Result<(), Error> {
-        self.facts = Facts::gather(&self.workspace, &self.connections, &self.batch()).await?;
-        (self.compiled, self.wants) = self.facts.compile(&self.workspace.config)?;
+        let blank = self.batch();
+        let fresh = self.facts.refresh(&self.workspace, &self.connections, &blank).await;
+        let compiled = match fresh {
+            Ok(News::None) => Ok(None),
+            Ok(News::Some) => self.facts.compile(&self.workspace.config).map(Some),
+            Err(error) => Err(error),
+        };
+        match compiled {
+            Ok(Some((compiled, wants))) => (self.compiled, self.wants) = (compiled, wants),
+            Ok(None) => {}
+            Err(error) => {
+                // What was read and not compiled is news again the next time.
+                self.facts.stored.clear();
+                return Err(error);
+            }
+        }
         remark::where_changed(self).await
     }
 
@@ -217,6 +231,15 @@ pub struct Facts {
     pub accounts: Accounts,
     /// Live schemas.
     pub schemas: Schemas,
+    /// The stored form that they were read from: what is stored alike need not be read again.
+    stored: BTreeMap<ConnectionName, schemas::Stored>,
+}
+
+/// Whether facts are other ones than before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum News {
+    Some,
+    None,
 }
 
 impl Facts {
@@ -233,14 +256,41 @@ impl Facts {
         Ok(facts)
     }
 
+    /// The same again: what has not changed since is kept.
+    async fn refresh(
+        &mut self,
+        workspace: &Workspace,
+        connections: &BTreeMap<ConnectionName, Connection>,
+        blank: &Batch,
+    ) -> Result<News, Error> {
+        let mut news = if self.stored.is_empty() { News::Some } else { News::None };
+        for (name, connection) in connections {
+            if self.add(workspace, name, connection, blank.clone()).await? == News::Some {
+                news = News::Some;
+            }
+        }
+        Ok(news)
+    }
+
+    /// As [`Self::refresh`], of one connection that was not asked before.
+    pub(crate) async fn of(
+        &mut self,
+        workspace: &Workspace,
+        name: &ConnectionName,
+        connection: &Connection,
+        batch: Batch,
+    ) -> Result<(), Error> {
+        self.add(workspace, name, connection, batch).await.map(drop)
+    }
+
     /// One connection's account and schemas.
-    pub(crate) async fn add(
+    async fn add(
         &mut self,
         workspace: &Workspace,
         name: &ConnectionName,
         connection: &Connection,
         mut batch: Batch,
-    ) -> Result<(), Error> {
+    ) -> Result<News, Error> {
         let store = &*workspace.store;
         let configured = workspace.config.connections.get(name).and_then(|entry| entry.account.as_deref());
         let account = connection.account(store, configured, &mut batch).await?;
@@ -248,16 +298,24 @@ impl Facts {
         let described = if schemas::is_due(store, name, &objects, batch.at).await? {
             schemas::refresh(store, connection, &objects, &mut batch).await?
         } else {
-            let stored = schemas::load(store, name).await?;
-            connection.remember(&stored);
-            stored
+            let stored = schemas::stored(store, name).await?;
+            if self.stored.get(name) == Some(&stored) && self.accounts.get(name) == Some(&account) {
+                if !batch.puts.is_empty() {
+                    store.commit(batch).await?;
+                }
+                return Ok(News::None);
+            }
+            let described = schemas::read(&stored);
+            connection.remember(&described);
+            self.stored.insert(name.clone(), stored);
+            described
         };
         if !batch.puts.is_empty() {
             store.commit(batch).await?;
         }
         self.accounts.insert(name.clone(), account);
         self.schemas.insert(name.clone(), described);
-        Ok(())
+        Ok(News::Some)
     }
 
     fn compile(&self, config: &Config) -> Result<(Compiled, BTreeMap<ConnectionName, CaptureWant>), Error> {

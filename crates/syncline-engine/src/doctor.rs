@@ -184,7 +184,7 @@ async fn vendor(
         format!("reached account {} as {}", account.id, account.user),
         None,
     );
-    facts.add(workspace, name, connection, Batch::at(outside.clock.now())).await?;
+    facts.of(workspace, name, connection, Batch::at(outside.clock.now())).await?;
     let planted: Vec<ObjectName> = setup::planted_objects(&workspace.config, name);
     for step in setup::plan(connection, &planted).await?.iter().filter(|step| !step.done) {
         let fix = Some(format!("syncline setup {name} --plan, then --apply"));

@@ -15,6 +15,8 @@ use syncline_model::{
 };
 use syncline_store::{Batch, Dirty, DirtyKey, HeldWrite, LinkWrite, ReviewWrite};
 
+/// A conversion, merges after it, a delete: more identity events than these in a row wait for the next run.
+const CHAIN: usize = 5;
 /// Entities planned at a time.
 const PAGE: usize = 1_000;
 
@@ -140,7 +142,11 @@ impl<'a> Pass<'a> {
     ) -> Result<Vec<Planned>, Error> {
         let ids: Vec<EntityId> = entities.iter().map(|(_, entity, _)| *entity).collect();
         let mut hoods = self.surroundings.of(self.ctx, kind, &ids).await?;
-        if self.settle(kind, &hoods).await? {
+        // What took a record's place may itself be gone: settled until nothing moves.
+        for _chain in 0..CHAIN {
+            if !self.settle(kind, &hoods).await? {
+                break;
+            }
             self.surroundings.forget(ids.iter().copied());
             hoods = self.surroundings.of(self.ctx, kind, &ids).await?;
         }

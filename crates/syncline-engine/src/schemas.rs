@@ -39,15 +39,29 @@ pub fn digest(schema: &ObjectSchema) -> SchemaDigest {
     SchemaDigest(Sha256::digest(serde_json::to_vec(schema).unwrap_or_default()).into())
 }
 
+/// A connection's schemas as they are stored, by slot.
+pub(crate) type Stored = Vec<(String, Vec<u8>)>;
+
 /// A connection's schemas as last described.
 ///
 /// # Errors
 /// [`Error::Store`].
 pub async fn load(store: &dyn Store, connection: &ConnectionName) -> Result<Described, Error> {
-    let stored = store.list(&prefix(connection)).await?;
-    // One that this release cannot read is described again: it counts as missing.
+    Ok(read(&stored(store, connection).await?))
+}
+
+/// The same, not read yet.
+///
+/// # Errors
+/// [`Error::Store`].
+pub(crate) async fn stored(store: &dyn Store, connection: &ConnectionName) -> Result<Stored, Error> {
+    Ok(store.list(&prefix(connection)).await?)
+}
+
+/// Reads them. One that this release cannot read is described again: it counts as missing.
+pub(crate) fn read(stored: &Stored) -> Described {
     let schemas = stored.iter().filter_map(|(_, bytes)| serde_json::from_slice::<ObjectSchema>(bytes).ok());
-    Ok(schemas.map(|schema| (schema.object.clone(), schema)).collect())
+    schemas.map(|schema| (schema.object.clone(), schema)).collect()
 }
 
 /// Whether these objects' schemas have to be described again.

@@ -11,7 +11,7 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::{
-    Kind, LinkState,
+    LinkState,
     journal::{CallId, Event, IntendedRow, RowResult},
 };
 use syncline_store::JournalFilter;
@@ -87,7 +87,16 @@ impl Player<'_> {
                     Event::Linked { state: LinkState::ConvertedTo(_), .. } => {
                         self.world.net.cover(|coverage| coverage.operation("conversion_followed", 1));
                     }
-                    _ => {}
+                    Event::RunStarted { .. }
+                    | Event::RunEnded { .. }
+                    | Event::Baseline { .. }
+                    | Event::Changed { .. }
+                    | Event::Linked { .. }
+                    | Event::Confirmed { .. }
+                    | Event::Review { .. }
+                    | Event::Config { .. }
+                    | Event::Erased { .. }
+                    | Event::LetGo { .. } => {}
                 }
             }
         }

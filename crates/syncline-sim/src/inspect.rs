@@ -2,7 +2,7 @@
 //! 2, 3, 6). Reasons come from `explain`, and count only where what people and administrators did bears them out.
 
 use crate::{
-    attrs::{self, Attr, Type},
+    attrs::{self, Attr},
     ledger::{OWNER, PARENT, Thing},
     picture::{At, Parent, Picture, Record},
     player::Player,
@@ -401,9 +401,4 @@ fn status(explained: &Explanation) -> String {
         .collect();
     let words = if words.is_empty() { "nothing known".to_owned() } else { words.join(" | ") };
     format!("{} {words}", explained.record)
-}
-
-/// Types whose values a vendor may refuse for reasons of its own.
-pub(crate) fn is_option(attr: &Attr) -> bool {
-    attr.of == Type::Industry
 }

@@ -1,7 +1,7 @@
 //! What people, administrators and other programs do in the two systems.
 
 use crate::{
-    attrs::{self, Attr, Type},
+    attrs::{self, Attr},
     fault::Fault,
     ledger::Ledger,
     picture::{At, Life, Parent, Picture},
@@ -343,7 +343,7 @@ impl People {
         }
         let act = match kind {
             Kind::Organisation => self.company(world, side, &token, n),
-            _ => {
+            Kind::Person | Kind::Deal | Kind::User => {
                 let email =
                     self.picture.records.get(&at).and_then(|record| record.values.get("email").cloned());
                 if email.as_deref() != Some(format!("{token}@people.example").as_str()) {
@@ -519,6 +519,12 @@ impl People {
             .map(|(at, _)| at.clone())
             .collect();
         let Some(at) = gone.get(thing as usize % gone.len().max(1)) else { return Act::Nothing };
+        let token = self.picture.records.get(at).and_then(|record| record.token.clone());
+        let archives = world.profile.archives();
+        if let (HubSpot, Some(thing)) = (side, token.and_then(|token| self.ledger.get_mut(&token))) {
+            // Taking it out of HubSpot's bin moves no stamp: it is noticed only where somebody is asked about the delete.
+            thing.murky |= archives || !thing.met;
+        }
         let act = match side {
             Salesforce => json!({"do": "undelete", "id": at.id}),
             HubSpot => json!({"do": "restore", "object": at.object, "id": at.id}),
@@ -608,7 +614,7 @@ fn object_of(kind: Kind) -> &'static str {
     match kind {
         Kind::Organisation => "companies",
         Kind::Deal => "deals",
-        _ => "contacts",
+        Kind::Person | Kind::User => "contacts",
     }
 }
 
@@ -629,9 +635,4 @@ fn rights(side: Side, object: &str, field: &str, was: Access, access: Access) ->
         act["value"] = json!(access == Access::ReadOnly);
     }
     vec![act]
-}
-
-/// Whether an attribute is one of names, which carry tokens.
-pub(crate) fn is_name(attr: &Attr) -> bool {
-    attr.of == Type::Name
 }

@@ -131,7 +131,6 @@ pub enum Delivered {
 /// What comes between a run and its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "by")]
-#[expect(missing_docs, reason = "what a field is, its step's sentence says")]
 pub enum Interruption {
     /// The power goes at a journal write.
     CutAtJournal { after: usize, when: When },
@@ -359,10 +358,12 @@ impl Author {
             10 => (RowLock, Meets::Write),
             _ => (StaleIndex, Meets::Search),
         };
-        let side = match fault {
-            StaleIndex => Side::HubSpot,
-            RowLock => Side::Salesforce,
-            _ => self.side(),
+        let side = if fault == StaleIndex {
+            Side::HubSpot
+        } else if fault == RowLock {
+            Side::Salesforce
+        } else {
+            self.side()
         };
         let after = self.rng.usize(0..3);
         Step::Fault { side, fault, meets, after }

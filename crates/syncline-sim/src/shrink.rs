@@ -90,11 +90,15 @@ impl Shrunk {
     }
 }
 
+/// Makes an interruption of one sort again, with other steps.
+type Make = fn(usize, Vec<Step>) -> Interruption;
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "what holds no further steps cannot be simpler")]
 fn simpler(step: &Step) -> Vec<Step> {
     match step {
         Step::Sync { stop: Some(stop) } => {
             let mut simpler = vec![Step::Sync { stop: None }];
-            let (steps, make): (&Vec<Step>, fn(usize, Vec<Step>) -> Interruption) = match stop {
+            let (steps, make): (&Vec<Step>, Make) = match stop {
                 Interruption::People { steps, .. } => {
                     (steps, |after, steps| Interruption::People { after, steps })
                 }

@@ -22,6 +22,7 @@ mod undo;
 use crate::failure::Failure;
 
 #[derive(clap::Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "one value a process")]
 pub(crate) enum Command {
     Init(init::Args),
     Connect(connect::Args),

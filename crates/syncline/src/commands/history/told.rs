@@ -40,7 +40,7 @@ pub(super) fn values(event: &Event, values: &[ToldValues]) -> String {
     let of = |row: usize| values.iter().find(|one| one.row as usize == row);
     match event {
         Event::Changed { record, .. } if of(0).is_some() => {
-            lines(format!("{record} changed"), of(0).into_iter().flat_map(|one| told(one)))
+            lines(format!("{record} changed"), of(0).into_iter().flat_map(told))
         }
         Event::CallEnded { call, rows } => {
             let row = |(row, outcome): (usize, &RowResult)| {

@@ -1,0 +1,69 @@
+//! A fixed corpus of seeds: nothing is violated in them, and nothing that a simulation can exercise is left out.
+//! Run in the `sim` profile (`make test` does); unoptimised it takes minutes.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+
+use syncline_sim::{AfterViolation, Campaign, Profile, Script, Told, play};
+
+/// Seeds of the corpus, from 0.
+const SEEDS: u64 = 200;
+
+fn campaign(seeds: u64, profile: Option<Profile>) -> Campaign {
+    Campaign {
+        start: 0,
+        seeds,
+        profile,
+        defect: None,
+        after_violation: AfterViolation::GoOn,
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
+#[test]
+fn the_corpus_shows_no_violation_and_exercises_everything() {
+    let began = std::time::Instant::now();
+    let report = campaign(SEEDS, None).run(&|_| {}).unwrap();
+    println!("{} seeds, {} steps, {:.1} s", report.seeds, report.steps, began.elapsed().as_secs_f64());
+    let violations: Vec<String> = report
+        .violations
+        .iter()
+        .map(|found| {
+            format!("seed {} step {}: {}: {}", found.seed, found.step, found.invariant, found.evidence)
+        })
+        .collect();
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+    assert_eq!(report.seeds, SEEDS);
+    assert!(report.steps >= 100 * SEEDS && report.rounds >= 10 * SEEDS, "{} {}", report.steps, report.rounds);
+    let missing: Vec<&String> = report
+        .faults
+        .iter()
+        .chain(&report.coverage)
+        .filter(|(_, count)| **count == 0)
+        .map(|(name, _)| name)
+        .collect();
+    assert!(missing.is_empty(), "never exercised: {missing:?}");
+}
+
+#[test]
+fn equal_campaigns_come_to_equal_reports_whatever_the_threads() {
+    let one = Campaign { threads: 1, ..campaign(12, Some(Profile::Leads)) }.run(&|_| {}).unwrap();
+    let two = Campaign { threads: 2, ..campaign(12, Some(Profile::Leads)) }.run(&|_| {}).unwrap();
+    assert_eq!(serde_json::to_string(&one).unwrap(), serde_json::to_string(&two).unwrap());
+    let other = Campaign { start: 1, ..campaign(12, Some(Profile::Leads)) }.run(&|_| {}).unwrap();
+    assert_ne!(one.trace, other.trace);
+}
+
+/// Scripts that broke something once, shrunk; each stays in the corpus for good.
+#[test]
+fn what_was_broken_once_stays_mended() {
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
+    let mut played = 0;
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let script = Script::read(&std::fs::read_to_string(&path).unwrap())
+            .unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        let violations = play(&script, Told::No).unwrap().violations;
+        assert!(violations.is_empty(), "{}: {violations:?}", path.display());
+        played += 1;
+    }
+    assert!(played > 0);
+}
