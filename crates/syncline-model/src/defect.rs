@@ -78,8 +78,6 @@ defects! {
     NoBin = "airbyte-35017-no-bin", "airbytehq/airbyte#35017";
     /// Relations that changed alone are not looked for: they move no stamp.
     RelationsAlone = "airbyte-44554-relations-alone", "airbytehq/airbyte#44554";
-    /// Changed records are read without their relations: a search does not tell them.
-    NoRelations = "airbyte-14390-no-relations", "airbytehq/airbyte#14390";
     /// An answer that cannot be read counts as an empty one.
     EmptyIncrement = "dlt-3998-empty-increment", "dlt-hub/dlt#3998";
     /// Records that changed lately and that a read did not bring count as deleted.

@@ -243,7 +243,11 @@ impl Player<'_> {
             (Kind::Organisation, Side::Salesforce) => true,
             (Kind::Person, _) => record.values.contains_key("email"),
             (Kind::Deal, side) => {
-                let scoped = !self.dropped(Change::ScopeOfDeals) || record.values.contains_key("amount");
+                // What may not be seen is unknown, and unknown is not in scope.
+                let seen = (at.side, Kind::Deal, "amount");
+                let amount = record.values.contains_key("amount")
+                    && self.people.rights.access.get(&seen) != Some(&Access::Hidden);
+                let scoped = !self.dropped(Change::ScopeOfDeals) || amount;
                 let account = match &record.parent {
                     Parent::Thing(token) => picture.live(Side::Salesforce, token).count() == 1,
                     Parent::None | Parent::Nameless => false,

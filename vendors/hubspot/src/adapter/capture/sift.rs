@@ -34,7 +34,7 @@ impl Scene<'_> {
         let moved = |(row, id): &(&Row, &RecordId)| {
             let own =
                 row.updated_at.is_some() && row.updated_at == self.hub.written_at(&self.want.object, id);
-            !(own || mode == Mode::Changed && planted(Defect::NoRelations))
+            !own
         };
         let moved: Vec<RecordId> = rows.iter().zip(&ids).filter(moved).map(|(_, id)| id.clone()).collect();
         let mut related = self.related(&moved).await?;
