@@ -166,8 +166,8 @@ pub async fn sync(ctx: &mut Ctx, backfill: &Backfill, by: &str) -> Result<Outcom
     leave(ctx, result).await
 }
 
-/// One round over what webhooks pointed at: these records are read, by id, and no others; all work there is then gets
-/// planned and applied.
+/// One round over what webhooks pointed at: these records are read, by id; the other sides are read on as ever, so that
+/// nothing is made a second time; all work there is then gets planned and applied.
 ///
 /// # Errors
 /// As for [`sync`].
@@ -201,6 +201,17 @@ async fn claimed_for(ctx: &mut Ctx, records: &[RecordRef], by: &str) -> Result<O
         let mut batch = ctx.batch();
         batch.puts.extend(records.iter().map(|at| (format!("events/{}", at.connection), Some(Vec::new()))));
         ctx.store.commit(batch).await?;
+    }
+    // A webhook tells of its own side only: what is made on the others must not be there already (decisions §3, *fresh*).
+    let told: BTreeSet<&ConnectionName> = records.iter().map(|record| &record.connection).collect();
+    let others: Vec<ConnectionName> =
+        ctx.connections.keys().filter(|name| !told.contains(name)).cloned().collect();
+    let mut schemas_changed = false;
+    for name in others {
+        schemas_changed |= capture::cycle(ctx, &name).await?.schemas_changed;
+    }
+    if schemas_changed {
+        ctx.freshen().await?;
     }
     wake_due(ctx).await?;
     identifying::run(ctx).await?;

@@ -1,7 +1,7 @@
 //! What people, administrators and other programs do in the two systems.
 
 use crate::{
-    attrs::{self, Attr},
+    attrs::{self, Attr, Type},
     fault::Fault,
     ledger::Ledger,
     picture::{At, Life, Parent, Picture},
@@ -392,6 +392,10 @@ impl People {
             None if side == Salesforce => Json::Null,
             None => json!(""),
         };
+        // An address that changes before both sides met is no key any more.
+        if let (Type::Email, Some(thing)) = (attr.of, self.ledger.get_mut(&token)) {
+            thing.murky |= !thing.met && self.picture.live(side.other(), &token).next().is_some();
+        }
         let fields = Map::from_iter([(field.to_owned(), value)]);
         match way {
             Way::Screen => self.change(world, &at, fields),
