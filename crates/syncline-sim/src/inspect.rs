@@ -39,22 +39,13 @@ impl Player<'_> {
                 _ => Vec::new(),
             };
             let seen: Vec<&At> = live.iter().flatten().map(|(at, _)| *at).collect();
-            let faults: Vec<Fault> = if thing.murky {
-                faults.into_iter().filter(|fault| self.is_serious(fault)).collect()
-            } else {
-                faults
-            };
-            for fault in faults {
+            // Of what people made murky nothing is expected at rest; what the engine writes of it is judged all the same.
+            for fault in faults.into_iter().filter(|_| !thing.murky) {
                 self.judge(&thing, &seen, fault)?;
             }
         }
         self.settle(&picture);
         Ok(())
-    }
-
-    /// Of what people made murky, nothing is expected but that it stays as it is.
-    fn is_serious(&self, _fault: &Fault) -> bool {
-        false
     }
 
     /// A thing that both sides have once.

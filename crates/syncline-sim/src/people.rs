@@ -452,12 +452,11 @@ impl People {
     fn involve(&mut self, world: &World, side: Side, deal: u32, person: u32) -> Act {
         let (deals, people) =
             if side == Salesforce { ("Opportunity", "Contact") } else { ("deals", "contacts") };
-        let Some((deal, deal_token)) = self.one_of(world, side, deals, deal) else { return Act::Nothing };
+        let Some((deal, _)) = self.one_of(world, side, deals, deal) else { return Act::Nothing };
         let Some((person, token)) = self.one_of(world, side, people, person) else { return Act::Nothing };
         if self.picture.records.get(&deal).is_some_and(|record| record.people.contains(&token)) {
             return Act::Nothing;
         }
-        let _ = deal_token;
         if side == Salesforce {
             let fields = json!({"OpportunityId": deal.id, "ContactId": person.id});
             let act = json!({"do": "create", "object": "OpportunityContactRole", "fields": fields});

@@ -129,7 +129,7 @@ impl Picture {
                     },
                 };
                 let owner = row["OwnerId"].as_str().and_then(|id| owners.salesforce.get(id).cloned());
-                let mut record = record(side, object, row, row, life);
+                let mut record = record(side, object, row, life);
                 (record.parent, record.owner) = (parent, owner);
                 self.records.insert(At { side, object, id: id.to_owned() }, record);
             }
@@ -158,7 +158,7 @@ impl Picture {
                 let properties = &row["properties"];
                 tokens.insert(format!("{object}/{id}"), token(side, object, properties));
                 let life = if row["archived"] == true { Life::Gone } else { Life::Live };
-                let mut record = record(side, object, row, properties, life);
+                let mut record = record(side, object, properties, life);
                 let owner = properties["hubspot_owner_id"].as_str();
                 record.owner = owner.and_then(|id| owners.hubspot.get(id).cloned());
                 let mut texts =
@@ -200,7 +200,7 @@ fn token(side: Side, object: &str, fields: &Json) -> Option<String> {
     attrs::token_in(fields[name.field(side, object)?].as_str()?)
 }
 
-fn record(side: Side, object: &'static str, _row: &Json, fields: &Json, life: Life) -> Record {
+fn record(side: Side, object: &'static str, fields: &Json, life: Life) -> Record {
     let kind = attrs::kind_of(object).unwrap_or(Kind::Person);
     let values = ATTRS
         .iter()
