@@ -296,6 +296,8 @@ impl Facts {
         let account = connection.account(store, configured, &mut batch).await?;
         let objects = objects_of(&workspace.config, name);
         let described = if schemas::is_due(store, name, &objects, batch.at).await? {
+            // What was compiled from is no longer what was stored then.
+            self.stored.remove(name);
             schemas::refresh(store, connection, &objects, &mut batch).await?
         } else {
             let stored = schemas::stored(store, name).await?;
