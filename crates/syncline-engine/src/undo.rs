@@ -2,7 +2,10 @@
 //! things stand from the store, read just before; [`syncline_core::undo`] does the thinking.
 
 use crate::{
+    applying::recover,
+    capture,
     ctx::Ctx,
+    cycle,
     error::Error,
     plan_file::{self, Summary},
 };
@@ -59,6 +62,18 @@ pub async fn named(store: &dyn Store, name: &str) -> Result<RunId, Error> {
         (_, []) => Err(refused("the journal knows no such run")),
         (_, [..]) => Err(refused("more than one run begins like this")),
     }
+}
+
+/// Reads both systems on, and what the run wrote once more by id: what was related to it since may have moved no stamp.
+///
+/// # Errors
+/// As for [`lines`]; [`Error::Vendor`].
+pub async fn observe(ctx: &mut Ctx, run: RunId) -> Result<(), Error> {
+    let past = Past::read(&*ctx.store, run).await?;
+    recover(ctx).await?;
+    let written: BTreeSet<RecordRef> = past.written.into_iter().map(|row| row.record).collect();
+    capture::records(ctx, &written.into_iter().collect::<Vec<_>>()).await?;
+    cycle::observe(ctx, None).await
 }
 
 /// The inverse of a run, line by line.
@@ -340,11 +355,19 @@ async fn changed_since(
                         }
                     }
                 }
+                // An intent names the fields of records, not relations.
+                Event::CallEnded { .. } => {
+                    for stored in values {
+                        let Some(RowValues::Written(row)) = stored.values else { continue };
+                        if let Action::Associate(it) | Action::Dissociate(it) = &row.operation.action {
+                            note(&row.record, &mut std::iter::once(it.field.clone()));
+                        }
+                    }
+                }
                 Event::RunStarted { .. }
                 | Event::RunEnded { .. }
                 | Event::Baseline { .. }
                 | Event::Linked { .. }
-                | Event::CallEnded { .. }
                 | Event::Confirmed { .. }
                 | Event::Review { .. }
                 | Event::Erased { .. }

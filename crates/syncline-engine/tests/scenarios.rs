@@ -32,5 +32,7 @@ mod plan;
 mod refusals;
 #[path = "scenarios/undo.rs"]
 mod undo;
+#[path = "scenarios/undo_since.rs"]
+mod undo_since;
 #[path = "scenarios/values.rs"]
 mod values;

@@ -4,7 +4,7 @@ use crate::fault::Fault;
 use std::collections::BTreeMap;
 
 /// Operations of the planner and events of identity, by the names that reports use.
-pub const OPERATIONS: [&str; 9] = [
+pub const OPERATIONS: [&str; 14] = [
     "create",
     "update",
     "associate",
@@ -14,6 +14,11 @@ pub const OPERATIONS: [&str; 9] = [
     "conversion_followed",
     "review_answered",
     "plan_applied",
+    "undo",
+    "undo_of_undo",
+    "archive_by_undo",
+    "create_by_undo",
+    "order_shuffled",
 ];
 
 /// Counters.

@@ -7,16 +7,25 @@ use crate::{
     power::{Point, Standing, Stop, When},
     script::{Delivered, Interruption},
     side::Side,
-    world::{Broken, Ended, WEBHOOKS, drive, finish},
+    world::{Broken, Ended, WEBHOOKS, World, drive, finish},
 };
 use serde_json::json;
-use std::{collections::BTreeSet, future::Future, path::PathBuf, pin::Pin, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::Arc,
+};
 use syncline_engine::{
     Ctx, Error, apply_plan,
     cycle::{self, Backfill, Needs},
-    plan_file,
+    plan_file, undo,
 };
-use syncline_model::RecordRef;
+use syncline_model::{
+    RecordRef, RunId,
+    plan::{Finding, PlanLine},
+};
 
 /// What the process is asked to do.
 #[derive(Debug, Clone)]
@@ -25,6 +34,8 @@ pub(crate) enum Job {
     Plan,
     Apply,
     Hinted(Vec<RecordRef>),
+    /// `syncline undo RUN`.
+    Undo(RunId),
 }
 
 /// What it came to.
@@ -34,6 +45,9 @@ pub(crate) enum Came {
     Ran { writes: u64, needs: Option<Needs> },
     /// A plan was written.
     Planned,
+    /// A run was taken back.
+    /// With what its plan listed, and how many of its operations could not be carried out for now.
+    Undone { open: u64, findings: Vec<Finding> },
 }
 
 /// How a job ended.
@@ -54,7 +68,7 @@ fn begin(mut ctx: Ctx, job: Job, path: PathBuf) -> Running {
     })
 }
 
-async fn work(ctx: &mut Ctx, job: Job, path: &std::path::Path) -> Result<Came, Error> {
+async fn work(ctx: &mut Ctx, job: Job, path: &Path) -> Result<Came, Error> {
     ctx.freshen().await?;
     let by: Arc<str> = Arc::from("simulation");
     match job {
@@ -74,11 +88,51 @@ async fn work(ctx: &mut Ctx, job: Job, path: &std::path::Path) -> Result<Came, E
             plan_file::write(ctx, path).await?;
             Ok(Came::Planned)
         }
+        Job::Undo(run) => take_back(ctx, run, path, &by).await,
         Job::Apply => {
             let applied = apply_plan::apply(ctx, path, &by).await?;
             Ok(Came::Ran { writes: applied.tally.writes(), needs: None })
         }
     }
+}
+
+/// What nobody looks at: a run of a new company, with a first contact where one is due.
+pub(crate) fn alone(world: &mut World) -> Result<Result<Came, Error>, Broken> {
+    if world.ctx.is_none() {
+        world.start()?.map_err(|error| Broken::new("a new company", error))?;
+    }
+    let mut came = one(world, Job::Sync)?;
+    if let Ok(Came::Ran { needs: Some(Needs::Confirmation(_)), .. }) = came {
+        came = one(world, Job::Plan)?;
+        if came.is_ok() {
+            came = one(world, Job::Apply)?;
+        }
+    }
+    Ok(came)
+}
+
+fn one(world: &mut World, job: Job) -> Result<Result<Came, Error>, Broken> {
+    let ctx = world.ctx.take().ok_or_else(|| Broken::new("a new company", "nobody is at work"))?;
+    let (ctx, came) = finish("a run", begin(ctx, job, world.dir.path().join("plan")))?;
+    world.ctx = Some(ctx);
+    Ok(came)
+}
+
+/// What `syncline undo RUN --yes` does.
+async fn take_back(ctx: &mut Ctx, run: RunId, path: &Path, by: &Arc<str>) -> Result<Came, Error> {
+    cycle::claim(ctx).await?;
+    let observed = undo::observe(ctx, run).await;
+    cycle::release(ctx).await?;
+    observed?;
+    let (_, lines) = undo::write(ctx, run, path).await?;
+    let findings = lines.into_iter().filter_map(|line| match line {
+        PlanLine::Finding(finding) => Some(finding),
+        PlanLine::Operation(_) | PlanLine::Held(_) => None,
+    });
+    let findings = findings.collect();
+    let applied = apply_plan::apply(ctx, path, by).await?;
+    let open = applied.moved + applied.tally.postponed + applied.tally.unknown;
+    Ok(Came::Undone { open, findings })
 }
 
 /// Longer than any lease of a process that is gone.

@@ -328,8 +328,8 @@ impl Player<'_> {
             | HeldReason::Oscillates
             | HeldReason::Guard { .. }
             | HeldReason::Unconfirmed
-            | HeldReason::Bundle
-            | HeldReason::Undone { .. } => false,
+            | HeldReason::Bundle => false,
+            HeldReason::Undone { .. } => self.undo.was_undone(&thing.token, attribute),
         }
     }
 

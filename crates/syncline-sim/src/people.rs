@@ -33,6 +33,8 @@ pub(crate) struct People {
     pub(crate) ledger: Ledger,
     pub(crate) rights: Rights,
     pub(crate) picture: Picture,
+    /// Records that somebody saved, whether a value changed or not.
+    pub(crate) saved: BTreeSet<(Side, String)>,
     /// Sides where something was done since they were last looked at.
     touched: BTreeSet<Side>,
     /// Records that another transaction holds until it commits.
@@ -114,7 +116,9 @@ impl People {
             | Step::Restart
             | Step::Reconfigure { .. }
             | Step::Answer
-            | Step::Quiesce => return Ok(false),
+            | Step::Quiesce
+            | Step::Shuffle { .. }
+            | Step::Undo { .. } => return Ok(false),
         };
         if let Act::Done = act {
             self.look(world)?;
@@ -178,6 +182,9 @@ impl People {
         world.clock.pass(Duration::from_millis(1));
         self.touched.insert(side);
         let made = world.admin(side, act);
+        let ids = ["id", "master"].iter().filter_map(|member| act[*member].as_str());
+        let from = act["from"].as_str().and_then(|address| address.rsplit('/').next());
+        self.saved.extend(ids.chain(from).map(|id| (side, id.to_owned())));
         let shown = match &made {
             Ok(_) => String::new(),
             Err(why) => format!(" refused: {}", why.chars().take(120).collect::<String>()),
@@ -234,12 +241,8 @@ impl People {
             thing.sited = true;
         }
         let mut fields = self.fields(side, object, token, n);
-        let site = format!("{token}works.com");
-        if side == Salesforce {
-            fields.insert("Website".to_owned(), json!(format!("https://{site}")));
-        } else {
-            fields.insert("domain".to_owned(), json!(site));
-        }
+        let (field, site) = site(side, token);
+        fields.insert(field.to_owned(), site);
         done(self.create(world, side, object, fields))
     }
 
@@ -409,6 +412,7 @@ impl People {
                     return Act::Nothing;
                 }
                 let until = world.net.now().checked_add(LATE).unwrap_or(jiff::Timestamp::MAX);
+                self.saved.insert((side, at.id.clone()));
                 self.locked.insert(at, until);
                 world.net.cover(|coverage| coverage.fault(Fault::LateCommit));
                 Act::Done
@@ -607,6 +611,14 @@ impl People {
 enum Way {
     Screen,
     LateApi,
+}
+
+/// The field of a company's web site, and the site of this one.
+pub(crate) fn site(side: Side, token: &str) -> (&'static str, Json) {
+    match side {
+        Salesforce => ("Website", json!(format!("https://{token}works.com"))),
+        HubSpot => ("domain", json!(format!("{token}works.com"))),
+    }
 }
 
 fn done<T>(made: Option<T>) -> Act {

@@ -82,6 +82,15 @@ impl Picture {
         picture
     }
 
+    /// The object of this name, if the oracle reads it.
+    pub(crate) fn object(side: Side, name: &str) -> Option<&'static str> {
+        let known: &[&'static str] = match side {
+            Side::Salesforce => &SALESFORCE,
+            Side::HubSpot => &HUBSPOT,
+        };
+        known.iter().copied().find(|known| *known == name)
+    }
+
     /// This, with one side as `half` shows it.
     pub(crate) fn with(&self, side: Side, half: Self) -> Self {
         let mut records = half.records;

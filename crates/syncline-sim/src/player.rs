@@ -5,14 +5,17 @@ use crate::{
     coverage::Coverage,
     engine::{Came, Job, JobEnd},
     people::People,
+    picture::{At, Picture},
     profile::Profile,
-    script::{Interruption, Script, Step},
+    script::{Interruption, Script, Shuffled, Step},
     side::Side,
+    undo::UndoState,
     world::{Broken, World, finish},
 };
 use serde_json::Value as Json;
+use std::collections::BTreeMap;
 use syncline_engine::{cycle::Needs, reviews};
-use syncline_model::{JournalSeq, review::Question};
+use syncline_model::{EntityId, JournalSeq, review::Question};
 use syncline_store::OpenOnly;
 
 /// An invariant that does not hold.
@@ -68,6 +71,14 @@ pub(crate) struct Player<'a> {
     pub(crate) taken_over: Option<[(u64, u64); 2]>,
     /// Whether anything happened that leaves an outcome in doubt.
     pub(crate) doubt: bool,
+    /// Whether the last step left everything at rest.
+    at_rest: bool,
+    /// What is being taken back, and what was.
+    pub(crate) undo: UndoState,
+    /// What each record was at the last rest.
+    pub(crate) links: BTreeMap<At, EntityId>,
+    /// What there was before the first contact.
+    first: Option<Picture>,
     seed: u64,
     step: usize,
 }
@@ -75,7 +86,7 @@ pub(crate) struct Player<'a> {
 /// Rounds after which a world without outside changes has to be still.
 const MOST_ROUNDS: usize = 8;
 /// What daily backstops wait for.
-const A_DAY: u64 = 26 * 3_600;
+pub(crate) const A_DAY: u64 = 26 * 3_600;
 
 /// Plays a script to its end, or to its first violation.
 ///
@@ -96,6 +107,10 @@ pub fn play(script: &Script, told: Told) -> Result<Played, Broken> {
         breaches: 0,
         taken_over: None,
         doubt: false,
+        at_rest: false,
+        undo: UndoState::default(),
+        links: BTreeMap::new(),
+        first: None,
         seed: script.seed,
         step: 0,
         world: &mut world,
@@ -122,12 +137,22 @@ pub fn play(script: &Script, told: Told) -> Result<Played, Broken> {
 }
 
 impl Player<'_> {
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     pub(crate) fn violated(&mut self, invariant: &'static str, evidence: String) {
         self.world.net.note(&format!("VIOLATION {invariant}: {evidence}"));
         self.violations.push(Violation { seed: self.seed, step: self.step, invariant, evidence });
     }
 
-    fn perform(&mut self, step: &Step) -> Result<(), Broken> {
+    pub(crate) fn perform(&mut self, step: &Step) -> Result<(), Broken> {
+        let was_at_rest = self.at_rest;
+        // Other companies are no business of this one.
+        self.at_rest &= matches!(step, Step::Shuffle { .. });
+        if let (Step::Plan { .. } | Step::Sync { .. }, None) = (step, &self.first) {
+            self.first = Some(self.people.picture.clone());
+        }
         if let Step::Fault { fault, .. } = step {
             self.doubt |= fault.leaves_doubt();
         }
@@ -147,6 +172,14 @@ impl Player<'_> {
                 );
                 self.job(Job::Sync, stop.as_ref()).map(drop)
             }
+            Step::Shuffle { of: Shuffled::First, order } => {
+                let picture = self.first.clone().unwrap_or_default();
+                self.shuffled(&picture, *order)
+            }
+            Step::Shuffle { of: Shuffled::Now, order } => {
+                let picture = self.people.picture.clone();
+                self.shuffled(&picture, *order)
+            }
             Step::Plan { between } => self.plan_and_apply(between).map(drop),
             Step::Restart => {
                 self.world.ctx = None;
@@ -155,6 +188,12 @@ impl Player<'_> {
             Step::Reconfigure { change } => self.world.reconfigure(*change),
             Step::Answer => self.answer(),
             Step::Quiesce => self.quiesce(),
+            Step::Undo { acts, since, which, stop } => {
+                if !was_at_rest {
+                    self.quiesce()?;
+                }
+                self.undoing(acts, since, *which, stop.as_ref())
+            }
             // Done by people above.
             Step::Organisation { .. }
             | Step::Person { .. }
@@ -266,6 +305,9 @@ impl Player<'_> {
         }
         if self.violations.is_empty() {
             self.inspect()?;
+            self.links_stay()?;
+            self.prove_journal()?;
+            self.at_rest = true;
         }
         Ok(())
     }

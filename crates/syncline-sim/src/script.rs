@@ -70,6 +70,21 @@ pub enum Step {
     Answer,
     /// All faults end, time passes, runs are made until one has nothing to write; then everything is looked at.
     Quiesce,
+    /// Records of this company are made again in two others, in two orders; both must come to the same.
+    Shuffle { of: Shuffled, order: u64 },
+    /// At rest people do some things and runs follow until one has nothing to write; then others do more, and somebody
+    /// takes one of the runs back, and that again.
+    Undo { acts: Vec<Step>, since: Vec<Step>, which: u32, stop: Option<Interruption> },
+}
+
+/// Which records are made again in two orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shuffled {
+    /// Those of before the first contact.
+    First,
+    /// Those of now.
+    Now,
 }
 
 /// What a person is in Salesforce.
@@ -157,6 +172,8 @@ pub struct Script {
 const STEPS: std::ops::Range<usize> = 100..140;
 /// Things before the first contact.
 const FIRST: std::ops::Range<usize> = 14..24;
+/// What the undo at the end of a seed is drawn from, beside the seed.
+const UNDO_STREAM: u64 = 0x756e_646f;
 
 impl Script {
     /// The script of a seed.
@@ -164,6 +181,9 @@ impl Script {
         let profile = profile.unwrap_or(Profile::of_seed(seed));
         let mut author = Author { rng: fastrand::Rng::with_seed(seed), steps: Vec::new() };
         author.write();
+        // A stream of its own: what a seed did before there was an undo, it does still.
+        author.rng = fastrand::Rng::with_seed(seed ^ UNDO_STREAM);
+        author.undo();
         Self { profile, seed, steps: author.steps }
     }
 
@@ -367,6 +387,37 @@ impl Author {
         };
         let after = self.rng.usize(0..3);
         Step::Fault { side, fault, meets, after }
+    }
+
+    /// The end of a seed: fresh work of people, and a run over it that is taken back.
+    fn undo(&mut self) {
+        if self.rng.u8(..) < 64 {
+            let of = if self.rng.bool() { Shuffled::First } else { Shuffled::Now };
+            self.steps.push(Step::Shuffle { of, order: self.rng.u64(..) });
+        }
+        let mut acts = vec![self.birth()];
+        acts.extend((0..self.rng.usize(2..6)).map(|_| self.plain()));
+        if self.rng.u8(..) < 50 {
+            acts.push(self.fault());
+        }
+        let mut since = Vec::new();
+        if self.rng.bool() {
+            since.extend((0..self.rng.usize(1..5)).map(|_| self.plain()));
+            if self.rng.u8(..) < 80 {
+                since.push(Step::Sync { stop: None });
+            }
+        }
+        if self.rng.u8(..) < 50 {
+            since.push(self.fault());
+        }
+        let when = if self.rng.bool() { When::Before } else { When::After };
+        let stop = match self.rng.u8(0..8) {
+            0 => Some(Interruption::CutAtJournal { after: self.rng.usize(0..10), when }),
+            1 => Some(Interruption::CutAtRequest { after: self.rng.usize(0..16), when }),
+            _ => None,
+        };
+        let which = self.number();
+        self.steps.push(Step::Undo { acts, since, which, stop });
     }
 
     fn few(&mut self) -> Vec<Step> {

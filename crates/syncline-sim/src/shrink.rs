@@ -125,6 +125,29 @@ fn simpler(step: &Step) -> Vec<Step> {
             };
             (0..between.len()).map(fewer).collect()
         }
+        Step::Undo { acts, since, which, stop } => {
+            let fewer = |steps: &[Step]| -> Vec<Vec<Step>> {
+                let without = |left_out| {
+                    let mut fewer = steps.to_vec();
+                    fewer.remove(left_out);
+                    fewer
+                };
+                (0..steps.len()).map(without).collect()
+            };
+            let with = |acts: Vec<Step>, since: Vec<Step>, stop: &Option<Interruption>| Step::Undo {
+                acts,
+                since,
+                which: *which,
+                stop: stop.clone(),
+            };
+            let mut simpler = Vec::new();
+            if stop.is_some() {
+                simpler.push(with(acts.clone(), since.clone(), &None));
+            }
+            simpler.extend(fewer(since).into_iter().map(|since| with(acts.clone(), since, stop)));
+            simpler.extend(fewer(acts).into_iter().map(|acts| with(acts, since.clone(), stop)));
+            simpler
+        }
         Step::Wait { seconds } if *seconds > 1 => vec![Step::Wait { seconds: seconds / 2 }],
         _ => Vec::new(),
     }

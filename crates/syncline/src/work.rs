@@ -5,7 +5,8 @@ use crate::{
     shell::{Place, say},
 };
 use std::{sync::Arc, time::Duration};
-use syncline_engine::{Ctx, Outside, cycle, registry};
+use syncline_engine::{Ctx, Outside, cycle, registry, undo};
+use syncline_model::RunId;
 
 /// An open workspace.
 pub(crate) struct Work {
@@ -25,6 +26,14 @@ impl Work {
     pub(crate) async fn observe(&mut self) -> Result<(), Failure> {
         let spinner = spinner("reading");
         let observed = cycle::observe(&mut self.ctx, None).await;
+        spinner.finish_and_clear();
+        Ok(observed?)
+    }
+
+    /// The same, before this run is taken back.
+    pub(crate) async fn observe_for(&mut self, run: RunId) -> Result<(), Failure> {
+        let spinner = spinner("reading");
+        let observed = undo::observe(&mut self.ctx, run).await;
         spinner.finish_and_clear();
         Ok(observed?)
     }

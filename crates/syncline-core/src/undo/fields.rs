@@ -12,12 +12,17 @@ use crate::{
     },
     plan::{Draft, precondition},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 use syncline_model::{
-    Action, After, AttributeName, FieldChange, FieldName, Observed, RecordRef, Snapshot, Value,
+    Action, After, AttributeName, EntityId, FieldChange, FieldName, Observed, RecordRef, Ref, Snapshot, Value,
 };
 
-pub(super) fn former_values(present: &Present<'_>, net: &Net, inverse: &mut Inverse) {
+pub(super) fn former_values(
+    present: &Present<'_>,
+    net: &Net,
+    again: &BTreeMap<RecordRef, EntityId>,
+    inverse: &mut Inverse,
+) {
     for ((kind, record), (entity, fields)) in &net.fields {
         let Some(snapshot) = present.in_force(record, *kind, *entity) else {
             inverse.note(record, None, Why::RecordGone);
@@ -34,7 +39,7 @@ pub(super) fn former_values(present: &Present<'_>, net: &Net, inverse: &mut Inve
             let mut parts = Vec::with_capacity(moved.len());
             let mut stays = None;
             for (field, moved) in moved {
-                match former(present, model, snapshot, field, moved) {
+                match former(present, model, snapshot, again, field, moved) {
                     Ok(change) => parts.extend(change),
                     Err(why) => stays = Some(why),
                 }
@@ -62,6 +67,7 @@ fn former(
     present: &Present<'_>,
     model: &KindModel,
     snapshot: &Snapshot,
+    again: &BTreeMap<RecordRef, EntityId>,
     field: &FieldName,
     moved: &Moved,
 ) -> Result<Option<FieldChange>, Why> {
@@ -96,19 +102,28 @@ fn former(
         return Err(Why::ChangedSince);
     }
     let required = state.is_some_and(|state| matches!(state, FieldState::Present { required: true, .. }));
+    let target = |reference: &Ref| RecordRef {
+        connection: record.connection.clone(),
+        object: reference.object.clone(),
+        id: reference.id.clone(),
+    };
     let after = match &moved.before {
         Observed::Value(Value::Refs(refs)) => {
-            for target in refs {
-                let target = RecordRef {
-                    connection: record.connection.clone(),
-                    object: target.object.clone(),
-                    id: target.id.clone(),
-                };
+            // What comes back under another id is referred to by that.
+            if let [one] = refs.as_slice()
+                && let Some(entity) = again.get(&target(one))
+            {
+                return Ok(Some(change(snapshot, field, moved, After::Reference(*entity))));
+            }
+            for target in refs.iter().map(target) {
                 if present.records.contains_key(&target) && !present.is_live(&target) {
                     return Err(Why::FormerGone(target));
                 }
             }
             After::Value(Value::Refs(refs.clone()))
+        }
+        Observed::Value(Value::Option(option)) if !is_offered(state, option) => {
+            return Err(Why::NotWritable);
         }
         Observed::Value(value) => After::Value(value.clone()),
         Observed::Empty | Observed::Absent | Observed::NotPermitted | Observed::NotFetched if required => {
@@ -116,13 +131,25 @@ fn former(
         }
         Observed::Empty | Observed::Absent | Observed::NotPermitted | Observed::NotFetched => After::Clear,
     };
-    Ok(Some(FieldChange {
+    Ok(Some(change(snapshot, field, moved, after)))
+}
+
+fn change(snapshot: &Snapshot, field: &FieldName, moved: &Moved, after: After) -> FieldChange {
+    FieldChange {
         field: field.clone(),
         attribute: moved.attribute.clone(),
-        before: now.clone(),
+        before: snapshot.field(field.as_str()).clone(),
         after,
         reason: reason(),
-    }))
+    }
+}
+
+/// Whether the vendor takes an option still: an administrator may have withdrawn it since.
+fn is_offered(state: Option<&FieldState>, option: &Arc<str>) -> bool {
+    match state {
+        Some(FieldState::Present { restricted_to: Some(offered), .. }) => offered.contains(option),
+        Some(FieldState::Present { restricted_to: None, .. } | FieldState::Missing) | None => true,
+    }
 }
 
 fn is_companion(model: &KindModel, record: &RecordRef, field: &FieldName, name: &AttributeName) -> bool {

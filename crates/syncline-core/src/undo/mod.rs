@@ -56,6 +56,19 @@ pub struct Step {
     pub draft: Draft,
 }
 
+impl Step {
+    /// The fields of records that it changes.
+    fn changed(&self) -> impl Iterator<Item = (RecordRef, FieldName)> {
+        let (record, fields) = match &self.draft.action {
+            Action::Update { record, fields } => (Some(record), fields.as_slice()),
+            Action::Create { .. } | Action::Associate(_) | Action::Dissociate(_) | Action::Archive { .. } => {
+                (None, &[][..])
+            }
+        };
+        fields.iter().filter_map(move |change| Some((record?.clone(), change.field.clone())))
+    }
+}
+
 /// Something that an undo leaves as it is, or cannot bring back as it was.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Note {
@@ -128,10 +141,10 @@ pub struct Inverse {
 pub fn inverse(present: &Present<'_>, written: &[Written]) -> Inverse {
     let net = Net::of(present, written);
     let mut inverse = Inverse::default();
-    let archives = records::archives(present, &net, &mut inverse);
-    records::made_again(present, &net, &mut inverse);
-    fields::former_values(present, &net, &mut inverse);
-    relations::former_relations(present, &net, &archives, &mut inverse);
+    let again = records::made_again(present, &net, &mut inverse);
+    fields::former_values(present, &net, &again, &mut inverse);
+    let archives = records::archives(present, &net, &again, &mut inverse);
+    relations::former_relations(present, &net, &archives, &again, &mut inverse);
     inverse.steps.extend(archives.steps);
     inverse.notes.sort();
     inverse.notes.dedup();

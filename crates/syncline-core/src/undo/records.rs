@@ -5,6 +5,7 @@ use super::{
     Bound, Inverse, Present, Step, Why, archive, bound,
     net::{Net, Owner, Tie},
     reason,
+    relations::lost,
 };
 use crate::{
     mapping::{Carrier, FieldState, KindModel, Pick},
@@ -12,8 +13,8 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::{
-    Action, After, Association, AttributeName, Endpoint, FieldChange, FieldName, Kind, LinkState, Observed,
-    RecordRef, Ref, Value,
+    Action, After, Association, AttributeName, Endpoint, EntityId, FieldChange, FieldName, Kind, LinkState,
+    Observed, RecordRef, Ref, Value,
     operation::{Case, Tied},
 };
 
@@ -24,7 +25,12 @@ pub(super) struct Archives {
     pub(super) steps: Vec<Step>,
 }
 
-pub(super) fn archives(present: &Present<'_>, net: &Net, inverse: &mut Inverse) -> Archives {
+pub(super) fn archives(
+    present: &Present<'_>,
+    net: &Net,
+    again: &BTreeMap<RecordRef, EntityId>,
+    inverse: &mut Inverse,
+) -> Archives {
     for record in &net.found {
         inverse.note(record, None, Why::WasThere);
     }
@@ -38,11 +44,22 @@ pub(super) fn archives(present: &Present<'_>, net: &Net, inverse: &mut Inverse) 
             going.insert(record, *owner);
         }
     }
-    // A child that stays keeps its parent: until nothing more has to stay.
+    let freed: BTreeSet<(RecordRef, FieldName)> = inverse.steps.iter().flat_map(Step::changed).collect();
+    let lets_go = |child: &RecordRef, field: &FieldName, parent: &RecordRef| {
+        // What the run made, and stays, is left as it is.
+        let made = net.created.contains_key(child);
+        let tied = net.relations.get(&(child.clone(), field.clone(), parent.clone()));
+        let untied = tied.is_some_and(|tied| {
+            let made = tied.first == Tie::Made && tied.last == Tie::Made;
+            made && lost(present, net, again, (child, field), tied).is_none()
+        });
+        !made && (untied || freed.contains(&(child.clone(), field.clone())))
+    };
+    // A child that stays keeps its parent, unless the undo itself takes away what ties it: until nothing more has to stay.
     loop {
         let kept = going.keys().find_map(|record| {
             let hangs = present.referrers.get(*record)?.iter().find(|(child, field)| {
-                !going.contains_key(child) && present.is_live(child) && !lets_go(net, child, field, record)
+                !going.contains_key(child) && present.is_live(child) && !lets_go(child, field, record)
             });
             hangs.map(|(child, _)| ((*record).clone(), child.clone()))
         });
@@ -65,18 +82,6 @@ pub(super) fn archives(present: &Present<'_>, net: &Net, inverse: &mut Inverse) 
         archives.steps.push(Step { entity: owner.entity, kind: owner.kind, draft });
     }
     archives
-}
-
-/// Whether the undo itself takes away what ties a child to a record: the run tied it, and did not make the child, which
-/// is left as it is where it stays.
-fn lets_go(net: &Net, child: &RecordRef, field: &FieldName, parent: &RecordRef) -> bool {
-    if net.created.contains_key(child) {
-        return false;
-    }
-    let tied = net.relations.get(&(child.clone(), field.clone(), parent.clone()));
-    let by_field =
-        || net.fields.iter().any(|((_, record), (_, fields))| record == child && fields.contains_key(field));
-    tied.is_some_and(|tied| tied.first == Tie::Made && tied.last == Tie::Made) || by_field()
 }
 
 /// Kinds downwards from deals, and within a kind whoever refers before what is referred to.
@@ -107,8 +112,13 @@ fn children_first<'r>(present: &Present<'_>, going: &BTreeMap<&'r RecordRef, Own
     order
 }
 
-/// What an undo archived comes back as a new record: neither vendor can restore by an API that we use.
-pub(super) fn made_again(present: &Present<'_>, net: &Net, inverse: &mut Inverse) {
+/// What an undo archived comes back as a new record: neither vendor can restore by an API that we use. Returns whose
+/// record each of these was: what referred to it refers to the new one.
+pub(super) fn made_again(
+    present: &Present<'_>,
+    net: &Net,
+    inverse: &mut Inverse,
+) -> BTreeMap<RecordRef, EntityId> {
     let mut again: Vec<(&RecordRef, Owner)> = Vec::new();
     for (record, (owner, case)) in &net.archived {
         let standing = present.records.get(record);
@@ -128,11 +138,14 @@ pub(super) fn made_again(present: &Present<'_>, net: &Net, inverse: &mut Inverse
         }
     }
     again.sort_by_key(|(record, owner)| (owner.kind, *record));
+    let mut entities = BTreeMap::new();
     for (record, owner) in again {
         if let Some(model) = present.model(owner.kind) {
             make_again(present, model, record, owner, inverse);
+            entities.insert(record.clone(), owner.entity);
         }
     }
+    entities
 }
 
 fn make_again(

@@ -6,12 +6,23 @@ use super::{
     reason,
     records::Archives,
 };
-use crate::plan::{Draft, precondition};
+use crate::{
+    mapping::Cardinality,
+    plan::{Draft, precondition},
+};
+use std::collections::BTreeMap;
 use syncline_model::{
-    Action, Association, AttributeName, FieldName, Observed, RecordRef, Value, operation::Tied,
+    Action, Association, AttributeName, EdgeName, Endpoint, EntityId, FieldName, Kind, Observed, RecordRef,
+    Value, operation::Tied,
 };
 
-pub(super) fn former_relations(present: &Present<'_>, net: &Net, archives: &Archives, inverse: &mut Inverse) {
+pub(super) fn former_relations(
+    present: &Present<'_>,
+    net: &Net,
+    archives: &Archives,
+    again: &BTreeMap<RecordRef, EntityId>,
+    inverse: &mut Inverse,
+) {
     // As when planned: first the one goes, then the other comes.
     for wanted in [Tie::Made, Tie::TakenAway] {
         for ((from, field, to), relation) in &net.relations {
@@ -44,6 +55,12 @@ pub(super) fn former_relations(present: &Present<'_>, net: &Net, archives: &Arch
                 inverse.note(from, Some(&name), Why::RecordGone);
                 continue;
             };
+            if *last == Tie::Made
+                && let Some(former) = lost(present, net, again, (from, field), relation)
+            {
+                inverse.note(from, Some(&name), Why::FormerGone(former.clone()));
+                continue;
+            }
             let row = match target(snapshot.field(field.as_str()), to) {
                 Shown::Unknown => {
                     inverse.note(from, Some(&name), Why::FormerUnknown);
@@ -56,11 +73,16 @@ pub(super) fn former_relations(present: &Present<'_>, net: &Net, archives: &Arch
                     continue;
                 }
             };
-            if *last == Tie::TakenAway && present.records.contains_key(to) && !present.is_live(to) {
+            if *last == Tie::TakenAway && is_gone(present, again, to) {
                 inverse.note(from, Some(&name), Why::FormerGone(to.clone()));
                 continue;
             }
-            let association = Association { row, reason: reason(), ..association.clone() };
+            // What comes back under another id is referred to by that.
+            let end = match again.get(to) {
+                Some(entity) if *last == Tie::TakenAway => Endpoint::Entity(*entity),
+                Some(_) | None => Endpoint::Record(to.clone()),
+            };
+            let association = Association { row, to: end, reason: reason(), ..association.clone() };
             let action = match last {
                 Tie::Made => Action::Dissociate(association),
                 Tie::TakenAway => Action::Associate(association),
@@ -73,6 +95,35 @@ pub(super) fn former_relations(present: &Present<'_>, net: &Net, archives: &Arch
             inverse.step(owner.entity, owner.kind, draft);
         }
     }
+}
+
+/// Where there is one relation at a time, and the former one cannot come back: whom it led to. Then the present one stays,
+/// which is better than none.
+pub(super) fn lost<'n>(
+    present: &Present<'_>,
+    net: &'n Net,
+    again: &BTreeMap<RecordRef, EntityId>,
+    (from, field): (&RecordRef, &FieldName),
+    relation: &Relation,
+) -> Option<&'n RecordRef> {
+    if !is_single(present, relation.owner.kind, &relation.association.edge) {
+        return None;
+    }
+    let mut former = net.relations.iter().filter(|((child, of, to), former)| {
+        let taken_away = former.first == Tie::TakenAway && former.last == Tie::TakenAway;
+        child == from && of == field && taken_away && is_gone(present, again, to)
+    });
+    former.next().map(|((_, _, to), _)| to)
+}
+
+fn is_gone(present: &Present<'_>, again: &BTreeMap<RecordRef, EntityId>, to: &RecordRef) -> bool {
+    present.records.contains_key(to) && !present.is_live(to) && !again.contains_key(to)
+}
+
+/// Whether a record has one relation of this sort at a time.
+fn is_single(present: &Present<'_>, kind: Kind, edge: &EdgeName) -> bool {
+    let edge = present.model(kind).and_then(|model| model.edges.iter().find(|known| known.name == *edge));
+    edge.is_some_and(|edge| edge.cardinality == Cardinality::One)
 }
 
 /// Whether a relation is there now, with the row that carries it.

@@ -4,14 +4,14 @@
 use crate::scenario::{Cut, HubSpot, Picture, Salesforce, Setting, World, acme};
 use expect_test::expect;
 use serde_json::{Value, json};
-use syncline_engine::{Error, apply_plan::AppliedPlan, retention, undo};
+use syncline_engine::{Error, apply_plan::AppliedPlan, cycle, retention, undo};
 use syncline_model::{
     RunId,
     plan::{FindingKind, PlanLine},
 };
 
 /// Plans the inverse of a run and applies it; what its plan listed, and what applying it came to.
-async fn take_back(world: &mut World, run: RunId) -> (Vec<String>, AppliedPlan) {
+pub(crate) async fn take_back(world: &mut World, run: RunId) -> (Vec<String>, AppliedPlan) {
     let listed = plan_undo(world, run).await;
     let applied = world.apply().await.unwrap();
     assert_eq!((applied.moved, applied.tally.rejected), (0, 0), "{listed:#?}");
@@ -21,7 +21,11 @@ async fn take_back(world: &mut World, run: RunId) -> (Vec<String>, AppliedPlan) 
 /// What stays and what does not come back as it was; the plan is in the usual place.
 async fn plan_undo(world: &mut World, run: RunId) -> Vec<String> {
     world.advance(3_600);
-    world.plan().await;
+    let ctx = world.ctx();
+    ctx.freshen().await.unwrap();
+    cycle::claim(ctx).await.unwrap();
+    undo::observe(ctx, run).await.unwrap();
+    cycle::release(ctx).await.unwrap();
     let path = world.plan_path();
     let (_, lines) = undo::write(world.ctx(), run, &path).await.unwrap();
     let listed = lines.iter().filter_map(|line| {

@@ -45,7 +45,7 @@ async fn take_back(args: Args) -> Result<(), Failure> {
     let mut work = Work::open(&args.place).await?;
     let run = undo::named(&*work.ctx.store, &args.run).await?;
     cycle::claim(&mut work.ctx).await?;
-    let observed = work.observe().await;
+    let observed = work.observe_for(run).await;
     work.ctx.keep_credentials().await?;
     cycle::release(&mut work.ctx).await?;
     observed?;

@@ -5,11 +5,17 @@ use super::EdgeSide;
 use crate::{
     decide::{SetSide, decide_set},
     mapping::Edge,
-    plan::{Derivation, Draftsman, Moved, SideSeen, attributes::rule_name, stand::base_of},
+    plan::{
+        Derivation, Draftsman, Moved, SideSeen,
+        attributes::rule_name,
+        stand::base_of,
+        watch::{Agree, Moving},
+    },
 };
 use std::collections::BTreeSet;
 use syncline_model::{
-    AttributeName, EntityId, Observed, Reason, RecordRef, Ref, Value, operation::Case, plan::HeldReason,
+    AttributeName, EntityId, FieldName, Observed, Reason, RecordRef, Ref, Value, operation::Case,
+    plan::HeldReason,
 };
 
 /// A side of the edge, read.
@@ -63,6 +69,14 @@ impl<'a> Draftsman<'a> {
         }
         if sides.len() > 1 {
             self.settle_elements(&readings);
+        }
+        // What a person took back is listed until the sides have the same; other elements go on travelling meanwhile.
+        let fields: Vec<(usize, FieldName)> =
+            readings.iter().map(|it| (it.side.position, it.side.binding.field.clone())).collect();
+        let agree =
+            Agree::of(readings.iter().filter_map(|it| Some((it.now.as_ref()?, it.unresolved.is_empty()))));
+        if let Some(resting) = self.resting(&fields, agree, Moving::No) {
+            self.hold_resting(resting);
         }
         for reading in readings.iter().filter(|reading| reading.side.binding.direction.reads()) {
             self.wait_for_records(edge, &name, &bound, &reading.unresolved);

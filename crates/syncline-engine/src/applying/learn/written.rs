@@ -334,16 +334,10 @@ fn note_relation(
     };
     let case = association.reason.case;
     // What a new record is made with replaces nothing.
-    if !single || case == Case::NewRecord {
-        return;
+    if single && case != Case::NewRecord {
+        let wrote = Wrote { field: &edge.field, before, shows: after, case, at };
+        note_step(mapping, operation.kind, &edge.from, base, wrote);
     }
-    note_step(
-        mapping,
-        operation.kind,
-        &edge.from,
-        base,
-        Wrote { field: &edge.field, before, shows: after, case, at },
-    );
     if let (Case::Undone, Some(run)) = (case, batch.run) {
         note_undone(base, &edge.field, &AttributeName::new(association.edge.as_str()), run);
     }

@@ -1,0 +1,161 @@
+//! What the simulation found of undo: relations that moved no stamp, records that come back under another id, options that
+//! are not offered any more.
+
+use crate::{
+    scenario::{HubSpot, Salesforce, Setting, World, acme},
+    undo::take_back,
+};
+use expect_test::expect;
+use serde_json::json;
+
+const OPEN: &str = "2026-06-30";
+
+#[tokio::test]
+async fn a_relation_that_somebody_made_since_keeps_a_record_that_the_run_made() {
+    let mut world = World::new().await;
+    let account = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    let fields = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": account});
+    world.create(Salesforce, "Contact", fields);
+    world.first_contact().await;
+    let fields = json!({"Name": "Wall", "StageName": "Prospecting", "CloseDate": OPEN, "AccountId": account});
+    world.create(Salesforce, "Opportunity", fields);
+    let made = world.sync().await;
+    assert_eq!(made.tally.created, 1);
+    // At HubSpot this moves no stamp of the deal.
+    let deal = world.find(HubSpot, "deals", "dealname", "Wall");
+    let contact = world.find(HubSpot, "contacts", "lastname", "Lee");
+    world.associate(&format!("deals/{deal}"), &format!("contacts/{contact}"));
+    let (listed, applied) = take_back(&mut world, made.run).await;
+    expect!["hubspot/deals stays: it was changed since"].assert_eq(&listed.join("\n"));
+    assert_eq!(applied.tally.writes(), 0);
+}
+
+#[tokio::test]
+async fn a_relation_that_a_later_run_made_keeps_a_record_that_the_run_made() {
+    let mut world = World::new().await;
+    let account = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    let lead =
+        world.create(Salesforce, "Lead", json!({"LastName": "Lee", "Company": "?", "Email": "lee@acme.com"}));
+    let made = world.first_contact().await;
+    world.admin(
+        Salesforce,
+        json!({"do": "convert_lead", "lead": lead, "account": account, "no_opportunity": true}),
+    );
+    let later = world.sync().await;
+    assert_eq!(later.tally.associated, 1);
+    let (listed, applied) = take_back(&mut world, made.run).await;
+    expect![[r#"
+        hubspot/companies stays: hubspot/contacts/1001, which stays, refers to it
+        hubspot/contacts stays: it was changed since"#]]
+    .assert_eq(&listed.join("\n"));
+    assert_eq!(applied.tally.writes(), 0);
+}
+
+#[tokio::test]
+async fn an_option_that_is_not_offered_any_more_does_not_come_back_and_is_listed() {
+    let (mut world, account, company) = acme(Setting::default()).await;
+    world.edit(Salesforce, "Account", &account, json!({"Industry": "Banking"}));
+    world.sync().await;
+    world.edit(Salesforce, "Account", &account, json!({"Industry": "Insurance", "BillingCity": "Berlin"}));
+    let done = world.sync().await;
+    assert_eq!(world.field(HubSpot, "companies", &company, "industry"), "INSURANCE");
+    world.admin(
+        HubSpot,
+        json!({"do": "remove_option", "object": "companies", "property": "industry", "value": "BANKING"}),
+    );
+    world.advance(2 * 86_400);
+    let (listed, applied) = take_back(&mut world, done.run).await;
+    expect!["hubspot/companies.industry stays: it may not be written so, or is not mapped any more"]
+        .assert_eq(&listed.join("\n"));
+    assert_eq!(applied.tally.updated, 1);
+    assert_eq!(world.field(HubSpot, "companies", &company, "industry"), "INSURANCE");
+}
+
+/// Somebody moves a contact to an account that only Salesforce has, as `parent` of a new company in HubSpot.
+async fn moved_to_a_new_company() -> (World, syncline_model::RunId) {
+    let mut world = World::new().await;
+    let acme = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    let fields = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": acme});
+    let lee = world.create(Salesforce, "Contact", fields);
+    world.first_contact().await;
+    let beta = world.create(Salesforce, "Account", json!({"Name": "Beta", "Website": "beta.com"}));
+    world.edit(Salesforce, "Contact", &lee, json!({"AccountId": beta}));
+    let moved = world.sync().await;
+    assert!(world.picture().text().contains("contacts Lee email=lee@acme.com -> Beta (primary)"));
+    (world, moved.run)
+}
+
+#[tokio::test]
+async fn undo_of_the_undo_relates_to_what_comes_back_under_another_id() {
+    let (mut world, moved) = moved_to_a_new_company().await;
+    let (_, undone) = take_back(&mut world, moved).await;
+    assert!(world.picture().text().contains("contacts Lee email=lee@acme.com -> Acme (primary)"));
+    let (listed, again) = take_back(&mut world, undone.run).await;
+    expect!["hubspot/companies: it comes back as a new record under another id"]
+        .assert_eq(&listed.join("\n"));
+    assert_eq!((again.tally.created, again.tally.associated), (1, 2));
+    assert!(world.picture().text().contains("contacts Lee email=lee@acme.com -> Beta (primary)"));
+    world.still().await;
+}
+
+#[tokio::test]
+async fn undo_of_the_undo_refers_to_what_comes_back_under_another_id() {
+    let mut world = World::contacts_only().await;
+    let acme = world.create(HubSpot, "companies", json!({"name": "Acme", "domain": "acme.com"}));
+    let lee = world.create(HubSpot, "contacts", json!({"lastname": "Lee", "email": "lee@acme.com"}));
+    let (contact, company) = (format!("contacts/{lee}"), format!("companies/{acme}"));
+    world.associate(&contact, &company);
+    world.first_contact().await;
+    let beta = world.create(HubSpot, "companies", json!({"name": "Beta", "domain": "beta.com"}));
+    world.admin(HubSpot, json!({"do": "dissociate", "from": contact, "to": company}));
+    world.associate(&contact, &format!("companies/{beta}"));
+    world.advance(2 * 86_400);
+    let moved = world.sync().await;
+    let lee = "Contact Lee Email=lee@acme.com AccountId=";
+    assert!(world.picture().text().contains(&format!("{lee}Beta")), "{:?}", world.picture());
+    let (_, undone) = take_back(&mut world, moved.run).await;
+    assert!(world.picture().text().contains(&format!("{lee}Acme")), "{:?}", world.picture());
+    let (listed, _) = take_back(&mut world, undone.run).await;
+    expect!["salesforce/Account: it comes back as a new record under another id"]
+        .assert_eq(&listed.join("\n"));
+    assert!(world.picture().text().contains(&format!("{lee}Beta")), "{:?}", world.picture());
+    world.still().await;
+}
+
+#[tokio::test]
+async fn a_record_keeps_its_parent_where_the_former_one_is_gone() {
+    let (mut world, moved) = moved_to_a_new_company().await;
+    let acme = world.find(HubSpot, "companies", "name", "Acme");
+    world.admin(HubSpot, json!({"do": "archive", "object": "companies", "id": acme}));
+    world.advance(2 * 86_400);
+    let (listed, _) = take_back(&mut world, moved).await;
+    expect![[r#"
+        hubspot/companies stays: hubspot/contacts/1001, which stays, refers to it
+        hubspot/contacts.company stays: hubspot/companies/1001, which it referred to, is gone"#]]
+    .assert_eq(&listed.join("\n"));
+    assert!(world.picture().text().contains("contacts Lee email=lee@acme.com -> Beta (primary)"));
+}
+
+#[tokio::test]
+async fn a_participant_that_was_taken_back_is_told_until_the_sides_agree() {
+    let mut world = World::new().await;
+    let account = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    let fields = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": account});
+    let lee = world.create(Salesforce, "Contact", fields);
+    let fields = json!({"Name": "Roof", "StageName": "Prospecting", "CloseDate": OPEN, "AccountId": account});
+    let deal = world.create(Salesforce, "Opportunity", fields);
+    world.first_contact().await;
+    let role =
+        world.create(Salesforce, "OpportunityContactRole", json!({"OpportunityId": deal, "ContactId": lee}));
+    world.advance(60);
+    let added = world.sync().await;
+    assert_eq!(added.tally.associated, 1);
+    let (_, undone) = take_back(&mut world, added.run).await;
+    assert_eq!(undone.tally.associated, 1);
+    world.still().await;
+    assert_eq!(world.says(Salesforce, "Opportunity", &deal).await, "undone SYN-2020 contacts@hubspot");
+    world.admin(Salesforce, json!({"do": "delete", "id": role}));
+    world.advance(86_400);
+    world.sync().await;
+    assert_eq!(world.says(Salesforce, "Opportunity", &deal).await, "in_step");
+}

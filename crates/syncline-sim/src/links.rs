@@ -1,0 +1,50 @@
+//! Links stay (invariant 12): from one rest to the next a record is the same entity, but for merges, conversions and what
+//! people said. Which entity it is, is the engine's own word; whether that may have changed, the ledger's.
+
+use crate::{
+    picture::{At, Life},
+    player::Player,
+    world::{Broken, finish},
+};
+use std::collections::BTreeMap;
+use syncline_model::{EntityId, RecordRef};
+
+impl Player<'_> {
+    /// Compares the links of all live records with those of the last rest.
+    pub(crate) fn links_stay(&mut self) -> Result<(), Broken> {
+        let picture = &self.people.picture;
+        let live: Vec<(&At, RecordRef)> = picture
+            .records
+            .iter()
+            .filter(|(_, record)| record.life == Life::Live)
+            .map(|(at, _)| (at, RecordRef::new(at.side.name(), at.object, at.id.as_str())))
+            .collect();
+        let addresses: Vec<RecordRef> = live.iter().map(|(_, address)| address.clone()).collect();
+        let stored = finish("links", self.world.store().records(&addresses))?
+            .map_err(|error| Broken::new("links", error))?;
+        let mut links: BTreeMap<At, EntityId> = BTreeMap::new();
+        let mut moved = Vec::new();
+        for ((at, _), stored) in live.into_iter().zip(stored) {
+            let Some(record) = picture.records.get(at) else { continue };
+            let own = stored.links.iter().find(|link| link.facet == record.kind && link.state.is_active());
+            let Some(link) = own else { continue };
+            if let Some(was) = self.links.get(at)
+                && *was != link.entity
+            {
+                let thing = record.token.as_deref().and_then(|token| self.people.ledger.get(token));
+                if thing.is_some_and(|thing| !thing.murky && thing.converted.is_none()) {
+                    moved.push(format!(
+                        "{at} ({:?}) was {was:?} and is {:?} ({:?}), though nobody merged, converted or said anything",
+                        record.token, link.entity, link.evidence
+                    ));
+                }
+            }
+            links.insert(at.clone(), link.entity);
+        }
+        self.links = links;
+        for evidence in moved {
+            self.violated("link_stays", evidence);
+        }
+        Ok(())
+    }
+}
