@@ -172,8 +172,8 @@ pub struct Script {
 const STEPS: std::ops::Range<usize> = 100..140;
 /// Things before the first contact.
 const FIRST: std::ops::Range<usize> = 14..24;
-/// What the undo at the end of a seed is drawn from, beside the seed.
-const UNDO_STREAM: u64 = 0x756e_646f;
+/// What the end of a seed is drawn from, beside the seed.
+const END_STREAM: u64 = 0x0065_6e64;
 
 impl Script {
     /// The script of a seed.
@@ -182,8 +182,8 @@ impl Script {
         let mut author = Author { rng: fastrand::Rng::with_seed(seed), steps: Vec::new() };
         author.write();
         // A stream of its own: what a seed did before there was an undo, it does still.
-        author.rng = fastrand::Rng::with_seed(seed ^ UNDO_STREAM);
-        author.undo();
+        author.rng = fastrand::Rng::with_seed(seed ^ END_STREAM);
+        author.end();
         Self { profile, seed, steps: author.steps }
     }
 
@@ -389,11 +389,14 @@ impl Author {
         Step::Fault { side, fault, meets, after }
     }
 
-    /// The end of a seed: fresh work of people, and a run over it that is taken back.
-    fn undo(&mut self) {
-        if self.rng.u8(..) < 64 {
+    /// The end of some seeds: records in another order, and fresh work of people with a run over it that is taken back.
+    fn end(&mut self) {
+        if self.rng.u8(..) < 40 {
             let of = if self.rng.bool() { Shuffled::First } else { Shuffled::Now };
             self.steps.push(Step::Shuffle { of, order: self.rng.u64(..) });
+        }
+        if self.rng.bool() {
+            return;
         }
         let mut acts = vec![self.birth()];
         acts.extend((0..self.rng.usize(2..6)).map(|_| self.plain()));
