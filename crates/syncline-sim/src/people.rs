@@ -110,6 +110,8 @@ impl People {
                 world.net.arm(crate::net::Armed { side: *side, fault: *fault, meets: *meets, after: *after });
                 Act::Nothing
             }
+            // Done where it is known what was written.
+            Step::Overwrite { .. } => Act::Nothing,
             Step::Webhooks { .. }
             | Step::Sync { .. }
             | Step::Plan { .. }
@@ -418,6 +420,22 @@ impl People {
                 Act::Done
             }
         }
+    }
+
+    /// Somebody changes this value of this record.
+    pub(crate) fn overwrite(
+        &mut self,
+        world: &World,
+        at: &At,
+        token: &str,
+        attr: &Attr,
+        n: u32,
+    ) -> Result<(), Broken> {
+        if let Some(field) = attr.field(at.side, at.object) {
+            let value = attr.spelt(at.side, &attr.value(n, token));
+            self.change(world, at, Map::from_iter([(field.to_owned(), value)]));
+        }
+        self.look(world)
     }
 
     fn reassign(&mut self, world: &World, side: Side, thing: u32, owner: u32) -> Act {

@@ -213,6 +213,7 @@ impl Player<'_> {
             | Step::Restore { .. }
             | Step::Access { .. }
             | Step::Industry { .. }
+            | Step::Overwrite { .. }
             | Step::Wait { .. }
             | Step::Skew { .. }
             | Step::Fault { .. } => Ok(()),

@@ -70,6 +70,8 @@ pub enum Step {
     Answer,
     /// All faults end, time passes, runs are made until one has nothing to write; then everything is looked at.
     Quiesce,
+    /// Somebody changes a value that the run which is about to be taken back wrote; nowhere else anything.
+    Overwrite { place: u32, n: u32 },
     /// Records of this company are made again in two others, in two orders; both must come to the same.
     Shuffle { of: Shuffled, order: u64 },
     /// At rest people do some things and runs follow until one has nothing to write; then others do more, and somebody
@@ -405,7 +407,14 @@ impl Author {
         }
         let mut since = Vec::new();
         if self.rng.bool() {
-            since.extend((0..self.rng.usize(1..5)).map(|_| self.plain()));
+            for _ in 0..self.rng.usize(1..5) {
+                let overwrites = self.rng.u8(..) < 120;
+                let step = match overwrites {
+                    true => Step::Overwrite { place: self.number(), n: self.number() },
+                    false => self.plain(),
+                };
+                since.push(step);
+            }
             if self.rng.u8(..) < 80 {
                 since.push(Step::Sync { stop: None });
             }

@@ -2,6 +2,7 @@
 //! runs back by the engine's own undo, and the undo as well. What came of it is held against the dumps by [`crate::undone`].
 
 use crate::{
+    attrs::{self, Type},
     engine::{Came, Job, JobEnd},
     picture::{At, Life, Picture},
     player::{A_DAY, Player},
@@ -77,7 +78,10 @@ impl Player<'_> {
         self.people.saved.clear();
         for step in since {
             let before = self.people.picture.clone();
-            self.perform(step)?;
+            match step {
+                Step::Overwrite { place, n } => self.overwrite(&chosen, *place, *n)?,
+                step => self.perform(step)?,
+            }
             moved(&before, &self.people.picture, &mut touched);
         }
         if !self.violations.is_empty() {
@@ -102,6 +106,24 @@ impl Player<'_> {
             self.world.net.cover(|coverage| coverage.operation("undo_of_undo", 1));
         }
         self.prove_journal()
+    }
+
+    /// Somebody changes what a run wrote: a value of a record that it made or changed.
+    fn overwrite(&mut self, wrote: &Wrote, place: u32, n: u32) -> Result<(), Broken> {
+        let mut places = Vec::new();
+        for (at, record) in &self.people.picture.records {
+            let written = wrote.after.records.get(at).filter(|_| record.life == Life::Live);
+            let (Some(token), Some(written)) = (&record.token, written) else { continue };
+            for name in undone::changed(wrote.before.records.get(at), Some(written)) {
+                if let Some(attr) = attrs::named(record.kind, &name).filter(|attr| attr.of != Type::Name) {
+                    places.push((at.clone(), token.clone(), attr));
+                }
+            }
+        }
+        let Some((at, token, attr)) = places.get(place as usize % places.len().max(1)) else {
+            return Ok(());
+        };
+        self.people.overwrite(self.world, at, token, attr, n)
     }
 
     /// Runs until one has nothing to write; those that did write.
