@@ -1,4 +1,4 @@
-//! Whether the journal and what is kept beside it tell how the present state came about (invariant 13): what `syncline
+//! Whether the journal and what is kept beside it tell how the present state came about (HUB-6): what `syncline
 //! replay` does, at every rest.
 
 use crate::{

@@ -1,4 +1,4 @@
-//! Links stay (invariant 12): from one rest to the next a record is the same entity, but for merges, conversions and what
+//! Links stay: from one rest to the next a record is the same entity, but for merges, conversions and what
 //! people said. Which entity it is, is the engine's own word; whether that may have changed, the ledger's.
 
 use crate::{

@@ -1,4 +1,4 @@
-//! Order independence (invariant 12): what one picture shows is made twice in two empty companies, at one instant and in two
+//! Order independence: what one picture shows is made twice in two empty companies, at one instant and in two
 //! orders; from whichever record the engine meets first, the same links and values must come.
 
 use crate::{

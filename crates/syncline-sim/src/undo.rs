@@ -1,4 +1,4 @@
-//! Runs taken back (invariant 15): at rest people do some things, runs follow, more happens, and somebody takes one of the
+//! Runs taken back (HUB-6): at rest people do some things, runs follow, more happens, and somebody takes one of the
 //! runs back by the engine's own undo, and the undo as well. What came of it is held against the dumps by [`crate::undone`].
 
 use crate::{
