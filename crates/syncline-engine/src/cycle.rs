@@ -166,15 +166,30 @@ pub async fn sync(ctx: &mut Ctx, backfill: &Backfill, by: &str) -> Result<Outcom
     leave(ctx, result).await
 }
 
-/// One round over what webhooks pointed at: these records are read, by id; the other sides are read on as ever, so that
-/// nothing is made a second time; all work there is then gets planned and applied.
+/// One whole run that reads by id what webhooks pointed at, ahead of the vendors' indexes. It reads on on all sides as ever:
+/// a webhook tells of its own record only, and what is made must be there nowhere already (decisions §3, *fresh*).
 ///
 /// # Errors
 /// As for [`sync`].
 pub async fn hinted(ctx: &mut Ctx, records: &[RecordRef], by: &str) -> Result<Outcome, Error> {
     claim(ctx).await?;
-    let result = claimed_for(ctx, records, by).await;
+    let result = match told(ctx, records).await {
+        Ok(()) => claimed(ctx, &Backfill::Ask, by).await,
+        Err(error) => Err(error),
+    };
     leave(ctx, result).await
+}
+
+/// Reads what webhooks pointed at.
+async fn told(ctx: &mut Ctx, records: &[RecordRef]) -> Result<(), Error> {
+    recover(ctx).await?;
+    capture::records(ctx, records).await?;
+    if planted(Defect::EventsOnly) {
+        let mut batch = ctx.batch();
+        batch.puts.extend(records.iter().map(|at| (format!("events/{}", at.connection), Some(Vec::new()))));
+        ctx.store.commit(batch).await?;
+    }
+    Ok(())
 }
 
 /// Ends a claim, whatever came of it.
@@ -191,39 +206,6 @@ pub(crate) async fn leave<T>(ctx: &mut Ctx, result: Result<T, Error>) -> Result<
     kept?;
     released?;
     Ok(outcome)
-}
-
-async fn claimed_for(ctx: &mut Ctx, records: &[RecordRef], by: &str) -> Result<Outcome, Error> {
-    let run = ctx.ids.run(ctx.now());
-    recover(ctx).await?;
-    capture::records(ctx, records).await?;
-    if planted(Defect::EventsOnly) {
-        let mut batch = ctx.batch();
-        batch.puts.extend(records.iter().map(|at| (format!("events/{}", at.connection), Some(Vec::new()))));
-        ctx.store.commit(batch).await?;
-    }
-    // A webhook tells of its own side only: what is made on the others must not be there already (decisions §3, *fresh*).
-    let told: BTreeSet<&ConnectionName> = records.iter().map(|record| &record.connection).collect();
-    let others: Vec<ConnectionName> =
-        ctx.connections.keys().filter(|name| !told.contains(name)).cloned().collect();
-    let mut schemas_changed = false;
-    for name in others {
-        schemas_changed |= capture::cycle(ctx, &name).await?.schemas_changed;
-    }
-    if schemas_changed {
-        ctx.freshen().await?;
-    }
-    wake_due(ctx).await?;
-    identifying::run(ctx).await?;
-    let needs = permission(ctx, &Backfill::Ask).await?;
-    let mut tally = Tally::default();
-    let journalled = needs.is_none() && ctx.store.dirty_count().await? > 0;
-    if journalled {
-        ctx.run = Some(run);
-        start_run(ctx, run, by).await?;
-        tally = apply_all(ctx).await?.tally;
-    }
-    ended(ctx, Done { run, rounds: 1, tally, needs, journalled }).await
 }
 
 async fn claimed(ctx: &mut Ctx, backfill: &Backfill, by: &str) -> Result<Outcome, Error> {

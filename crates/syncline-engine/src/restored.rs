@@ -1,48 +1,68 @@
 //! Records that were deleted and may be back: taking one out of a recycle bin moves no stamp everywhere (HubSpot), so no
-//! sweep shows it. As long as a person is asked about a delete, its record is looked at once a day, by id (CRM-12).
+//! sweep shows it. As long as a recycle bin may hold it, a deleted record is looked at once a day, by id (CRM-12). Not so
+//! where deletes travel (`on_delete = "archive"`): there the other side's tombstone would take it away again.
 
 use crate::{capture, ctx::Ctx, error::Error};
 use jiff::{SignedDuration, Timestamp};
-use syncline_model::{RecordRef, review::Question};
-use syncline_store::OpenOnly;
+use syncline_core::mapping::{Mapping, OnDelete};
+use syncline_model::{RecordRef, RecordState, Snapshot};
 
 /// When it was looked last.
 const SLOT: &str = "restored/at";
+/// Deleted records, each with the time when that was seen.
+const DELETED: &str = "deleted/";
 const EVERY: SignedDuration = SignedDuration::from_hours(24);
-/// Reviews looked at in one go.
+/// The longest that a vendor keeps what was deleted: HubSpot [KB]. In Salesforce it is 15 days, and restoring moves the stamp.
+const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// Records read in one go.
 const PAGE: usize = 1_000;
 
-/// Reads the records again whose deletion waits for an answer, where that is due.
+/// The small state to keep of a record that was just seen deleted, or was and is no more.
+pub(crate) fn noted(mapping: &Mapping, seen: &Snapshot, at: Timestamp) -> Option<(String, Option<Vec<u8>>)> {
+    let RecordRef { connection, object, id } = &seen.record;
+    let mut kinds = mapping
+        .kinds
+        .values()
+        .filter(|kind| kind.objects.get(connection).is_some_and(|objects| objects.contains(object)));
+    if !kinds.any(|kind| kind.on_delete != OnDelete::Archive) {
+        return None;
+    }
+    let since = (seen.state == RecordState::Deleted).then(|| at.to_string().into_bytes());
+    Some((format!("{DELETED}{connection}/{object}/{id}"), since))
+}
+
+/// Reads the records again that were deleted and may have been restored, where that is due.
 ///
 /// # Errors
 /// [`Error::Vendor`]; [`Error::Store`].
 pub(crate) async fn look(ctx: &Ctx) -> Result<(), Error> {
     let last = ctx.store.get(SLOT).await?;
-    let last = last.and_then(|bytes| String::from_utf8(bytes).ok()?.parse::<Timestamp>().ok());
+    let last = last.and_then(|bytes| time(&bytes));
     let now = ctx.now();
     if last.is_some_and(|last| now.duration_since(last) < EVERY) {
         return Ok(());
     }
-    let mut after = 0;
-    loop {
-        let page = ctx.store.reviews(OpenOnly::Yes, after, PAGE).await?;
-        let Some(end) = page.last().map(|review| review.id) else { break };
-        after = end;
-        let deleted: Vec<RecordRef> = page
-            .into_iter()
-            .filter_map(|review| match review.question {
-                Question::Deleted { record, .. } => Some(record),
-                Question::SameThing { .. }
-                | Question::Conflict { .. }
-                | Question::Duplicate { .. }
-                | Question::Oscillates { .. }
-                | Question::Parked { .. } => None,
-            })
-            .collect();
-        capture::records(ctx, &deleted).await?;
-    }
     let mut batch = ctx.batch();
+    let mut deleted = Vec::new();
+    for (key, since) in ctx.store.list(DELETED).await? {
+        match record(&key).filter(|_| time(&since).is_some_and(|since| now.duration_since(since) < KEPT)) {
+            Some(record) => deleted.push(record),
+            None => batch.puts.push((key, None)),
+        }
+    }
+    for some in deleted.chunks(PAGE) {
+        capture::records(ctx, some).await?;
+    }
     batch.puts.push((SLOT.to_owned(), Some(now.to_string().into_bytes())));
     ctx.store.commit(batch).await?;
     Ok(())
+}
+
+fn time(bytes: &[u8]) -> Option<Timestamp> {
+    std::str::from_utf8(bytes).ok()?.parse().ok()
+}
+
+fn record(key: &str) -> Option<RecordRef> {
+    let mut parts = key.strip_prefix(DELETED)?.splitn(3, '/');
+    Some(RecordRef::new(parts.next()?, parts.next()?, parts.next()?))
 }

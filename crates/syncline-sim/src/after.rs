@@ -289,8 +289,8 @@ impl Player<'_> {
                 let allowed = made(*side).max(made(side.other()));
                 // A merge may give a record another thing's name: only what came new was made a second time.
                 let born = all.iter().any(|at| !before.records.contains_key(*at));
-                let doubled = self.people.ledger.get(token).is_some_and(|thing| thing.doubled);
-                born && !doubled && all.len() > allowed.unwrap_or_default().max(1)
+                let twofold = self.people.ledger.get(token).is_some_and(|thing| thing.twofold);
+                born && !twofold && all.len() > allowed.unwrap_or_default().max(1)
             })
             .map(|((token, side), all)| {
                 let all: Vec<String> = all.iter().map(|at| at.to_string()).collect();

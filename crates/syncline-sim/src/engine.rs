@@ -149,6 +149,7 @@ impl Player<'_> {
         }
         let Some(ctx) = self.world.ctx.take() else { return Ok(JobEnd::Cut) };
         self.world.net.cover(|coverage| coverage.rounds += 1);
+        self.people.ledger.runs.push(self.world.net.now());
         self.world.net.note(&format!("{} {job:?}", self.world.net.now()));
         self.since = self.head()?;
         self.intended = Intended::default();

@@ -125,12 +125,19 @@ impl Player<'_> {
                 (None, None) => any(),
             },
             Some(Ruler::PreferHubSpot) => match (hubspot, salesforce, agreed) {
-                (Some(Some(said)), _, _) => value == Some(said),
+                // Who writes over what no index shows yet loses a race that is nobody's rule.
+                (Some(Some(said)), other, _) => {
+                    value == Some(said)
+                        || (other == Some(value) && self.people.ledger.raced(thing, attr.name, Side::HubSpot))
+                }
                 (Some(None), said, _) => value.is_none() || said == Some(value),
                 (None, said, Some(Some(agreed))) => {
                     value == Some(agreed) || (said.is_none() && value == Some(agreed))
                 }
-                (None, Some(said), Some(None)) => value == said,
+                // What was said first may have got there before the second word.
+                (None, Some(_), Some(None)) => thing.edits(attr.name).iter().any(|edit| {
+                    edit.side == Side::Salesforce && edit.stretch == stretch && edit.value.as_deref() == value
+                }),
                 (None, None, Some(None)) => value.is_none(),
                 (None, _, None) => any(),
             },

@@ -5,6 +5,7 @@ use crate::{
     picture::{Life, Parent, Picture, Record},
     side::Side,
 };
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::Kind;
 
@@ -16,6 +17,7 @@ pub(crate) struct Edit {
     pub(crate) value: Option<String>,
     /// In which stretch between two looks at everything.
     pub(crate) stretch: u32,
+    at: Timestamp,
 }
 
 /// A real thing of the simulated company.
@@ -29,8 +31,8 @@ pub(crate) struct Thing {
     pub(crate) murky: bool,
     /// In which stretch it became a contact, if it did: what is blank from the first sight on is not cleared.
     pub(crate) converted: Option<u32>,
-    /// Somebody made it twice on one side.
-    pub(crate) doubled: bool,
+    /// Somebody made it twice on one side, or nothing tells any more that what both sides have is one thing.
+    pub(crate) twofold: bool,
     /// A company that was made with a web site, by which it can be known.
     pub(crate) sited: bool,
     /// A person deleted it on some side at some time.
@@ -47,12 +49,21 @@ pub(crate) const PARENT: &str = "@parent";
 /// The pseudo-attribute of a record's owner.
 pub(crate) const OWNER: &str = "@owner";
 
+/// After this every index shows an edit.
+const INDEXED: SignedDuration = SignedDuration::from_secs(400);
+/// A run is over after this, also one that slept.
+const WORKING: SignedDuration = SignedDuration::from_hours(1);
+
 /// All things and what people did to them.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) things: Vec<Thing>,
     by_token: BTreeMap<String, usize>,
     pub(crate) stretch: u32,
+    /// The time of what people do next.
+    pub(crate) now: Timestamp,
+    /// When the engine began to do something.
+    pub(crate) runs: Vec<Timestamp>,
     /// Live records of each thing on each side after the last act of a person: more may not come by themselves.
     pub(crate) allowed: BTreeMap<(String, Side), usize>,
     /// Every place where people let somebody take part in a deal: (deal, person).
@@ -76,6 +87,16 @@ impl Thing {
 }
 
 impl Ledger {
+    /// Whether a run read before an index showed the last edit of a side, or was at work when it was made.
+    pub(crate) fn raced(&self, thing: &Thing, attribute: &str, side: Side) -> bool {
+        thing.last(attribute, side, self.stretch).is_some_and(|edit| {
+            self.runs.iter().any(|run| {
+                let after = run.duration_since(edit.at);
+                after < INDEXED && -after < WORKING
+            })
+        })
+    }
+
     /// A new thing; its token.
     pub(crate) fn thing(&mut self, kind: Kind) -> String {
         let token = format!("q{}", self.things.len() + 1);
@@ -86,7 +107,7 @@ impl Ledger {
             ended: BTreeSet::new(),
             murky: false,
             converted: None,
-            doubled: false,
+            twofold: false,
             sited: false,
             was_ended: false,
             met: false,
@@ -105,9 +126,9 @@ impl Ledger {
     }
 
     fn note(&mut self, token: &str, attribute: &'static str, side: Side, value: Option<String>) {
-        let stretch = self.stretch;
+        let (stretch, at) = (self.stretch, self.now);
         if let Some(thing) = self.get_mut(token) {
-            thing.edits.entry(attribute).or_default().push(Edit { side, value, stretch });
+            thing.edits.entry(attribute).or_default().push(Edit { side, value, stretch, at });
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::{
     attrs::{self, Attr, Type},
     fault::Fault,
-    ledger::Ledger,
+    ledger::{Ledger, PARENT},
     picture::{At, Life, Parent, Picture},
     script::{Access, Dealing, Offered, PersonAs, Step},
     side::Side::{self, HubSpot, Salesforce},
@@ -134,6 +134,7 @@ impl People {
         for side in std::mem::take(&mut self.touched) {
             after = after.with(side, world.half(side)?);
         }
+        self.ledger.now = world.net.now();
         self.ledger.absorb(&self.picture, &after);
         self.picture = after;
         Ok(())
@@ -369,7 +370,7 @@ impl People {
             return Act::Nothing;
         }
         if let Some(thing) = self.ledger.get_mut(&token) {
-            (thing.murky, thing.doubled) = (true, true);
+            (thing.murky, thing.twofold) = (true, true);
         }
         if at.object == "Account" {
             self.company(world, Salesforce, &token, thing)
@@ -398,8 +399,11 @@ impl People {
             None => json!(""),
         };
         // An address that changes before both sides met is no key any more.
-        if let (Type::Email, Some(thing)) = (attr.of, self.ledger.get_mut(&token)) {
-            thing.murky |= !thing.met && self.picture.live(side.other(), &token).next().is_some();
+        if let (Type::Email, Some(thing)) = (attr.of, self.ledger.get_mut(&token))
+            && !thing.met
+            && self.picture.live(side.other(), &token).next().is_some()
+        {
+            (thing.murky, thing.twofold) = (true, true);
         }
         let fields = Map::from_iter([(field.to_owned(), value)]);
         match way {
@@ -489,17 +493,33 @@ impl People {
     }
 
     fn convert(&mut self, world: &World, thing: u32, into: Option<u32>, deal: Dealing) -> Act {
-        let Some((lead, _)) = self.one_of(world, Salesforce, "Lead", thing) else { return Act::Nothing };
+        let Some((lead, token)) = self.one_of(world, Salesforce, "Lead", thing) else { return Act::Nothing };
         let mut act =
             json!({"do": "convert_lead", "lead": lead.id, "no_opportunity": deal == Dealing::WithoutDeal});
         if deal == Dealing::WithDeal {
             let token = self.ledger.thing(Kind::Deal);
             act["opportunity_name"] = json!(format!("Won {token}"));
         }
-        if let Some((account, _)) = into.and_then(|n| self.one_of(world, Salesforce, "Account", n)) {
+        if let Some((account, chosen)) = into.and_then(|n| self.one_of(world, Salesforce, "Account", n)) {
             act["account"] = json!(account.id);
+            self.say_one(&token, &chosen);
         }
         done(self.admin(world, Salesforce, &act))
+    }
+
+    /// Who converts a person into an account says that it is the person's company, whatever either was called before.
+    fn say_one(&mut self, person: &str, account: &str) {
+        let edits = self.ledger.get(person).map(|person| person.edits(PARENT)).unwrap_or_default();
+        let companies: BTreeSet<String> =
+            edits.iter().filter_map(|edit| edit.value.clone()).filter(|company| company != account).collect();
+        if companies.is_empty() {
+            return;
+        }
+        for token in companies.iter().map(String::as_str).chain([account]) {
+            if let Some(thing) = self.ledger.get_mut(token) {
+                thing.murky = true;
+            }
+        }
     }
 
     fn merge(&mut self, world: &World, side: Side, thing: u32, other: u32) -> Act {

@@ -23,8 +23,8 @@ pub use watch::{Wrote, note_step, note_undone, note_write};
 use crate::mapping::OnDelete;
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::{
-    Action, AttributeName, Base, BaseEntry, ConnectionName, EntityId, FieldChange, FieldName, Kind, Link,
-    LinkState, Observed, Precondition, Reason, RecordRef, Value,
+    Action, AttributeName, Base, BaseEntry, ConnectionName, EntityId, Evidence, FieldChange, FieldName, Kind,
+    Link, LinkState, Observed, Precondition, Reason, RecordRef, Value,
     defect::{Defect, planted},
     operation::{Association, Case},
     plan::{Finding, Held, HeldReason},
@@ -285,7 +285,8 @@ impl Draftsman<'_> {
     fn deleted(&mut self) {
         let Some(tombstone) = self.tombstone().map(|link| link.record.clone()) else { return };
         match self.model.on_delete {
-            OnDelete::Review => {
+            OnDelete::Archive if !self.has_swallowed() => self.archive_with(&tombstone),
+            OnDelete::Review | OnDelete::Archive => {
                 self.plan
                     .questions
                     .push(Question::Deleted { entity: self.hood.entity, record: tombstone.clone() });
@@ -293,8 +294,15 @@ impl Draftsman<'_> {
                 self.hold(None, &connection, HeldReason::DeletedElsewhere { record: tombstone }, Vec::new());
             }
             OnDelete::Unlink => {}
-            OnDelete::Archive => self.archive_with(&tombstone),
         }
+    }
+
+    /// Whether a record that is still there has taken in another one: more than what was deleted would go with it.
+    fn has_swallowed(&self) -> bool {
+        self.hood.links.iter().any(|link| {
+            matches!(link.evidence, Evidence::Merge(_))
+                && self.sides.iter().any(|side| *side.record == link.record)
+        })
     }
 
     fn archive_with(&mut self, tombstone: &RecordRef) {

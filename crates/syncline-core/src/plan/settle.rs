@@ -73,8 +73,9 @@ pub fn settle(
                 settled.links.push(LinkChange::Put(Link { state: LinkState::Deleted, ..link.clone() }));
                 settled.replan.push(link.entity);
             }
-            // It came back from the recycle bin: its link is in force again, unless another took its place meanwhile.
-            (RecordState::Live, LinkState::Deleted | LinkState::Undone(_))
+            // It came back from the recycle bin (where Salesforce puts merged records too): its link is in force again,
+            // unless another took its place meanwhile.
+            (RecordState::Live, LinkState::Deleted | LinkState::Undone(_) | LinkState::MergedInto(_))
                 if !planted(Defect::NeverAgain) =>
             {
                 let state = match in_force_beside(mapping, links, link) {

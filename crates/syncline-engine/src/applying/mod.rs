@@ -159,6 +159,7 @@ impl<'a> Applier<'a> {
             by_connection.entry(operation.connection.clone()).or_default().push(operation);
         }
         for (connection, operations) in by_connection {
+            let operations = self.seen_to_archive(operations).await?;
             let live = self.ctx.connection(&connection)?;
             let rows = self.rows(&operations).await?;
             self.tally.postponed += (operations.len() - rows.len()) as u64;
@@ -171,6 +172,36 @@ impl<'a> Applier<'a> {
             }
         }
         Ok(())
+    }
+
+    /// A record is taken away only as it is seen at this moment: an id may have come to stand for another record since the
+    /// last reading (HubSpot answers a merged record's id with its survivor), and an index shows an edit late. What reads
+    /// otherwise now is work of the next round.
+    async fn seen_to_archive(&mut self, operations: Vec<Operation>) -> Result<Vec<Operation>, Error> {
+        let archives = operations.iter().filter_map(|operation| match &operation.action {
+            Action::Archive { record, .. } => Some(record.clone()),
+            Action::Create { .. } | Action::Update { .. } | Action::Associate(_) | Action::Dissociate(_) => {
+                None
+            }
+        });
+        let records: Vec<RecordRef> = archives.collect();
+        if records.is_empty() {
+            return Ok(operations);
+        }
+        let before = self.ctx.store.records(&records).await?;
+        capture::records(self.ctx, &records).await?;
+        let after = self.ctx.store.records(&records).await?;
+        let moved: BTreeSet<RecordRef> = records
+            .into_iter()
+            .zip(before.into_iter().zip(after))
+            .filter(|(_, (before, after))| before.snapshot != after.snapshot)
+            .map(|(record, _)| record)
+            .collect();
+        let (waiting, ready): (Vec<Operation>, Vec<Operation>) = operations.into_iter().partition(
+            |operation| matches!(&operation.action, Action::Archive { record, .. } if moved.contains(record)),
+        );
+        self.tally.postponed += waiting.len() as u64;
+        Ok(ready)
     }
 
     /// One call: intent, send, answer, learn.

@@ -1,6 +1,6 @@
 //! One page of observations becomes one batch: snapshots, matching keys, bases, work, journal.
 
-use crate::error::Error;
+use crate::{error::Error, restored};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::{
     identify,
@@ -121,6 +121,9 @@ impl Page {
                 batch.keys.extend(matching_keys(mapping, &snapshot));
                 batch.dirty.extend(work(mapping, &snapshot, &links, news.appeared));
                 batch.wake.push(format!("record:{record}"));
+                if news.fields.contains_key(STATE) {
+                    batch.puts.extend(restored::noted(mapping, &snapshot, batch.at));
+                }
                 if news.appeared {
                     let place = (record.connection.clone(), record.object.clone());
                     baselines.entry(place).or_default().add(&record.id);

@@ -26,6 +26,23 @@ async fn roof() -> (World, String, String) {
 }
 
 #[tokio::test]
+async fn a_relation_is_not_missed_where_a_hidden_property_makes_all_be_read_anew() {
+    let (mut world, opportunity, deal) = roof().await;
+    let person = json!({"LastName": "Ek", "Email": "ek@acme.com"});
+    let ek = world.create(Salesforce, "Contact", person);
+    world.advance(600);
+    world.sync().await;
+    // The deal's last stamp is of our own write; a relation moves none.
+    let contact = world.find(HubSpot, "contacts", "email", "ek@acme.com");
+    world.associate(&format!("deals/{deal}"), &format!("contacts/{contact}"));
+    world.admin(HubSpot, json!({"do": "hide_property", "object": "deals", "property": "amount"}));
+    world.advance(25 * 3600);
+    world.sync().await;
+    let roles = world.find_all(Salesforce, "OpportunityContactRole", "ContactId", &ek);
+    assert_eq!(roles.len(), 1, "{opportunity}");
+}
+
+#[tokio::test]
 async fn deal_stage_amount_and_close_date_travel_both_ways() {
     let (mut world, opportunity, deal) = roof().await;
     expect![[r#"

@@ -1,6 +1,6 @@
 //! Deletes: a question for a person, and nothing comes back by itself (CRM-12).
 
-use crate::scenario::{HubSpot, Salesforce, Setting, acme};
+use crate::scenario::{HubSpot, Salesforce, Setting, World, acme};
 use expect_test::expect;
 use serde_json::json;
 
@@ -82,6 +82,51 @@ async fn delete_on_both_sides_asks_nothing() {
     "#]]
     .assert_eq(world.picture().text());
     assert_eq!(world.reviews().await.len(), 0);
+    // Taken out of HubSpot's recycle bin, which moves no stamp: it is a question now.
+    world.admin(HubSpot, json!({"do": "restore", "object": "companies", "id": company}));
+    world.advance(86_400);
+    world.writes(0).await;
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "deleted_elsewhere SYN-2005 *@salesforce");
+    assert_eq!(world.reviews().await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_survivor_of_a_merge_is_not_archived_for_the_record_that_it_swallowed() {
+    let setting = Setting {
+        changes: vec![("on_delete = \"review\"", "on_delete = \"archive\"")],
+        ..Setting::default()
+    };
+    let (mut world, account, company) = acme(setting).await;
+    let other = world.create(HubSpot, "companies", json!({"name": "Else", "domain": "else.org"}));
+    // The index shows the merge later than the delete is read.
+    world.admin(HubSpot, json!({"do": "merge", "object": "companies", "id": other, "merge": company}));
+    world.admin(Salesforce, json!({"do": "delete", "id": account}));
+    assert_eq!(world.sync_now().await.unwrap().tally.archived, 0);
+    world.advance(86_400);
+    world.sync().await;
+    let dump = world.dump(HubSpot);
+    let live = dump["objects"]["companies"].as_array().unwrap().iter().filter(|row| row["archived"] != true);
+    assert_eq!(live.count(), 1, "{}", world.picture().text());
+    assert_eq!(world.reviews().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_merged_lead_that_is_taken_out_of_the_bin_is_the_person_it_was() {
+    let mut world = World::new().await;
+    let lead = |email: &str| json!({"LastName": "Ek", "Company": "Acme", "Email": email});
+    let master = world.create(Salesforce, "Lead", lead("bo@acme.com"));
+    let loser = world.create(Salesforce, "Lead", lead("ann@acme.com"));
+    world.first_contact().await;
+    world.admin(Salesforce, json!({"do": "merge", "master": master, "losers": [loser], "fields": {}}));
+    world.advance(600);
+    world.sync().await;
+    world.admin(Salesforce, json!({"do": "undelete", "id": loser}));
+    world.edit(Salesforce, "Lead", &loser, json!({"City": "Bonn"}));
+    world.advance(600);
+    world.sync().await;
+    let contacts = world.find_all(HubSpot, "contacts", "email", "ann@acme.com");
+    assert_eq!(contacts.len(), 1);
+    assert_eq!(world.field(HubSpot, "contacts", &contacts[0], "city"), "Bonn");
 }
 
 #[tokio::test]

@@ -79,6 +79,18 @@ impl Portal {
         }
     }
 
+    /// Ties that a record comes back with; who got another primary company meanwhile keeps that one [est].
+    pub(super) fn tie_again(&mut self, from: End, to: End, types: &[TypeId]) {
+        let child = if from.0 == Kind::Companies { to } else { from };
+        let primary = self.edges.primary(child.0, Kind::Companies);
+        let has_another = primary.is_some_and(|primary| {
+            self.edges.of(child, Kind::Companies, 0).any(|(_, types)| types.contains(&primary))
+        });
+        let kept: Vec<TypeId> =
+            types.iter().copied().filter(|id| !(has_another && self.is_primary(*id))).collect();
+        self.edges.set_pair(from, to, &kept);
+    }
+
     fn set_pair(&mut self, from: End, to: End, types: &[TypeId], act: &Act) {
         let change = self.edges.set_pair(from, to, types);
         if change.added.is_empty() && change.removed.is_empty() {

@@ -361,7 +361,7 @@ impl Portal {
         }
         for (to, types) in self.binned_edges.remove(&(kind, slot)).unwrap_or_default() {
             if self.table(to.0).is_live(to.1) {
-                self.edges.set_pair((kind, slot), to, &types);
+                self.tie_again((kind, slot), to, &types);
             }
         }
         self.note((kind, slot), act, Happening::Restored);

@@ -30,11 +30,12 @@ impl Scene<'_> {
         let mut missing = false;
         let mut merges = self.merges(&rows).await;
         let ids: Vec<RecordId> = rows.iter().map(|row| RecordId::from(row.id.as_str())).collect();
-        // Edges move no stamp, so a row that only our own write moved tells nothing new of them.
+        // Edges move no stamp, so a row that only our own write moved tells nothing new of them. What is read anew is read
+        // with them: the next sweep counts from there.
         let moved = |(row, id): &(&Row, &RecordId)| {
             let own =
                 row.updated_at.is_some() && row.updated_at == self.hub.written_at(&self.want.object, id);
-            !own
+            mode == Mode::All || !own
         };
         let moved: Vec<RecordId> = rows.iter().zip(&ids).filter(moved).map(|(_, id)| id.clone()).collect();
         let mut related = self.related(&moved).await?;
