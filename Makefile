@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build check test simulation sim proof demo bench tools clients foreign
+.PHONY: build check test simulation sim proof mutants demo bench tools clients foreign
 .NOTPARALLEL:
 
 say = @printf '\n== %s\n' "$(1)"
@@ -36,6 +36,11 @@ sim: ## Fresh seeds: SEEDS=20000 from START
 proof: tools ## Minutes: the real binary killed at every request and every step of the journal, on both stores
 	$(call say,proof: cargo nextest run -p syncline --test kill --run-ignored all)
 	cargo nextest run -p syncline --test kill --run-ignored all --profile proof
+
+mutants: tools ## An hour or two: every line of the merge and the planner changed once; do the core's tests notice? (docs/mutation.md)
+	$(call say,mutants: cargo mutants)
+	@command -v cargo-mutants >/dev/null || { echo "installing cargo-mutants"; cargo install cargo-mutants --locked; }
+	CARGO_PROFILE_TEST_DEBUG=0 PROPTEST_CASES=48 PROPTEST_RNG_SEED=1 PROPTEST_MAX_SHRINK_ITERS=0 cargo mutants --no-shuffle
 
 foreign: clients ## The vendors' client libraries against the sandboxes
 	$(call say,foreign clients: clients/run)

@@ -120,4 +120,38 @@ mod tests {
             Some(vec![1, 3])
         );
     }
+
+    #[test]
+    fn a_ruling_sides_set_is_written_back_once_somebody_moved() {
+        let decided = |left: SetSide<u8>, right: SetSide<u8>| {
+            decide_set(&Rule::Always("a".into()), &[left, right])
+                .map(|set| set.into_iter().collect::<Vec<_>>())
+        };
+        let one = || side("a", Some(&[1]), Some(&[1]));
+        assert_eq!(decided(one(), side("b", Some(&[1]), Some(&[1]))), None);
+        assert_eq!(decided(one(), side("b", Some(&[1]), Some(&[2]))), Some(vec![1]));
+        assert_eq!(
+            decided(side("a", Some(&[1]), Some(&[3])), side("b", Some(&[1]), Some(&[1]))),
+            Some(vec![3])
+        );
+        assert_eq!(decided(one(), side("b", Some(&[1]), None)), None, "what cannot be read has not moved");
+        assert_eq!(decided(side("a", Some(&[1]), None), side("b", Some(&[1]), Some(&[2]))), None);
+    }
+
+    #[test]
+    fn options_come_from_the_side_that_moved() {
+        use crate::decide::Stand;
+        let options = |options: &[&str]| {
+            Some(Value::Options(options.iter().map(|option| Arc::from(*option)).collect()))
+        };
+        let (before, now) = (options(&["x"]), options(&["x", "y"]));
+        let sides = [
+            Side { connection: "a".into(), stand: Stand::Unknown },
+            Side { connection: "b".into(), stand: Stand::Changed { now: now.clone(), when: None } },
+        ];
+        assert_eq!(
+            decide_options(&sides, &[Some(&before), Some(&before)]),
+            Decision::Agree { value: now, from: "b".into(), case: Case::Union }
+        );
+    }
 }

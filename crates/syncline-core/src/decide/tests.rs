@@ -87,6 +87,9 @@ fn prefer_falls_back_on_the_other_side_only_when_blank() {
     let rule = Rule::Prefer(A.into());
     assert_eq!(run(&rule, fresh(1), fresh(2)), agree(Some(1), A, Case::Tie));
     assert_eq!(run(&rule, fresh(None), fresh(2)), agree(Some(2), B, Case::FillBlank));
+    assert_eq!(run(&rule, fresh(1), fresh(1)), agree(Some(1), A, Case::FillBlank));
+    assert_eq!(run(&rule, fresh(None), same(2)), agree(Some(2), B, Case::FillBlank));
+    assert_eq!(run(&rule, fresh(None), same(None)), agree(None, A, Case::FillBlank));
     assert_eq!(run(&rule, same(1), changed(2, None)), agree(Some(1), A, Case::WrittenBack));
     assert_eq!(run(&rule, same(None), changed(2, None)), agree(Some(2), B, Case::OneChanged));
     assert_eq!(
@@ -126,6 +129,12 @@ fn a_clear_that_is_kept_stays_where_it_happened() {
         |a, b| a > b,
     );
     assert_eq!(decided, Decision::Keep);
+    let kept = |left: Stand<u8>, right: Stand<u8>| {
+        let sides = [side(A, left), side(B, right)];
+        decide(&Rule::TwoWay, Some(&A.into()), Clear::Keep, &sides, |a, b| a > b)
+    };
+    assert_eq!(kept(changed(2, None), same(1)), agree(Some(2), A, Case::OneChanged), "a value travels");
+    assert_eq!(kept(changed(None, None), changed(2, None)), agree(Some(2), B, Case::OneChanged));
 }
 
 /// Small scope, exhaustively: two sides, two values and blank, every stand, every rule.

@@ -1,7 +1,7 @@
 //! Conversions, merges, deletes and restores: links move, fields do not.
 
 use super::world::*;
-use crate::plan::{LinkChange, Settled, settle};
+use crate::plan::{LinkChange, Settled, looked_at, settle, side_digest};
 use syncline_model::{Evidence, Kind, Link, LinkState, RecordRef, RecordState, review::Question};
 
 const LEAD: &str = "salesforce/Lead/00Q";
@@ -179,4 +179,77 @@ fn a_delete_takes_the_link_out_of_force_and_a_restore_brings_it_back() {
     // Another record took its place meanwhile: one in force is enough.
     let case = case.fresh("salesforce/Contact/003", &[]);
     assert_eq!(links(&settled(&case, &[])), ["salesforce/Lead/00Q person DuplicateOf(RecordId(\"003\"))"]);
+}
+
+fn put(settled: &Settled, number: usize) -> &Link {
+    let LinkChange::Put(link) = &settled.links[number] else { panic!("{settled:?}") };
+    link
+}
+
+#[test]
+fn the_contact_agrees_on_what_its_lead_agreed_on_and_the_lead_on_nothing_more() {
+    let case = becomes(pair(), LEAD, converted());
+    let both = settled(&case, &[]);
+    assert_eq!(put(&both, 0).base, None);
+    let base = put(&both, 1).base.clone().unwrap();
+    assert_eq!(base.mapping, side_digest(&case.mapping, Kind::Person, &record("salesforce/Contact/003")));
+    assert_eq!(base.entries["Title"].agreed, Some(text("Dr")));
+    assert_eq!(base.entries["AccountId"].agreed, None, "leads have none");
+    // What was agreed under another mapping, or never, is not handed over.
+    let mut other = becomes(pair(), LEAD, converted());
+    other.link_mut(LEAD).base.as_mut().unwrap().mapping += 1;
+    assert_eq!(put(&settled(&other, &[]), 1).base, None);
+    other.link_mut(LEAD).base = None;
+    assert_eq!(put(&settled(&other, &[]), 1).base, None);
+}
+
+#[test]
+fn a_survivor_of_the_same_entity_comes_into_force_unless_it_is() {
+    let contacts = |state: LinkState| {
+        let mut case = Case::of(Kind::Person)
+            .agreed("salesforce/Contact/003", &[("Email", text("a@b.de"))])
+            .agreed(H, &[("email", text("a@b.de"))]);
+        case.link_mut("salesforce/Contact/003").state = state;
+        becomes(case, "salesforce/Contact/003", RecordState::MergedInto("004".into()))
+    };
+    let known = |state: LinkState| link("salesforce/Contact/004", Kind::Person, 1, state);
+    let duplicate = LinkState::DuplicateOf("003".into());
+    let revived = settled(&contacts(LinkState::Active), &[known(duplicate.clone())]);
+    assert_eq!(put(&revived, 0).base, None, "the loser's is handed over");
+    let survivor = put(&revived, 1);
+    assert_eq!((&survivor.state, &survivor.evidence), (&LinkState::Active, &Evidence::Merge("003".into())));
+    assert!(survivor.base.is_some());
+    for (loser, survivor) in [(LinkState::Active, LinkState::Active), (LinkState::Pending, duplicate)] {
+        assert_eq!(settled(&contacts(loser), &[known(survivor)]).links.len(), 1);
+    }
+    // A loser that waits for a word leaves its survivor waiting.
+    assert_eq!(put(&settled(&contacts(LinkState::Pending), &[]), 1).state, LinkState::Pending);
+    // One that never agreed joins with what the loser agreed on.
+    let joined = settled(
+        &contacts(LinkState::Active),
+        &[link("salesforce/Contact/004", Kind::Person, 9, LinkState::Active)],
+    );
+    assert!(put(&joined, 1).base.is_some());
+}
+
+#[test]
+fn the_company_of_a_lead_goes_with_its_lead_only() {
+    let company = |state| becomes(Case::of(Kind::Organisation).link(LEAD, LinkState::Pending), LEAD, state);
+    assert_eq!(links(&settled(&company(RecordState::Live), &[])), Vec::<String>::new());
+    assert_eq!(
+        links(&settled(&company(RecordState::Deleted), &[])),
+        ["salesforce/Lead/00Q organisation removed"]
+    );
+}
+
+#[test]
+fn the_records_that_a_state_names_are_looked_at() {
+    let named = |state: RecordState| -> Vec<String> {
+        let case = becomes(pair(), LEAD, state);
+        let snapshot = case.hood.snapshots[0].as_ref().unwrap();
+        looked_at(&case.mapping, snapshot).iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(named(RecordState::Live), Vec::<String>::new());
+    assert_eq!(named(RecordState::MergedInto("00R".into())), ["salesforce/Lead/00R"]);
+    assert_eq!(named(converted()), ["salesforce/Contact/003", "salesforce/Account/A2", LEAD]);
 }

@@ -1,11 +1,18 @@
 //! What the planner promises, one behaviour a test, on neighbourhoods that `world` builds.
 
 mod canopy;
+mod conditions;
 mod edges;
 mod fields;
 mod identity;
+mod made;
 mod models;
+mod parents;
 mod people;
+mod scope;
+mod sets;
 mod speed;
+mod third;
+mod values;
 mod watch;
 mod world;

@@ -2,7 +2,9 @@
 
 use super::world::*;
 use crate::mapping::{CreateAllowed, OnDelete};
-use syncline_model::{Evidence, Kind, LinkState, Observed, RecordState, plan::HeldReason, review::Question};
+use syncline_model::{
+    Evidence, Kind, LinkState, Observed, RecordState, RunId, plan::HeldReason, review::Question,
+};
 
 const H: &str = "hubspot/contacts/1";
 
@@ -217,4 +219,65 @@ fn two_records_in_force_on_one_side_are_never_both_written() {
         .seen(H, 10, &[("jobtitle", text("Dr"))])
         .plan();
     assert_eq!(operations(&plan), ["update salesforce/Contact/003 Title=Dr"]);
+}
+
+#[test]
+fn a_contact_that_was_taken_before_its_lead_is_listed() {
+    let listed = |beside: &str, state: LinkState| {
+        let case = hubspot(&[])
+            .agreed(
+                "salesforce/Contact/003",
+                &[("LastName", text("Lovelace")), ("Email", text("ada@acme.com"))],
+            )
+            .link(beside, state);
+        let mut found = findings(&case.plan());
+        found.retain(|it| !it.contains("no company"));
+        found
+    };
+    let duplicate = || LinkState::DuplicateOf("003".into());
+    assert_eq!(
+        listed("salesforce/Lead/00Q", duplicate()),
+        ["salesforce/Contact/003 a contact and the lead salesforce/Lead/00Q match; the contact was taken"]
+    );
+    assert_eq!(listed("salesforce/Contact/004", duplicate()), Vec::<String>::new());
+    assert_eq!(listed("hubspot/contacts/2", duplicate()), Vec::<String>::new());
+    assert_eq!(listed("salesforce/Lead/00Q", LinkState::ConvertedTo("003".into())), Vec::<String>::new());
+}
+
+#[test]
+fn a_record_that_a_person_took_back_is_not_made_again_and_says_so() {
+    let run = RunId(uuid::Uuid::from_u128(7));
+    let plan = hubspot(&[]).link("salesforce/Lead/00Q", LinkState::Undone(run)).plan();
+    assert!(plan.operations.is_empty() && plan.questions.is_empty());
+    assert_eq!(held(&plan), ["salesforce - undone []"]);
+    let other = hubspot(&[])
+        .agreed("salesforce/Contact/003", &[("LastName", text("Lovelace")), ("Email", text("ada@acme.com"))])
+        .link("salesforce/Lead/00Q", LinkState::Undone(run));
+    assert_eq!(held(&other.plan()), Vec::<String>::new(), "another one is there");
+}
+
+#[test]
+fn only_the_link_that_waits_is_held_for_review() {
+    let mut case =
+        Case::of(Kind::Person).link(H, LinkState::Pending).link("salesforce/Contact/003", LinkState::Deleted);
+    case.hood.review = Some(7);
+    assert_eq!(held(&case.plan()), ["hubspot - ambiguous [review:7]"]);
+    case.link_mut(H).facet = Kind::Organisation;
+    assert_eq!(held(&case.plan()), Vec::<String>::new(), "its company waits, not it");
+}
+
+#[test]
+fn the_company_of_a_lead_that_is_gone_is_no_deleted_person() {
+    let mut case = hubspot(&[]).link("salesforce/Lead/00Q", LinkState::Deleted);
+    case.link_mut("salesforce/Lead/00Q").facet = Kind::Organisation;
+    assert!(case.plan().questions.is_empty());
+}
+
+#[test]
+fn the_wait_for_a_parent_ends_on_the_minute() {
+    let mut case = hubspot(&[("@contact_to_company", refs(&["companies/C9!"]))]);
+    case.hood.waiting_since = Some(at(-86_399));
+    assert_eq!(operations(&case.plan()).len(), 0);
+    case.hood.waiting_since = Some(at(-86_400));
+    assert_eq!(operations(&case.plan()).len(), 1);
 }

@@ -3,9 +3,9 @@
 use super::world::*;
 use crate::{
     mapping::Rule,
-    plan::{Wrote, note_write},
+    plan::{Wrote, note_step, note_undone, note_write},
 };
-use syncline_model::{FieldName, Kind, Observed, Rest, Watch, operation::Case as Reason};
+use syncline_model::{FieldName, Kind, Observed, Rest, RunId, Watch, operation::Case as Reason};
 
 const C: &str = "salesforce/Contact/003";
 const H: &str = "hubspot/contacts/1";
@@ -97,4 +97,72 @@ fn a_parked_field_does_not_hold_up_the_rest() {
     let plan = case.plan();
     assert_eq!(operations(&plan), [format!("update {H} lastname=Lie")]);
     assert_eq!(held(&plan), ["hubspot title oscillates []"]);
+}
+
+/// Writes of one HubSpot field, as (before, shows); `step` as steps of one write.
+fn watched(field: &str, step: bool, writes: &[(Observed, Observed)]) -> Watch {
+    let mut case = ruled();
+    let (mapping, kind, name) = (case.mapping.clone(), case.hood.kind, FieldName::new(field));
+    let base = case.link_mut(H).base.as_mut().unwrap();
+    for (before, shows) in writes {
+        let wrote = Wrote { field: &name, before, shows, case: Reason::OneChanged, at: at(1) };
+        let note = if step { note_step } else { note_write };
+        note(&mapping, kind, &record(H), base, wrote);
+    }
+    base.watches[&name].clone()
+}
+
+#[test]
+fn sixteen_writes_are_remembered() {
+    let writes: Vec<_> = (0..20).map(|round| (text(&format!("v{round}")), text("x"))).collect();
+    assert_eq!(watched("jobtitle", false, &writes).replaced.len(), 16);
+}
+
+#[test]
+fn a_value_is_compared_in_the_normal_form_of_its_field() {
+    let flips = |field, values: [Observed; 4]| {
+        let [a, b, c, d] = values;
+        watched(field, false, &[(a, b), (c, d)]).flips.len()
+    };
+    let phones = ["+1", "+2", "+(1)", "+2"].map(text);
+    assert_eq!(flips("phone", phones.clone()), 1, "the number that was replaced is there again");
+    assert_eq!(flips("jobtitle", phones), 0, "as titles they differ");
+    // The primary company alone counts; of owners, all.
+    let companies: [&[&str]; 4] =
+        [&["companies/C2!"], &["companies/C3!"], &["companies/C2!", "companies/C3"], &[]];
+    assert_eq!(flips("@contact_to_company", companies.map(refs)), 1);
+    assert_eq!(flips("hubspot_owner_id", companies.map(refs)), 0);
+    assert_eq!(
+        watched("jobtitle", false, &[(text("Dr"), text("Mr"))]).wrote,
+        0xc0c1_e23a_5144_4308,
+        "as stores hold it"
+    );
+}
+
+#[test]
+fn steps_of_one_write_are_one_write() {
+    let [a, b, c, d] = ["a", "b", "c", "d"].map(text);
+    let one = watched("jobtitle", true, &[(a.clone(), b.clone()), (b.clone(), c.clone())]);
+    let whole = watched("jobtitle", true, &[(a.clone(), c.clone())]);
+    assert_eq!(one, whole);
+    let two = watched("jobtitle", true, &[(a.clone(), b.clone()), (d, c)]);
+    assert_eq!(two.replaced.len(), 2, "it goes on from something else");
+    assert_eq!(watched("jobtitle", true, &[(a.clone(), b.clone())]), watched("jobtitle", false, &[(a, b)]));
+}
+
+#[test]
+fn a_field_whose_write_was_undone_rests_until_a_side_moves() {
+    let mut case = ruled().attribute("title", |attribute| attribute.rule = Rule::TwoWay);
+    let run = RunId(uuid::Uuid::from_u128(7));
+    note_undone(case.link_mut(H).base.as_mut().unwrap(), &"jobtitle".into(), &"title".into(), run);
+    let undone = |case: &mut Case| {
+        let snapshot = case.hood.snapshots[1].as_mut().unwrap();
+        snapshot.fields.iter_mut().find(|(field, _)| field.as_str() == "jobtitle").unwrap().1 = text("Mr");
+    };
+    undone(&mut case);
+    let plan = case.plan();
+    assert_eq!((operations(&plan), held(&plan)), (vec![], vec!["hubspot title undone []".to_owned()]));
+    let moved = case.seen(C, 10, &[("Title", text("Prof"))]).plan();
+    assert_eq!((operations(&moved), held(&moved)), (vec![format!("update {H} jobtitle=Prof")], vec![]));
+    // One that is parked rests whatever moves: see above.
 }

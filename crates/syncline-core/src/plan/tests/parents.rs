@@ -1,0 +1,123 @@
+//! Relations to one: which of several counts, what is missing at the source, what is left apart.
+
+use super::world::*;
+use crate::{
+    mapping::{Direction, EdgeBinding, FieldState},
+    plan::Derivation,
+};
+use syncline_model::{Kind, Observed};
+
+const O: &str = "salesforce/Opportunity/006";
+const D: &str = "hubspot/deals/9";
+
+fn sf(account: Observed) -> Vec<(&'static str, Observed)> {
+    vec![("Name", text("Big")), ("StageName", option("New")), ("AccountId", account)]
+}
+
+fn hs(company: Observed) -> Vec<(&'static str, Observed)> {
+    let deal = [("dealname", text("Big")), ("dealstage", option("s1")), ("pipeline", option("default"))];
+    deal.into_iter().chain([("@deal_to_company", company)]).collect()
+}
+
+fn known() -> Case {
+    Case::of(Kind::Deal)
+        .other(2, &["salesforce/Account/A2", "hubspot/companies/C2"])
+        .other(3, &["salesforce/Account/A3", "hubspot/companies/C3"])
+}
+
+fn pair() -> Case {
+    known().agreed(O, &sf(refs(&["Account/A2"]))).agreed(D, &hs(refs(&["companies/C2!"])))
+}
+
+fn on(case: Case, connection: &str, edit: impl Fn(&mut EdgeBinding)) -> Case {
+    case.edge("account", |edge| {
+        edge.bindings.iter_mut().filter(|it| it.connection.as_str() == connection).for_each(edit);
+    })
+}
+
+fn derived(case: &Case) -> Derivation {
+    case.plan().derivations.into_iter().find(|it| it.attribute.as_str() == "account").unwrap()
+}
+
+#[test]
+fn one_company_is_primary_by_itself_and_of_several_without_a_mark_none_is() {
+    let shown =
+        |companies: &[&str]| operations(&pair().seen(D, 10, &[("@deal_to_company", refs(companies))]).plan());
+    assert_eq!(shown(&["companies/C3"]), [format!("update {O} AccountId=#3")]);
+    assert_eq!(shown(&["companies/C2", "companies/C3"]), [format!("update {O} AccountId=")]);
+    assert_eq!(shown(&["companies/C2", "companies/C3!"]), [format!("update {O} AccountId=#3")]);
+}
+
+#[test]
+fn another_company_beside_the_primary_one_is_agreed_without_a_write() {
+    let plan = pair().seen(D, 10, &[("@deal_to_company", refs(&["companies/C2!", "companies/C3"]))]).plan();
+    assert_eq!(operations(&plan), Vec::<String>::new());
+    assert_eq!(bases(&plan), [format!("{D} []")]);
+    assert!(pair().plan().bases.is_empty());
+}
+
+#[test]
+fn sides_left_apart_count_by_the_tie() {
+    let apart = known().agreed(O, &sf(refs(&["Account/A2"]))).agreed(D, &hs(refs(&["companies/C3!"])));
+    assert!(apart.plan().operations.is_empty());
+    assert_eq!(derived(&apart).result, Some(entity(2).to_string()));
+    let other = apart.edge("account", |edge| edge.tie = Some(HS.into()));
+    assert_eq!(derived(&other).result, Some(entity(3).to_string()));
+}
+
+#[test]
+fn a_parent_that_is_missing_at_the_source_is_listed_where_one_could_be() {
+    let listed = |case: Case| findings(&case.plan()).len();
+    let alone = || Case::of(Kind::Deal).fresh(O, &sf(Observed::Empty));
+    let both = || alone().agreed(D, &hs(Observed::Empty));
+    assert_eq!((listed(alone()), listed(both())), (1, 1));
+    assert_eq!(listed(pair()), 0);
+    let unwaited = |case: Case| case.edge("account", |edge| edge.wait = None);
+    assert_eq!((listed(unwaited(alone())), listed(unwaited(both()))), (0, 0), "nothing hangs on it");
+    let read_only = |case: Case| on(case, HS, |binding| binding.direction = Direction::In);
+    assert_eq!(listed(read_only(alone())), 0, "it could not be written there");
+    let hidden = Case::of(Kind::Deal).fresh(O, &sf(Observed::NotPermitted));
+    assert_eq!(listed(hidden), 0, "it may have one");
+}
+
+#[test]
+fn a_parent_of_its_own_kind_and_an_owner_are_not_missed() {
+    let both = Case::of(Kind::Organisation)
+        .agreed("salesforce/Account/A1", &[("Name", text("Acme"))])
+        .agreed("hubspot/companies/C1", &[("name", text("Acme"))])
+        .edge("owner", |edge| edge.wait = Some(jiff::SignedDuration::from_hours(1)));
+    assert_eq!(findings(&both.plan()), Vec::<String>::new());
+}
+
+#[test]
+fn a_relation_alone_is_an_agreement_where_two_sides_carry_it() {
+    let bare = |case: Case| {
+        case.model(|model| {
+            model.attributes.clear();
+            model.edges.retain(|edge| edge.name.as_str() == "account");
+        })
+    };
+    let fresh = |case: Case| {
+        case.fresh(O, &[("AccountId", refs(&["Account/A2"]))])
+            .fresh(D, &[("@deal_to_company", refs(&["companies/C2!"]))])
+    };
+    assert_eq!(bases(&fresh(bare(known())).plan()), [format!("{D} []"), format!("{O} []")]);
+    let one = bare(known()).edge("account", |edge| edge.bindings.truncate(1));
+    assert_eq!(bases(&fresh(one).plan()), Vec::<String>::new());
+}
+
+#[test]
+fn what_cannot_be_seen_is_listed_where_a_value_should_go_there() {
+    let moved = |shown: Observed, account: Observed| {
+        let case = known().agreed(O, &sf(refs(&["Account/A2"]))).agreed(D, &hs(shown));
+        held(&case.seen(O, 10, &[("AccountId", account)]).plan())
+    };
+    let other = || refs(&["Account/A3"]);
+    let listed = ["hubspot account no_such_field [schema:hubspot/deals]"];
+    assert_eq!(moved(Observed::NotPermitted, other()), listed);
+    assert_eq!(moved(Observed::NotFetched, other()), Vec::<String>::new());
+    assert_eq!(moved(Observed::NotPermitted, Observed::Empty), Vec::<String>::new());
+    let missing =
+        on(pair().seen(O, 10, &[("AccountId", other())]), HS, |it| it.field_state = FieldState::Missing);
+    assert_eq!(held(&missing.plan()), listed);
+}
