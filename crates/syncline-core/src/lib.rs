@@ -6,5 +6,6 @@ pub mod decide;
 pub mod identify;
 pub mod mapping;
 pub mod observe;
+mod pairs;
 pub mod plan;
 pub mod undo;

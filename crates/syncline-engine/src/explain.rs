@@ -1,9 +1,10 @@
 //! `explain`: what a record is, what each of its fields came from, what waits and why (HUB-5). Nothing is stored per
-//! decision: the planner decides the entity once more from stored state, and its own derivation is what is shown.
+//! decision: the planner decides the entity once more from stored state, and its own derivation is what is shown. What it
+//! decides by is shown too, so that [`again`] can decide it anywhere else.
 
-use crate::{ctx::Ctx, error::Error, hoods::Surroundings};
-use serde::Serialize;
-use syncline_core::plan::{Derivation, plan_entity};
+use crate::{ctx::Ctx, error::Error, hoods::Surroundings, planning::plan_one};
+use serde::{Deserialize, Serialize};
+use syncline_core::plan::{Derivation, Inputs};
 use syncline_model::{
     Action, EntityId, Evidence, Kind, LinkState, RecordRef, RecordState, Version,
     plan::{Finding, Held},
@@ -13,6 +14,10 @@ use syncline_store::DirtyKey;
 /// Everything there is to say of one record.
 #[derive(Debug, Clone, Serialize)]
 pub struct Explanation {
+    /// Name and version of the program.
+    pub tool: String,
+    /// Digest of the configuration.
+    pub config_sha256: std::sync::Arc<str>,
     /// The record asked for.
     pub record: RecordRef,
     /// Whether and how it is stored.
@@ -53,6 +58,8 @@ pub struct EntityExplained {
     pub findings: Vec<FindingExplained>,
     /// One word and code for the whole: why it is, or is not, in step.
     pub status: Status,
+    /// All that this was decided by.
+    pub inputs: Inputs,
 }
 
 /// One link.
@@ -125,6 +132,8 @@ pub async fn explain(ctx: &Ctx, record: &RecordRef) -> Result<Explanation, Error
         entities.push(entity(ctx, &mut surroundings, link.facet, link.entity).await?);
     }
     Ok(Explanation {
+        tool: crate::plan_file::tool(),
+        config_sha256: ctx.workspace.config_sha256.clone(),
         record: record.clone(),
         stored: snapshot.map(|snapshot| Stored {
             version: snapshot.version,
@@ -148,64 +157,93 @@ async fn entity(
     entity: EntityId,
 ) -> Result<EntityExplained, Error> {
     let hood = surroundings.of(ctx, kind, &[entity]).await?.pop();
-    let Some(hood) = hood else { return Err(Error::Internal(format!("entity {entity} has no links"))) };
-    let context = surroundings.context(ctx);
-    let plan = plan_entity(&context, &hood);
+    let Some(mut hood) = hood else { return Err(Error::Internal(format!("entity {entity} has no links"))) };
     // What waits since earlier keeps its time limit.
-    let stored = ctx.store.held(Some(entity), None, 1).await?.pop();
-    let until = |held: &Held| {
-        stored
-            .iter()
-            .flat_map(|stored| &stored.held)
-            .find(|known| known.reason == held.reason && known.attribute == held.attribute)
-            .and_then(|known| known.until)
-    };
-    let held: Vec<HeldExplained> = plan
-        .held
-        .iter()
-        .map(|(held, _)| {
-            let held = Held { until: until(held).or(held.until), ..held.clone() };
-            HeldExplained { code: held.reason.code(), text: held.reason.to_string(), held }
-        })
-        .collect();
-    let active = hood.links.iter().filter(|link| link.facet == kind && link.state.is_active()).count();
-    let status = match (plan.operations.is_empty(), held.first(), active) {
-        (false, ..) => Status { name: "to_write".to_owned(), code: None },
-        (true, Some(first), _) => {
-            Status { name: first.held.reason.name().to_owned(), code: Some(first.code) }
+    plan_one(ctx, surroundings, &mut hood).await?;
+    Ok(EntityExplained::of(Inputs::of(&surroundings.context(ctx), &hood)))
+}
+
+impl EntityExplained {
+    /// Decides, and says how and why. The same inputs give the same explanation.
+    pub fn of(inputs: Inputs) -> Self {
+        let plan = inputs.plan();
+        let hood = &inputs.neighbourhood;
+        let held: Vec<HeldExplained> = plan
+            .held
+            .into_iter()
+            .map(|(held, _)| HeldExplained { code: held.reason.code(), text: held.reason.to_string(), held })
+            .collect();
+        let of_kind = hood.links.iter().filter(|link| link.facet == hood.kind);
+        let active = of_kind.filter(|link| link.state.is_active()).count();
+        let status = match (plan.operations.is_empty(), held.first(), active) {
+            (false, ..) => Status { name: "to_write".to_owned(), code: None },
+            (true, Some(first), _) => {
+                Status { name: first.held.reason.name().to_owned(), code: Some(first.code) }
+            }
+            (true, None, 0 | 1) => Status { name: "alone".to_owned(), code: None },
+            (true, None, _) => Status { name: "in_step".to_owned(), code: None },
+        };
+        let links = hood.links.iter().map(|link| LinkExplained {
+            record: link.record.clone(),
+            state: link.state.clone(),
+            evidence: link.evidence.clone(),
+            agreed: link.base.is_some(),
+        });
+        let operations = plan.operations.into_iter();
+        let findings = plan.findings.into_iter();
+        Self {
+            entity: hood.entity,
+            kind: hood.kind,
+            links: links.collect(),
+            derivations: plan.derivations,
+            operations: operations
+                .map(|draft| PlannedExplained { connection: draft.connection, action: draft.action })
+                .collect(),
+            held,
+            findings: findings
+                .map(|finding| FindingExplained {
+                    code: finding.what.code(),
+                    text: finding.what.to_string(),
+                    finding,
+                })
+                .collect(),
+            status,
+            inputs,
         }
-        (true, None, 0 | 1) => Status { name: "alone".to_owned(), code: None },
-        (true, None, _) => Status { name: "in_step".to_owned(), code: None },
-    };
-    Ok(EntityExplained {
-        entity,
-        kind,
-        links: hood
-            .links
-            .iter()
-            .map(|link| LinkExplained {
-                record: link.record.clone(),
-                state: link.state.clone(),
-                evidence: link.evidence.clone(),
-                agreed: link.base.is_some(),
-            })
-            .collect(),
-        derivations: plan.derivations,
-        operations: plan
-            .operations
-            .into_iter()
-            .map(|draft| PlannedExplained { connection: draft.connection, action: draft.action })
-            .collect(),
-        held,
-        findings: plan
-            .findings
-            .into_iter()
-            .map(|finding| FindingExplained {
-                code: finding.what.code(),
-                text: finding.what.to_string(),
-                finding,
-            })
-            .collect(),
-        status,
-    })
+    }
+}
+
+/// An explanation decided once more, from nothing but what was printed of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Again {
+    /// The program that printed it.
+    pub tool: String,
+    /// What this program decides by the same inputs.
+    pub entities: Vec<EntityExplained>,
+    /// Those about which the explanation says something else.
+    pub differ: Vec<EntityId>,
+}
+
+#[derive(Deserialize)]
+struct Printed {
+    tool: String,
+    entities: Vec<serde_json::Value>,
+}
+
+/// Reads an [`Explanation`] as it is printed in JSON, and decides each of its entities once more.
+///
+/// # Errors
+/// Why the text is none, or none of this program's.
+pub fn again(text: &str) -> Result<Again, serde_json::Error> {
+    let printed: Printed = serde_json::from_str(text)?;
+    let mut again = Again { tool: printed.tool, entities: Vec::new(), differ: Vec::new() };
+    for said in printed.entities {
+        let inputs = Inputs::deserialize(said.get("inputs").unwrap_or(&serde_json::Value::Null))?;
+        let decided = EntityExplained::of(inputs);
+        if serde_json::to_value(&decided)? != said {
+            again.differ.push(decided.entity);
+        }
+        again.entities.push(decided);
+    }
+    Ok(again)
 }

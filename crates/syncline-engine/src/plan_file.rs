@@ -184,7 +184,7 @@ async fn header(ctx: &Ctx, summary: &Summary, sha256: &str) -> Result<PlanHeader
         schema_sha256: schemas.collect(),
         journal_seq: ctx.store.journal_head().await?,
         created_at,
-        tool: format!("syncline {}", env!("CARGO_PKG_VERSION")).into(),
+        tool: tool().into(),
         operations: summary.operation_count,
         held: summary.held_count,
         cost: summary.cost.clone(),
@@ -197,6 +197,11 @@ async fn header(ctx: &Ctx, summary: &Summary, sha256: &str) -> Result<PlanHeader
 }
 
 /// The digest of a header with its own digest left out.
+/// Name and version of the program.
+pub(crate) fn tool() -> String {
+    format!("syncline {}", env!("CARGO_PKG_VERSION"))
+}
+
 fn digest(header: &PlanHeader) -> Result<String, Error> {
     let blank = PlanHeader { header_sha256: "".into(), ..header.clone() };
     let bytes = serde_json::to_vec(&blank).map_err(|error| Error::Internal(error.to_string()))?;

@@ -125,7 +125,7 @@ impl<'a> Pass<'a> {
         let hoods = self.surroundings.of(self.ctx, kind, &ids).await?;
         let mut planned = Vec::with_capacity(hoods.len());
         for (Again { dirty, planned: before, .. }, mut hood) in again.into_iter().zip(hoods) {
-            let mut plan = self.plan_one(&mut hood).await?;
+            let mut plan = plan_one(self.ctx, &self.surroundings, &mut hood).await?;
             plan.operations
                 .retain(|draft| matches!(draft.action, Action::Associate(_)) && !before.contains(draft));
             plan.held.retain(|(held, _)| is_of_own_kind(self.ctx, held));
@@ -153,7 +153,7 @@ impl<'a> Pass<'a> {
         let mut batch = self.ctx.batch();
         let mut planned = Vec::with_capacity(hoods.len());
         for ((_, _, dirty), mut hood) in entities.into_iter().zip(hoods) {
-            let mut plan = self.plan_one(&mut hood).await?;
+            let mut plan = plan_one(self.ctx, &self.surroundings, &mut hood).await?;
             for draft in &plan.operations {
                 if draft.action.word() == "create" {
                     self.surroundings.planned.insert((hood.entity, draft.connection.clone()));
@@ -177,30 +177,6 @@ impl<'a> Pass<'a> {
             self.ctx.store.commit(batch).await?;
         }
         Ok(planned)
-    }
-
-    /// Plans one entity; where it waits for a parent, since the time it began to wait.
-    async fn plan_one(&self, hood: &mut Neighbourhood) -> Result<EntityPlan, Error> {
-        let context = self.surroundings.context(self.ctx);
-        let plan = plan_entity(&context, hood);
-        if plan.held.iter().all(|(held, _)| held.until.is_none()) {
-            return Ok(plan);
-        }
-        let stored = self.ctx.store.held(Some(hood.entity), None, 1).await?;
-        let since = stored.iter().flat_map(|it| &it.held).filter_map(|held| self.began(held)).min();
-        if since.is_none() {
-            return Ok(plan);
-        }
-        hood.waiting_since = since;
-        Ok(plan_entity(&context, hood))
-    }
-
-    /// When a held item began to wait: its limit less the declared time.
-    fn began(&self, held: &Held) -> Option<jiff::Timestamp> {
-        let model = self.ctx.mapping().kinds.get(&held.kind)?;
-        let attribute = held.attribute.as_ref()?;
-        let edge = model.edges.iter().find(|edge| edge.name.as_str() == attribute.as_str())?;
-        held.until?.checked_sub(edge.wait?).ok()
     }
 
     /// Settles identity events of a page; says whether links moved.
@@ -235,6 +211,34 @@ impl<'a> Pass<'a> {
             })
             .collect()
     }
+}
+
+/// Plans one entity; where it waits for a parent, since the time it began to wait.
+pub(crate) async fn plan_one(
+    ctx: &Ctx,
+    surroundings: &Surroundings,
+    hood: &mut Neighbourhood,
+) -> Result<EntityPlan, Error> {
+    let context = surroundings.context(ctx);
+    let plan = plan_entity(&context, hood);
+    if plan.held.iter().all(|(held, _)| held.until.is_none()) {
+        return Ok(plan);
+    }
+    let stored = ctx.store.held(Some(hood.entity), None, 1).await?;
+    let since = stored.iter().flat_map(|it| &it.held).filter_map(|held| began(ctx, held)).min();
+    if since.is_none() {
+        return Ok(plan);
+    }
+    hood.waiting_since = since;
+    Ok(plan_entity(&context, hood))
+}
+
+/// When a held item began to wait: its limit less the declared time.
+fn began(ctx: &Ctx, held: &Held) -> Option<jiff::Timestamp> {
+    let model = ctx.mapping().kinds.get(&held.kind)?;
+    let attribute = held.attribute.as_ref()?;
+    let edge = model.edges.iter().find(|edge| edge.name.as_str() == attribute.as_str())?;
+    held.until?.checked_sub(edge.wait?).ok()
 }
 
 /// Whether a held item waits for a parent of the entity's own kind.

@@ -126,6 +126,33 @@ fn links(pair: &Pair, hubspot: &str) -> BTreeMap<String, String> {
     links.map(|link| (name(&link["record"]), link["state"].to_string())).collect()
 }
 
+/// What `explain` prints is all that it was decided by: the binary decides the same, without the workspace.
+fn decides_again(pair: &Pair, records: [&str; 3]) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("why.json");
+    let again = |told: &Value| {
+        fs::write(&file, told.to_string()).unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_syncline"));
+        command.current_dir(dir.path()).args(["explain", "--json", "--again"]).arg(&file).output().unwrap()
+    };
+    let explain = |record: &str| pair.run(&["explain", &format!("hubspot/{record}"), "--json"]).json();
+    for told in records.map(explain) {
+        let same = again(&told);
+        assert!(same.status.success(), "{}", String::from_utf8_lossy(&same.stderr));
+        let decided: Value = serde_json::from_slice(&same.stdout).unwrap();
+        assert_eq!(decided["entities"], told["entities"]);
+    }
+    // Of another mail address, another thing is said; and without its inputs, nothing.
+    let mut other = explain(records[0]);
+    let inputs = other["entities"][0]["inputs"].to_string().replace("example.net", "example.org");
+    other["entities"][0]["inputs"] = serde_json::from_str(&inputs).unwrap();
+    let refused = again(&other);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("SYN-1167"), "{refused:?}");
+    other["entities"][0].as_object_mut().unwrap().remove("inputs");
+    let refused = again(&other);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("SYN-1166"), "{refused:?}");
+}
+
 fn name(record: &Value) -> String {
     ["connection", "object", "id"].map(|part| record[part].as_str().unwrap()).join("/")
 }
@@ -154,6 +181,7 @@ fn overlapping_people_are_brought_together_without_doubles_and_doubts_are_asked(
         linked_or_asked(&pair, number, &after, &asked);
     }
     assert_eq!(asked.len(), COMMON / 16, "nobody else is asked about");
+    decides_again(&pair, [0, 11, PEOPLE].map(|number| after[0][&email(number)][0].as_str()));
 
     // Late enough for what HubSpot's search shows late.
     pair.pass(7_200);

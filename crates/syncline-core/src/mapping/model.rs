@@ -1,6 +1,7 @@
 //! The compiled mapping as data.
 
 use jiff::{SignedDuration, tz::TimeZone};
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 use syncline_model::{
     AttributeName, ConnectionName, Currency, EdgeName, FieldName, FieldType, Kind, ObjectName, Value,
@@ -8,7 +9,7 @@ use syncline_model::{
 };
 
 /// Everything the planner is told about what to do.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Mapping {
     /// The model (CRM-13, CRM-14).
     pub model: ModelChoice,
@@ -21,7 +22,7 @@ pub struct Mapping {
 }
 
 /// Which model the company runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelChoice {
     /// New people become leads unless their company is a known account; accounts are born in Salesforce.
@@ -31,20 +32,21 @@ pub enum ModelChoice {
 }
 
 /// One connection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ConnectionModel {
     /// Its vendor.
     pub vendor: VendorName,
     /// The account's own currency; amounts of fields without a code are in it.
     pub currency: Option<Currency>,
     /// The account's time zone, in which dates of instants are taken.
+    #[serde(with = "jiff::fmt::serde::tz::required")]
     pub time_zone: TimeZone,
     /// By object: the field that carries the planted key. An object without one is written keyless.
     pub key_fields: BTreeMap<ObjectName, FieldName>,
 }
 
 /// One kind.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct KindModel {
     /// Which.
     pub kind: Kind,
@@ -55,6 +57,7 @@ pub struct KindModel {
     /// Where records may be created, and what of.
     pub create: BTreeMap<ConnectionName, CreateRule>,
     /// Who takes part, by (from, to).
+    #[serde(with = "crate::pairs")]
     pub scope: BTreeMap<(ConnectionName, ConnectionName), Predicate>,
     /// What becomes of records that leave the scope.
     pub on_leave: OnLeave,
@@ -67,7 +70,7 @@ pub struct KindModel {
 }
 
 /// One attribute: a value that the sides are to agree on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Attribute {
     /// Its name.
     pub name: AttributeName,
@@ -97,7 +100,7 @@ impl Attribute {
 }
 
 /// One side's field of an attribute.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Binding {
     /// The side.
     pub connection: ConnectionName,
@@ -120,7 +123,8 @@ pub struct Binding {
 }
 
 /// What the live schema says of a bound field.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FieldState {
     /// It is there.
     Present {
@@ -144,7 +148,7 @@ pub enum FieldState {
 }
 
 /// Which way a binding works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Read only.
@@ -168,7 +172,8 @@ impl Direction {
 }
 
 /// How a side's value becomes the attribute's and back. A pair of functions and a normaliser, no language.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Codec {
     /// The same value, converted between types where that loses nothing.
     Plain,
@@ -183,7 +188,7 @@ pub enum Codec {
 }
 
 /// A field written together with another one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Companion {
     /// The companion field (`pipeline`).
     pub field: FieldName,
@@ -192,7 +197,7 @@ pub struct Companion {
 }
 
 /// Types of attributes; each carries its normalisation (two values that normalise alike are equal).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AttributeType {
     /// Free text: outer white space does not count.
@@ -220,7 +225,8 @@ pub enum AttributeType {
 }
 
 /// Who wins (HUB-2, decisions §1.4).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// The newest change, else the tie.
     TwoWay,
@@ -239,7 +245,7 @@ pub enum Rule {
 }
 
 /// What a cleared value does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Clear {
     /// It travels.
@@ -249,7 +255,7 @@ pub enum Clear {
 }
 
 /// One relation of a kind.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Edge {
     /// Its name (`account`).
     pub name: EdgeName,
@@ -277,7 +283,8 @@ impl Edge {
 }
 
 /// One target or many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Cardinality {
     /// At most one.
     One,
@@ -286,7 +293,7 @@ pub enum Cardinality {
 }
 
 /// How a side carries a relation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EdgeBinding {
     /// The side.
     pub connection: ConnectionName,
@@ -309,7 +316,8 @@ pub struct EdgeBinding {
 }
 
 /// How a relation is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Carrier {
     /// As a field of the child.
     Field,
@@ -318,7 +326,8 @@ pub enum Carrier {
 }
 
 /// Which relation of several is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Pick {
     /// All of them.
     All,
@@ -327,7 +336,8 @@ pub enum Pick {
 }
 
 /// One matching key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MatchRule {
     /// The planted key.
     Planted,
@@ -354,7 +364,8 @@ pub enum MatchRule {
 }
 
 /// What a matching key is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KeySource {
     /// An e-mail address: lower case, trimmed, international domain names in ASCII; no plus-stripping.
     Email(AttributeName),
@@ -367,14 +378,15 @@ pub enum KeySource {
 }
 
 /// Whether and what to create on a side.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreateRule {
     /// Which objects may come into being, and when.
     pub allowed: CreateAllowed,
 }
 
 /// When a record may be created.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CreateAllowed {
     /// Never: only linked records are updated there.
     Never,
@@ -399,7 +411,7 @@ pub enum CreateAllowed {
 }
 
 /// What becomes of records that leave the scope.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnLeave {
     /// Nothing is written any more.
@@ -409,7 +421,7 @@ pub enum OnLeave {
 }
 
 /// What becomes of the others when one record is deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDelete {
     /// A person decides.
@@ -422,7 +434,8 @@ pub enum OnDelete {
 
 /// Who takes part: a predicate over a kind's attributes. Three-valued: what may not be seen is unknown, and unknown is
 /// not in scope.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Predicate {
     /// A literal.
     Constant(bool),
@@ -441,7 +454,7 @@ pub enum Predicate {
 }
 
 /// Circuit breakers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guard {
     /// Creates.
     pub create: Breaker,
@@ -454,7 +467,7 @@ pub struct Guard {
 }
 
 /// When a field is parked because our writes of it are taken back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Oscillation {
     /// So many of our writes taken back, at least 1.
     pub flips: u64,
@@ -469,7 +482,7 @@ impl Default for Oscillation {
 }
 
 /// Stops when more than the larger of the two is exceeded, per object and run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Breaker {
     /// A number of records.
     pub count: u64,

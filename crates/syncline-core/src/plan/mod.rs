@@ -6,6 +6,7 @@ mod attributes;
 mod create;
 mod edges;
 mod inherit;
+mod inputs;
 mod neighbourhood;
 mod preconditions;
 mod scope;
@@ -13,6 +14,7 @@ mod settle;
 mod stand;
 mod watch;
 
+pub use inputs::Inputs;
 pub use neighbourhood::{
     ClockOffset, Context, Neighbourhood, Refusal, Sides, Target, side_digest, side_fields,
 };
@@ -23,8 +25,8 @@ pub use watch::{Wrote, note_step, note_undone, note_write};
 use crate::mapping::OnDelete;
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::{
-    Action, AttributeName, Base, BaseEntry, ConnectionName, EntityId, Evidence, FieldChange, FieldName, Kind,
-    Link, LinkState, Observed, Precondition, Reason, RecordRef, Value,
+    Action, AttributeName, Base, BaseEntry, ConnectionName, EntityId, Evidence, FieldChange, FieldName, Link,
+    LinkState, Observed, Precondition, Reason, RecordRef, Value,
     defect::{Defect, planted},
     operation::{Association, Case},
     plan::{Finding, Held, HeldReason},
@@ -521,11 +523,6 @@ impl Draftsman<'_> {
             })
             .collect()
     }
-}
-
-/// The kinds of an entity's links, for callers that only know the entity.
-pub fn kind_of(links: &[syncline_model::Link]) -> Option<Kind> {
-    links.first().map(|link| link.facet)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::mapping::Mapping;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -26,7 +27,7 @@ pub struct Context<'a> {
 }
 
 /// A vendor's clock against ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockOffset {
     /// Vendor's time minus ours.
     pub ahead: SignedDuration,
@@ -42,7 +43,8 @@ impl Default for ClockOffset {
 }
 
 /// One entity with everything that a decision about it needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Neighbourhood {
     /// Which.
     pub entity: EntityId,
@@ -53,6 +55,7 @@ pub struct Neighbourhood {
     /// Those records, in the links' order.
     pub snapshots: Vec<Option<Snapshot>>,
     /// Every record that its edges point to, now or at their base.
+    #[serde(with = "crate::pairs")]
     pub targets: BTreeMap<RecordRef, Target>,
     /// Records in force of the entities that it points to, by connection.
     pub records_of: BTreeMap<EntityId, BTreeMap<ConnectionName, RecordRef>>,
@@ -74,14 +77,14 @@ pub struct Neighbourhood {
 }
 
 /// What a reference leads to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// The entity of the record (of the record it was merged or converted into); `None`: not linked.
     pub entity: Option<EntityId>,
 }
 
 /// A write that a vendor refused; not tried again until value or schema change.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// Where.
     pub connection: ConnectionName,

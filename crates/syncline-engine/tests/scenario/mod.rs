@@ -346,7 +346,12 @@ impl World {
 
     pub async fn explain(&mut self, side: Side, object: &str, id: &str) -> Explanation {
         let record = RecordRef::new(side.name(), object, id);
-        explain::explain(self.ctx(), &record).await.unwrap()
+        let explained = explain::explain(self.ctx(), &record).await.unwrap();
+        // What it prints is all that it was decided by.
+        let again = explain::again(&serde_json::to_string(&explained).unwrap()).unwrap();
+        assert_eq!(again.entities.len(), explained.entities.len());
+        assert!(again.differ.is_empty(), "decided otherwise: {:#?}", again.entities);
+        explained
     }
 
     /// Status and codes of a record in a few words: `in_step`, `refused SYN-2009 phone@salesforce`.

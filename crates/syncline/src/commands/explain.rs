@@ -1,18 +1,24 @@
-//! `syncline explain CONNECTION/OBJECT/ID`: what a record is and why its values are what they are (HUB-5).
+//! `syncline explain CONNECTION/OBJECT/ID`: what a record is and why its values are what they are (HUB-5); and the same
+//! decided once more from what an explanation prints.
 
 use crate::{
     failure::{Exit, Failure},
     shell::{Place, block_on, say, say_json, table},
     work::Work,
 };
-use syncline_engine::explain::{EntityExplained, Explanation, explain};
+use std::{io::Read, path::PathBuf};
+use syncline_engine::explain::{EntityExplained, Explanation, again, explain};
 use syncline_model::{RecordRef, error::Code};
 
 /// Say what a record is linked to and why, where each value came from, what waits and how to release it
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The record: CONNECTION/OBJECT/ID
-    record: RecordRef,
+    #[arg(required_unless_present = "again")]
+    record: Option<RecordRef>,
+    /// Decide once more from an explanation that --json printed (-: standard input), without any workspace
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["record", "dir"])]
+    again: Option<PathBuf>,
     #[command(flatten)]
     place: Place,
     /// Print one JSON document
@@ -21,14 +27,18 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
-    block_on(explained(args))
+    match (&args.again, &args.record) {
+        (Some(path), _) => decided_again(path, args.json),
+        (None, Some(record)) => block_on(explained(&args, record)),
+        (None, None) => Ok(()),
+    }
 }
 
-async fn explained(args: Args) -> Result<(), Failure> {
+async fn explained(args: &Args, record: &RecordRef) -> Result<(), Failure> {
     let work = Work::open(&args.place).await?;
-    let explanation = explain(&work.ctx, &args.record).await?;
+    let explanation = explain(&work.ctx, record).await?;
     if explanation.stored.is_none() {
-        return Err(Failure::new(Exit::Error, Code(1163), format!("{} is not known", args.record))
+        return Err(Failure::new(Exit::Error, Code(1163), format!("{record} is not known"))
             .because("it was never captured: another object, hidden from the connection's user, or newer than the last run")
             .fix("run `syncline sync`, or check the address and the user's rights"));
     }
@@ -36,6 +46,34 @@ async fn explained(args: Args) -> Result<(), Failure> {
         return say_json(&explanation);
     }
     show(&explanation)
+}
+
+/// The planner is asked once more, with what the explanation says it was given.
+fn decided_again(path: &PathBuf, json: bool) -> Result<(), Failure> {
+    let mut text = String::new();
+    let read = match path.as_os_str().to_str() {
+        Some("-") => std::io::stdin().lock().read_to_string(&mut text),
+        _ => std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text)),
+    };
+    let unreadable = || {
+        let advice = "give what `syncline explain CONNECTION/OBJECT/ID --json` of this version printed";
+        Failure::new(Exit::Usage, Code(1166), "this is no explanation").at(path.display()).fix(advice)
+    };
+    read.map_err(|error| unreadable().because(error))?;
+    let again = again(&text).map_err(|error| unreadable().because(error))?;
+    if json {
+        say_json(&again)?;
+    } else {
+        again.entities.iter().try_for_each(entity)?;
+    }
+    if again.differ.is_empty() {
+        return if json { Ok(()) } else { say("\ndecided the same by what it prints") };
+    }
+    let differ: Vec<String> = again.differ.iter().map(ToString::to_string).collect();
+    Err(Failure::new(Exit::Error, Code(1167), "the same inputs decide otherwise")
+        .at(format!("entity {}", differ.join(", ")))
+        .because(format!("it was printed by {}, or edited since", again.tool))
+        .fix("compare both; an explanation of this version that differs unedited is a bug to report"))
 }
 
 fn show(explanation: &Explanation) -> Result<(), Failure> {

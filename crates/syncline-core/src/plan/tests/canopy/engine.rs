@@ -16,7 +16,7 @@ use syncline_model::{
 };
 
 impl World {
-    fn hood(&self, id: EntityId, planned: &BTreeSet<(EntityId, ConnectionName)>) -> Neighbourhood {
+    pub(super) fn hood(&self, id: EntityId, planned: &BTreeSet<(EntityId, ConnectionName)>) -> Neighbourhood {
         let thing = &self.things[&id];
         let mut targets = BTreeMap::new();
         let mut records_of = BTreeMap::new();

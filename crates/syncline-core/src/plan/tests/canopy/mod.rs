@@ -2,6 +2,8 @@
 //! whatever order it is planned, and also where a record moves between plan and apply.
 
 mod engine;
+mod printed;
+mod twist;
 mod undo;
 mod world;
 
