@@ -77,8 +77,15 @@ pub struct Ctx {
     pub run: Option<RunId>,
     /// Requests that an outcome has told of already.
     told: BTreeMap<ConnectionName, u64>,
+    force: InForce,
+}
+
+/// What the configuration means on the live schemas.
+struct InForce {
     compiled: Compiled,
     wants: BTreeMap<ConnectionName, CaptureWant>,
+    /// Tells mappings apart.
+    digest: Vec<u8>,
 }
 
 impl Ctx {
@@ -99,7 +106,7 @@ impl Ctx {
             connections.insert(name.clone(), connection);
         }
         let facts = Facts::gather(&workspace, &connections, &Batch::at(outside.clock.now())).await?;
-        let (compiled, wants) = facts.compile(&workspace.config)?;
+        let force = facts.compile(&workspace.config)?;
         let ctx = Self {
             store: workspace.store.clone(),
             ids: Ids::new(outside.entropy.clone()),
@@ -111,8 +118,7 @@ impl Ctx {
             lock: None,
             told: BTreeMap::new(),
             run: None,
-            compiled,
-            wants,
+            force,
         };
         remark::where_changed(&ctx).await?;
         Ok(ctx)
@@ -126,13 +132,13 @@ impl Ctx {
     pub async fn freshen(&mut self) -> Result<(), Error> {
         let blank = self.batch();
         let fresh = self.facts.refresh(&self.workspace, &self.connections, &blank).await;
-        let compiled = match fresh {
+        let force = match fresh {
             Ok(News::None) => Ok(None),
             Ok(News::Some) => self.facts.compile(&self.workspace.config).map(Some),
             Err(error) => Err(error),
         };
-        match compiled {
-            Ok(Some((compiled, wants))) => (self.compiled, self.wants) = (compiled, wants),
+        match force {
+            Ok(Some(force)) => self.force = force,
             Ok(None) => {}
             Err(error) => {
                 // What was read and not compiled is news again the next time.
@@ -183,12 +189,12 @@ impl Ctx {
 
     /// The mapping in force.
     pub fn mapping(&self) -> &Mapping {
-        &self.compiled.mapping
+        &self.force.compiled.mapping
     }
 
     /// What the live schemas take exception to: the fields concerned are held.
     pub fn warnings(&self) -> &[Problem] {
-        &self.compiled.warnings
+        &self.force.compiled.warnings
     }
 
     /// What is captured of a connection.
@@ -196,7 +202,10 @@ impl Ctx {
     /// # Errors
     /// [`Error::UnknownConnection`].
     pub fn want(&self, connection: &ConnectionName) -> Result<&CaptureWant, Error> {
-        self.wants.get(connection).ok_or_else(|| Error::UnknownConnection { connection: connection.clone() })
+        self.force
+            .wants
+            .get(connection)
+            .ok_or_else(|| Error::UnknownConnection { connection: connection.clone() })
     }
 
     /// A connection by name.
@@ -295,37 +304,41 @@ impl Facts {
         let configured = workspace.config.connections.get(name).and_then(|entry| entry.account.as_deref());
         let account = connection.account(store, configured, &mut batch).await?;
         let objects = objects_of(&workspace.config, name);
-        let described = if schemas::is_due(store, name, &objects, batch.at).await? {
-            // What was compiled from is no longer what was stored then.
-            self.stored.remove(name);
-            schemas::refresh(store, connection, &objects, &mut batch).await?
+        let (described, stored) = if schemas::is_due(store, name, &objects, batch.at).await? {
+            let (described, stored) = schemas::refresh(store, connection, &objects, &mut batch).await?;
+            (Some(described), stored)
         } else {
-            let stored = schemas::stored(store, name).await?;
-            if self.stored.get(name) == Some(&stored) && self.accounts.get(name) == Some(&account) {
-                if !batch.puts.is_empty() {
-                    store.commit(batch).await?;
-                }
-                return Ok(News::None);
+            (None, schemas::stored(store, name).await?)
+        };
+        if self.stored.get(name) == Some(&stored) && self.accounts.get(name) == Some(&account) {
+            if !batch.puts.is_empty() {
+                store.commit(batch).await?;
             }
+            return Ok(News::None);
+        }
+        // Until what is new is stored and compiled from, nothing is known to be as it was.
+        self.stored.remove(name);
+        let described = described.unwrap_or_else(|| {
             let described = schemas::read(&stored);
             connection.remember(&described);
-            self.stored.insert(name.clone(), stored);
             described
-        };
+        });
         if !batch.puts.is_empty() {
             store.commit(batch).await?;
         }
         self.accounts.insert(name.clone(), account);
         self.schemas.insert(name.clone(), described);
+        self.stored.insert(name.clone(), stored);
         Ok(News::Some)
     }
 
-    fn compile(&self, config: &Config) -> Result<(Compiled, BTreeMap<ConnectionName, CaptureWant>), Error> {
+    fn compile(&self, config: &Config) -> Result<InForce, Error> {
         let compiled = mapping::compile(config, &self.schemas, &self.accounts).map_err(|problems| {
             Error::Config { problems: problems.iter().map(ToString::to_string).collect() }
         })?;
         let wants = compiled.captured.iter().map(|(name, objects)| (name.clone(), want(objects))).collect();
-        Ok((compiled, wants))
+        let digest = remark::digest(&compiled.mapping);
+        Ok(InForce { compiled, wants, digest })
     }
 }
 

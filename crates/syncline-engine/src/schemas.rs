@@ -35,32 +35,37 @@ fn read_slot(connection: &ConnectionName) -> String {
 
 /// The digest that plans carry and changes are told by.
 pub fn digest(schema: &ObjectSchema) -> SchemaDigest {
-    // Every part is ordered, so equal schemas have equal text.
-    SchemaDigest(Sha256::digest(serde_json::to_vec(schema).unwrap_or_default()).into())
+    SchemaDigest(Sha256::digest(bytes(schema)).into())
+}
+
+/// A schema as it is stored. Every part is ordered, so equal schemas have equal text.
+fn bytes(schema: &ObjectSchema) -> Vec<u8> {
+    serde_json::to_vec(schema).unwrap_or_default()
 }
 
 /// A connection's schemas as they are stored, by slot.
-pub(crate) type Stored = Vec<(String, Vec<u8>)>;
+pub(crate) type Stored = BTreeMap<String, Vec<u8>>;
 
-/// A connection's schemas as last described.
-///
-/// # Errors
-/// [`Error::Store`].
-pub async fn load(store: &dyn Store, connection: &ConnectionName) -> Result<Described, Error> {
-    Ok(read(&stored(store, connection).await?))
-}
-
-/// The same, not read yet.
+/// A connection's schemas as they are stored, not read yet.
 ///
 /// # Errors
 /// [`Error::Store`].
 pub(crate) async fn stored(store: &dyn Store, connection: &ConnectionName) -> Result<Stored, Error> {
-    Ok(store.list(&prefix(connection)).await?)
+    Ok(store.list(&prefix(connection)).await?.into_iter().collect())
+}
+
+/// What is stored of one object.
+pub(crate) fn of<'a>(
+    stored: &'a Stored,
+    connection: &ConnectionName,
+    object: &ObjectName,
+) -> Option<&'a [u8]> {
+    stored.get(&slot(connection, object)).map(Vec::as_slice)
 }
 
 /// Reads them. One that this release cannot read is described again: it counts as missing.
 pub(crate) fn read(stored: &Stored) -> Described {
-    let schemas = stored.iter().filter_map(|(_, bytes)| serde_json::from_slice::<ObjectSchema>(bytes).ok());
+    let schemas = stored.values().filter_map(|bytes| serde_json::from_slice::<ObjectSchema>(bytes).ok());
     schemas.map(|schema| (schema.object.clone(), schema)).collect()
 }
 
@@ -79,44 +84,49 @@ pub async fn is_due(
     Ok(last.objects != *objects || now.duration_since(last.at) > FRESH_FOR)
 }
 
-/// Describes these objects now and keeps what was found, in `batch`.
+/// Describes these objects now and keeps what was found, in `batch`. Answers it as it will be stored.
 ///
 /// # Errors
 /// [`Error::Vendor`]; [`Error::Store`].
-pub async fn refresh(
+pub(crate) async fn refresh(
     store: &dyn Store,
     connection: &Connection,
     objects: &BTreeSet<ObjectName>,
     batch: &mut Batch,
-) -> Result<Described, Error> {
+) -> Result<(Described, Stored), Error> {
     let name = &connection.name;
     let asked: Vec<_> = objects.iter().cloned().collect();
     let found = connection.vendor.describe(&asked).await.map_err(|error| Error::vendor(name, error))?;
     let found: Described = found.into_iter().map(|schema| (schema.object.clone(), schema)).collect();
-    let before = load(store, name).await?;
-    for object in before.keys().filter(|object| !found.contains_key(*object)) {
-        batch.puts.push((slot(name, object), None));
-        batch.wake.push(wake_key(name, object));
-    }
+    let mut before = stored(store, name).await?;
+    let mut now = Stored::new();
     for schema in found.values() {
-        keep(name, before.get(&schema.object), schema, batch);
+        let known = before.remove(&slot(name, &schema.object));
+        keep(name, known.as_deref(), schema, batch);
+        now.insert(slot(name, &schema.object), bytes(schema));
+    }
+    for (gone, _) in before {
+        let object = ObjectName::from(gone.strip_prefix(&prefix(name)).unwrap_or_default());
+        batch.wake.push(wake_key(name, &object));
+        batch.puts.push((gone, None));
     }
     let last = LastRead { at: batch.at, objects: objects.clone() };
     batch.puts.push((read_slot(name), serde_json::to_vec(&last).ok()));
-    Ok(found)
+    Ok((found, now))
 }
 
 /// Keeps a schema that a vendor sent, if it differs from the one stored; says whether it did.
 pub(crate) fn keep(
     connection: &ConnectionName,
-    before: Option<&ObjectSchema>,
+    before: Option<&[u8]>,
     schema: &ObjectSchema,
     batch: &mut Batch,
 ) -> bool {
-    if before == Some(schema) {
+    let now = bytes(schema);
+    if before == Some(&now) {
         return false;
     }
-    batch.puts.push((slot(connection, &schema.object), serde_json::to_vec(schema).ok()));
+    batch.puts.push((slot(connection, &schema.object), Some(now)));
     batch.wake.push(wake_key(connection, &schema.object));
     true
 }
@@ -127,8 +137,8 @@ pub(crate) async fn forget(
     connection: &ConnectionName,
     batch: &mut Batch,
 ) -> Result<(), Error> {
-    let stored = store.list(&prefix(connection)).await?;
-    batch.puts.extend(stored.into_iter().map(|(key, _)| (key, None)));
+    let stored = stored(store, connection).await?;
+    batch.puts.extend(stored.into_keys().map(|key| (key, None)));
     batch.puts.push((read_slot(connection), None));
     Ok(())
 }

@@ -177,14 +177,27 @@ impl Net {
         self.answered(side, &request)
     }
 
+    /// What a sandbox holds, as lines of JSON after a head: everything, or of one object.
+    pub(crate) fn dump(&self, side: Side, object: Option<&str>) -> Result<Bytes, String> {
+        let query = object.map_or(String::new(), |object| format!("?object={object}"));
+        let request = http::Request::get(format!("{}/__sandbox/dump{query}", side.url()))
+            .header(http::header::ACCEPT, "application/x-ndjson")
+            .body(Bytes::new())
+            .map_err(|error| error.to_string())?;
+        self.body(side, &request)
+    }
+
     fn answered(&self, side: Side, request: &HttpRequest) -> Result<Json, String> {
+        let body = self.body(side, request)?;
+        if body.is_empty() {
+            return Ok(Json::Null);
+        }
+        serde_json::from_slice(&body).map_err(|error| error.to_string())
+    }
+
+    fn body(&self, side: Side, request: &HttpRequest) -> Result<Bytes, String> {
         match self.handle(side, request) {
-            Outcome::Answer(answer) if answer.status().is_success() => {
-                if answer.body().is_empty() {
-                    return Ok(Json::Null);
-                }
-                serde_json::from_slice(answer.body()).map_err(|error| error.to_string())
-            }
+            Outcome::Answer(answer) if answer.status().is_success() => Ok(answer.into_body()),
             Outcome::Answer(answer) => Err(String::from_utf8_lossy(answer.body()).into_owned()),
             Outcome::Truncated(..) | Outcome::Hang | Outcome::Reset => Err("no answer".to_owned()),
         }

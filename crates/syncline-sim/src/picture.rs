@@ -4,6 +4,7 @@ use crate::{
     attrs::{self, ATTRS, PLACEHOLDER, Type},
     side::Side,
 };
+use bytes::Bytes;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::Kind;
@@ -68,16 +69,145 @@ pub(crate) struct Picture {
     pub(crate) records: BTreeMap<At, Record>,
 }
 
-const SALESFORCE: [&str; 4] = ["Account", "Lead", "Contact", "Opportunity"];
 const HUBSPOT: [&str; 3] = ["companies", "contacts", "deals"];
+const SALESFORCE: [&str; 4] = ["Account", "Lead", "Contact", "Opportunity"];
+
+/// A line of a dump, read.
+#[derive(Debug)]
+enum Line {
+    /// A record without what other lines say of it; the id of its account.
+    Record(At, Record, Option<String>),
+    /// A deal and a person who takes part in it.
+    Role(At, At),
+    /// A record of HubSpot and its company.
+    Company(At, At),
+    /// Nothing that the oracle looks at.
+    Other,
+}
+
+/// Reads dumps of one system. Most of a dump is as it was in the one before: lines that were read once are known.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    side: Side,
+    known: BTreeMap<Box<str>, Line>,
+}
+
+impl Reader {
+    pub(crate) fn new(side: Side) -> Self {
+        Self { side, known: BTreeMap::new() }
+    }
+
+    /// What these dumps, each of lines of JSON after a head, say.
+    pub(crate) fn read(&mut self, dumps: &[Bytes], owners: &Owners) -> Result<Picture, String> {
+        let broken = |why: &dyn std::fmt::Display| format!("a dump of {}: {why}", self.side.name());
+        let mut lines = Vec::new();
+        for dump in dumps {
+            let text = std::str::from_utf8(dump).map_err(|error| broken(&error))?;
+            lines.extend(text.lines().skip(1));
+        }
+        for text in &lines {
+            if !self.known.contains_key(*text) {
+                let json: Json = serde_json::from_str(text).map_err(|error| broken(&error))?;
+                self.known.insert((*text).into(), Line::of(self.side, &json, owners));
+            }
+        }
+        Ok(Picture::of(lines.into_iter().filter_map(|text| self.known.get(text))))
+    }
+}
+
+impl Line {
+    fn of(side: Side, json: &Json, owners: &Owners) -> Self {
+        match side {
+            Side::Salesforce => Self::of_salesforce(json, owners),
+            Side::HubSpot => Self::of_hubspot(json, owners),
+        }
+        .unwrap_or(Self::Other)
+    }
+
+    fn of_salesforce(row: &Json, owners: &Owners) -> Option<Self> {
+        let side = Side::Salesforce;
+        let at = |object, id: &str| At { side, object, id: id.to_owned() };
+        if row["object"] == "OpportunityContactRole" {
+            let deal = row["OpportunityId"].as_str().filter(|_| row["IsDeleted"] != true)?;
+            return Some(Self::Role(at("Opportunity", deal), at("Contact", row["ContactId"].as_str()?)));
+        }
+        let object = SALESFORCE.into_iter().find(|object| row["object"] == *object)?;
+        let life = if row["IsConverted"] == true {
+            Life::Converted
+        } else if row["IsDeleted"] == true {
+            Life::Gone
+        } else {
+            Life::Live
+        };
+        let mut record = record(side, object, row, life);
+        record.owner = row["OwnerId"].as_str().and_then(|id| owners.salesforce.get(id).cloned());
+        let account = row["AccountId"].as_str().map(str::to_owned);
+        Some(Self::Record(at(object, row["Id"].as_str()?), record, account))
+    }
+
+    fn of_hubspot(row: &Json, owners: &Owners) -> Option<Self> {
+        if let (Some(from), Some(to)) = (row["from"].as_str(), row["to"].as_str()) {
+            let (from, to) = (address(from)?, address(to)?);
+            let mut types = row["types"].as_array()?.iter();
+            return match to.object {
+                "companies" if types.any(|of| matches!(of["typeId"].as_u64(), Some(1 | 5))) => {
+                    Some(Self::Company(from, to))
+                }
+                "contacts" => Some(Self::Role(from, to)),
+                _ => None,
+            };
+        }
+        let at = address(&format!("{}/{}", row["object"].as_str()?, row["id"].as_str()?))?;
+        let properties = &row["properties"];
+        let life = if row["archived"] == true { Life::Gone } else { Life::Live };
+        let mut record = record(at.side, at.object, properties, life);
+        let owner = properties["hubspot_owner_id"].as_str();
+        record.owner = owner.and_then(|id| owners.hubspot.get(id).cloned());
+        let mut texts = properties.as_object().into_iter().flatten().filter_map(|(_, text)| text.as_str());
+        record.filler = texts.any(|text| text == PLACEHOLDER);
+        Some(Self::Record(at, record, None))
+    }
+}
 
 impl Picture {
     /// One side's half of it.
-    pub(crate) fn of(side: Side, dump: &Json, owners: &Owners) -> Self {
+    fn of<'a>(lines: impl Iterator<Item = &'a Line> + Clone) -> Self {
+        let tokens: BTreeMap<&At, Option<&String>> = lines
+            .clone()
+            .filter_map(|line| match line {
+                Line::Record(at, record, _) => Some((at, record.token.as_ref())),
+                Line::Role(..) | Line::Company(..) | Line::Other => None,
+            })
+            .collect();
+        let parent = |at: &At| match tokens.get(at).copied().flatten() {
+            Some(token) => Parent::Thing(token.clone()),
+            None => Parent::Nameless,
+        };
         let mut picture = Self::default();
-        match side {
-            Side::Salesforce => picture.read_salesforce(dump, owners),
-            Side::HubSpot => picture.read_hubspot(dump, owners),
+        for line in lines.clone() {
+            if let Line::Record(at, record, account) = line {
+                let mut record = record.clone();
+                if let Some(account) = account {
+                    record.parent = parent(&At { side: at.side, object: "Account", id: account.clone() });
+                }
+                picture.records.insert(at.clone(), record);
+            }
+        }
+        for line in lines {
+            match line {
+                Line::Role(deal, person) => {
+                    let record = picture.records.get_mut(deal);
+                    if let (Some(record), Some(Some(token))) = (record, tokens.get(person)) {
+                        record.people.insert((*token).clone());
+                    }
+                }
+                Line::Company(at, company) => {
+                    if let Some(record) = picture.records.get_mut(at) {
+                        record.parent = parent(company);
+                    }
+                }
+                Line::Record(..) | Line::Other => {}
+            }
         }
         picture
     }
@@ -112,89 +242,6 @@ impl Picture {
     pub(crate) fn of_side(&self, side: Side) -> impl Iterator<Item = (&At, &Record)> {
         self.records.iter().filter(move |(at, _)| at.side == side)
     }
-
-    fn read_salesforce(&mut self, dump: &Json, owners: &Owners) {
-        let side = Side::Salesforce;
-        let tokens: BTreeMap<&str, Option<String>> = SALESFORCE
-            .iter()
-            .flat_map(|object| rows(dump, object).map(move |row| (object, row)))
-            .filter_map(|(object, row)| Some((row["Id"].as_str()?, token(side, object, row))))
-            .collect();
-        for object in SALESFORCE {
-            for row in rows(dump, object) {
-                let Some(id) = row["Id"].as_str() else { continue };
-                let life = if row["IsConverted"] == true {
-                    Life::Converted
-                } else if row["IsDeleted"] == true {
-                    Life::Gone
-                } else {
-                    Life::Live
-                };
-                let parent = match row["AccountId"].as_str() {
-                    None => Parent::None,
-                    Some(account) => match tokens.get(account).cloned().flatten() {
-                        Some(token) => Parent::Thing(token),
-                        None => Parent::Nameless,
-                    },
-                };
-                let owner = row["OwnerId"].as_str().and_then(|id| owners.salesforce.get(id).cloned());
-                let mut record = record(side, object, row, life);
-                (record.parent, record.owner) = (parent, owner);
-                self.records.insert(At { side, object, id: id.to_owned() }, record);
-            }
-        }
-        for role in rows(dump, "OpportunityContactRole") {
-            if role["IsDeleted"] == true {
-                continue;
-            }
-            let (Some(deal), Some(person)) = (role["OpportunityId"].as_str(), role["ContactId"].as_str())
-            else {
-                continue;
-            };
-            let at = At { side, object: "Opportunity", id: deal.to_owned() };
-            if let (Some(record), Some(Some(token))) = (self.records.get_mut(&at), tokens.get(person)) {
-                record.people.insert(token.clone());
-            }
-        }
-    }
-
-    fn read_hubspot(&mut self, dump: &Json, owners: &Owners) {
-        let side = Side::HubSpot;
-        let mut tokens: BTreeMap<String, Option<String>> = BTreeMap::new();
-        for object in HUBSPOT {
-            for row in rows(dump, object) {
-                let Some(id) = row["id"].as_str() else { continue };
-                let properties = &row["properties"];
-                tokens.insert(format!("{object}/{id}"), token(side, object, properties));
-                let life = if row["archived"] == true { Life::Gone } else { Life::Live };
-                let mut record = record(side, object, properties, life);
-                let owner = properties["hubspot_owner_id"].as_str();
-                record.owner = owner.and_then(|id| owners.hubspot.get(id).cloned());
-                let mut texts =
-                    properties.as_object().into_iter().flatten().filter_map(|(_, text)| text.as_str());
-                record.filler = texts.any(|text| text == PLACEHOLDER);
-                self.records.insert(At { side, object, id: id.to_owned() }, record);
-            }
-        }
-        for tie in dump["associations"].as_array().into_iter().flatten() {
-            let (Some(from), Some(to)) = (tie["from"].as_str(), tie["to"].as_str()) else { continue };
-            let Some(at) = address(from) else { continue };
-            let primary = tie["types"]
-                .as_array()
-                .is_some_and(|types| types.iter().any(|of| matches!(of["typeId"].as_u64(), Some(1 | 5))));
-            let token = tokens.get(to).cloned().flatten();
-            let Some(record) = self.records.get_mut(&at) else { continue };
-            if to.starts_with("companies/") && primary {
-                record.parent = token.map_or(Parent::Nameless, Parent::Thing);
-            } else if to.starts_with("contacts/") {
-                record.people.extend(token);
-            }
-        }
-    }
-}
-
-fn rows<'a>(dump: &'a Json, object: &str) -> impl Iterator<Item = &'a Json> {
-    dump["objects"][object].as_array().into_iter().flatten()
 }
 
 fn address(text: &str) -> Option<At> {

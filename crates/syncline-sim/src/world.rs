@@ -3,7 +3,7 @@
 use crate::{
     clock::VirtualClock,
     net::Net,
-    picture::{Owners, Picture},
+    picture::{Owners, Picture, Reader},
     power::Power,
     profile::{Change, Profile},
     side::Side::{self, HubSpot, Salesforce},
@@ -12,6 +12,7 @@ use crate::{
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use std::{
+    cell::RefCell,
     future::Future,
     pin::{Pin, pin},
     sync::Arc,
@@ -40,6 +41,8 @@ deals,default,Sales Pipeline,closedlost,Closed Lost,4,0.0,true
 ";
 /// Where webhooks are sent to; nobody listens, the simulation carries them.
 pub(crate) const WEBHOOKS: &str = "http://127.0.0.1:9/webhooks/hubspot";
+/// The objects of Salesforce that the oracle looks at.
+const SEEN: [&str; 5] = ["Account", "Lead", "Contact", "Opportunity", "OpportunityContactRole"];
 const START: &str = "2026-03-02T09:00:00Z";
 
 /// Why a simulation could not go on: a mistake in the simulation itself, not in what it checks.
@@ -88,6 +91,7 @@ pub(crate) struct World {
     outside: Outside,
     key: Key,
     store: Arc<dyn Store>,
+    readers: [RefCell<Reader>; 2],
     /// The process at work; none after a crash, until the next one starts.
     pub(crate) ctx: Option<Ctx>,
 }
@@ -130,6 +134,7 @@ impl World {
             outside,
             key,
             store,
+            readers: Side::BOTH.map(|side| RefCell::new(Reader::new(side))),
             ctx: None,
         };
         world.users()?;
@@ -157,7 +162,7 @@ impl World {
 
     /// Whoever owns records on one side is known on the other; HubSpot has one more.
     fn users(&mut self) -> Result<(), Broken> {
-        let dump = self.dump(Salesforce, "User")?;
+        let dump = self.net.control(Salesforce, "GET", "dump?object=User", &Json::Null).map_err(Broken)?;
         for user in dump["objects"]["User"].as_array().into_iter().flatten() {
             let (Some(id), Some(email)) = (user["Id"].as_str(), user["Email"].as_str()) else { continue };
             self.owners.salesforce.insert(id.to_owned(), email.to_lowercase());
@@ -249,21 +254,13 @@ impl World {
         self.net.control(side, "GET", "calls", &Json::Null).map_err(Broken)
     }
 
-    fn dump(&self, side: Side, object: &str) -> Result<Json, Broken> {
-        self.net.control(side, "GET", &format!("dump?object={object}"), &Json::Null).map_err(Broken)
-    }
-
     /// What one system holds, as the oracle reads it.
     pub(crate) fn half(&self, side: Side) -> Result<Picture, Broken> {
-        let mut dump = json!({"objects": {}});
-        if side == HubSpot {
-            dump = self.net.control(HubSpot, "GET", "dump", &Json::Null).map_err(Broken)?;
-        } else {
-            for object in ["Account", "Lead", "Contact", "Opportunity", "OpportunityContactRole"] {
-                let mut one = self.dump(Salesforce, object)?;
-                dump["objects"][object] = one["objects"][object].take();
-            }
-        }
-        Ok(Picture::of(side, &dump, &self.owners))
+        let dumps: Result<Vec<_>, _> = match side {
+            HubSpot => [None].map(|all| self.net.dump(side, all)).into_iter().collect(),
+            Salesforce => SEEN.map(|object| self.net.dump(side, Some(object))).into_iter().collect(),
+        };
+        let reader = &self.readers[usize::from(side == HubSpot)];
+        reader.borrow_mut().read(&dumps.map_err(Broken)?, &self.owners).map_err(Broken)
     }
 }

@@ -100,10 +100,10 @@ async fn keep_schemas(
     if sent.is_empty() {
         return Ok(false);
     }
-    let before = schemas::load(&*ctx.store, connection).await?;
+    let before = schemas::stored(&*ctx.store, connection).await?;
     let mut changed = false;
     for schema in sent {
-        changed |= schemas::keep(connection, before.get(&schema.object), schema, batch);
+        changed |= schemas::keep(connection, schemas::of(&before, connection, &schema.object), schema, batch);
     }
     Ok(changed)
 }

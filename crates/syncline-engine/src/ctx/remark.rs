@@ -4,6 +4,7 @@
 use super::Ctx;
 use crate::error::Error;
 use sha2::{Digest, Sha256};
+use syncline_core::mapping::Mapping;
 use syncline_model::{ConnectionName, ObjectName, RecordRef, journal::Event};
 
 /// Digest of the mapping under which work was last marked.
@@ -16,9 +17,9 @@ const PAGE: usize = 1_000;
 /// Marks everything as work where the mapping differs from the one before. The new digest is stored last, so a crash
 /// only repeats the marking.
 pub(super) async fn where_changed(ctx: &Ctx) -> Result<(), Error> {
-    let digest = digest(ctx);
+    let digest = &ctx.force.digest;
     let before = ctx.store.get(SLOT).await?;
-    if before.as_deref() == Some(&digest[..]) {
+    if before.as_ref() == Some(digest) {
         return Ok(());
     }
     if before.is_some() {
@@ -31,7 +32,7 @@ pub(super) async fn where_changed(ctx: &Ctx) -> Result<(), Error> {
         }
     }
     let mut batch = ctx.batch();
-    batch.puts.push((SLOT.to_owned(), Some(digest)));
+    batch.puts.push((SLOT.to_owned(), Some(digest.clone())));
     batch.wake.push(WAKE.to_owned());
     batch.journal.push(Event::Config { sha256: ctx.workspace.config_sha256.clone() });
     ctx.store.commit(batch).await?;
@@ -58,6 +59,6 @@ async fn mark(ctx: &Ctx, connection: &ConnectionName, object: &ObjectName) -> Re
 }
 
 /// Every part of a mapping is ordered, so equal mappings print alike.
-fn digest(ctx: &Ctx) -> Vec<u8> {
-    Sha256::digest(format!("{:?}", ctx.mapping())).to_vec()
+pub(super) fn digest(mapping: &Mapping) -> Vec<u8> {
+    Sha256::digest(format!("{mapping:?}")).to_vec()
 }

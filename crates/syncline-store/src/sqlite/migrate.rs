@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::StoreError;
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
 use std::time::Duration;
 
 /// The steps; the format's number is how many were taken.
@@ -15,8 +15,7 @@ const STATEMENTS: usize = 128;
 
 /// Settings of the connection that writes.
 pub(super) fn set_up_writer(connection: &Connection) -> Result<(), Failure> {
-    connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    set_up(connection)?;
     // A page of 8 KiB keeps rows of up to 2 kB whole; on the default page many would need one page more each.
     connection
         .execute_batch("PRAGMA page_size = 8192; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -128000;")?;
@@ -29,10 +28,17 @@ pub(super) fn set_up_writer(connection: &Connection) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Settings of a connection that reads.
-pub(super) fn set_up_reader(connection: &Connection) -> Result<(), Failure> {
+fn set_up(connection: &Connection) -> Result<(), Failure> {
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Else SQLite would plan many statements anew whenever other values are bound to them.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
+}
+
+/// Settings of a connection that reads.
+pub(super) fn set_up_reader(connection: &Connection) -> Result<(), Failure> {
+    set_up(connection)?;
     connection
         .execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32000;")?;
     Ok(())

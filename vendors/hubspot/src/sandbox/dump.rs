@@ -4,9 +4,13 @@ use super::HubSpot;
 use super::assoc;
 use super::edges::EdgeType;
 use super::kind::Kind;
+use super::portal::Portal;
 use super::stamp;
-use super::table::{Slot, State};
-use serde_json::{Map, Value, json};
+use super::table::{self, Slot, State};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The direction record → parent of a pair: contact → company, deal → company, deal → contact, child → parent
 /// company; records of one type otherwise from the lower to the higher id.
@@ -27,30 +31,62 @@ fn upward(from: (Kind, Slot), to: (Kind, Slot), types: &[&EdgeType]) -> bool {
     }
 }
 
+/// A record on its way out.
+struct Row<'a> {
+    portal: &'a Portal,
+    kind: Kind,
+    row: &'a table::Row,
+    archived: bool,
+    /// Where it does not stand under its object.
+    object: Option<&'static str>,
+}
+
+struct Properties<'a>(&'a Row<'a>);
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(object) = self.object {
+            map.serialize_entry("object", object)?;
+        }
+        map.serialize_entry("id", &self.row.id.to_string())?;
+        map.serialize_entry("properties", &Properties(self))?;
+        map.serialize_entry("archived", &self.archived)?;
+        map.serialize_entry("createdAt", &stamp::text(self.row.created))?;
+        map.serialize_entry("updatedAt", &stamp::text(self.row.updated))?;
+        map.end()
+    }
+}
+
+impl Serialize for Properties<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Row { portal, kind, row, .. } = *self.0;
+        let own = ["hs_object_id", "createdate", kind.modified_property()];
+        let mut map = serializer.serialize_map(None)?;
+        for name in own {
+            let text = super::portal::field(kind, name, row.id, row.created, row.updated);
+            map.serialize_entry(name, &text)?;
+        }
+        let registry = &portal.table(kind).registry;
+        for (prop, value) in row.set_values() {
+            let name = registry.name(prop);
+            if !own.contains(&name) {
+                map.serialize_entry(name, portal.pool.text(value))?;
+            }
+        }
+        map.end()
+    }
+}
+
 impl HubSpot {
-    fn dump_row(&self, kind: Kind, slot: Slot) -> Option<Map<String, Value>> {
-        let table = self.portal.table(kind);
-        let row = table.row(slot)?;
+    fn dump_row(&self, kind: Kind, slot: Slot, object: Option<&'static str>) -> Option<Row<'_>> {
+        let row = self.portal.table(kind).row(slot)?;
         let archived = match row.state {
             State::Live => false,
             State::Archived(_) => true,
             State::Merged(_) | State::Erased => return None,
         };
-        let mut properties = Map::new();
-        for (prop, value) in row.set_values() {
-            properties.insert(table.registry.name(prop).to_owned(), json!(self.portal.pool.text(value)));
-        }
-        for name in ["hs_object_id", "createdate", kind.modified_property()] {
-            let text = super::portal::field(kind, name, row.id, row.created, row.updated);
-            properties.insert(name.to_owned(), json!(text));
-        }
-        let mut out = Map::new();
-        out.insert("id".to_owned(), json!(row.id.to_string()));
-        out.insert("properties".to_owned(), Value::Object(properties));
-        out.insert("archived".to_owned(), json!(archived));
-        out.insert("createdAt".to_owned(), json!(stamp::text(row.created)));
-        out.insert("updatedAt".to_owned(), json!(stamp::text(row.updated)));
-        Some(out)
+        Some(Row { portal: &self.portal, kind, row, archived, object })
     }
 
     fn dump_edges(&self, only: Option<Kind>) -> impl Iterator<Item = Value> + '_ {
@@ -75,42 +111,46 @@ impl HubSpot {
         let kinds = Kind::ALL.into_iter().filter(|kind| only.is_none_or(|only| only == *kind));
         let now = stamp::text(now);
         let mut out = Vec::new();
-        let write = |out: &mut Vec<u8>, value: &Value| {
-            serde_json::to_writer(&mut *out, value).map_err(|error| error.to_string())
-        };
         if lines {
-            write(&mut out, &json!({"vendor": "hubspot", "now": now}))?;
-            out.push(b'\n');
+            line(&mut out, &json!({"vendor": "hubspot", "now": now}))?;
             for kind in kinds {
                 for slot in self.portal.table(kind).slots_from(0) {
-                    if let Some(mut row) = self.dump_row(kind, slot) {
-                        row.insert("object".to_owned(), json!(kind.plural()));
-                        write(&mut out, &Value::Object(row))?;
-                        out.push(b'\n');
+                    if let Some(row) = self.dump_row(kind, slot, Some(kind.plural())) {
+                        line(&mut out, &row)?;
                     }
                 }
             }
             for edge in self.dump_edges(only) {
-                write(&mut out, &edge)?;
-                out.push(b'\n');
+                line(&mut out, &edge)?;
             }
             return Ok(out);
         }
-        let mut objects = Map::new();
+        let mut objects = BTreeMap::new();
         for kind in kinds {
-            let rows: Vec<Value> = self
-                .portal
-                .table(kind)
-                .slots_from(0)
-                .filter_map(|slot| self.dump_row(kind, slot).map(Value::Object))
-                .collect();
-            objects.insert(kind.plural().to_owned(), Value::Array(rows));
+            let slots = self.portal.table(kind).slots_from(0);
+            let rows: Vec<Row<'_>> = slots.filter_map(|slot| self.dump_row(kind, slot, None)).collect();
+            objects.insert(kind.plural(), rows);
         }
-        let edges: Vec<Value> = self.dump_edges(only).collect();
-        write(
-            &mut out,
-            &json!({"vendor": "hubspot", "now": now, "objects": objects, "associations": edges}),
-        )?;
+        let associations = self.dump_edges(only).collect();
+        write(&mut out, &Document { vendor: "hubspot", now, objects, associations })?;
         Ok(out)
     }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    vendor: &'static str,
+    now: String,
+    objects: BTreeMap<&'static str, Vec<Row<'a>>>,
+    associations: Vec<Value>,
+}
+
+fn write(out: &mut Vec<u8>, value: &impl Serialize) -> Result<(), String> {
+    serde_json::to_writer(out, value).map_err(|error| error.to_string())
+}
+
+fn line(out: &mut Vec<u8>, value: &impl Serialize) -> Result<(), String> {
+    write(out, value)?;
+    out.push(b'\n');
+    Ok(())
 }
