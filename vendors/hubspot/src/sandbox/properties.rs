@@ -8,7 +8,10 @@ use super::registry::{Choice, Def, Group, ValueType};
 use super::stamp;
 use super::wire::{ApiError, Reply, flag_at, list_at, text_at};
 use http::{Method, StatusCode};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Inputs of a batch [inf].
 const INPUTS: usize = 100;
@@ -17,53 +20,76 @@ const UNIQUE: usize = 10;
 /// Custom properties per object type [docs].
 const CUSTOM: usize = 1000;
 
-fn shown(def: &Def) -> Value {
-    let options: Vec<Value> = if def.referenced.is_some() {
-        Vec::new()
-    } else {
-        def.choices
-            .iter()
-            .map(|choice| {
-                json!({"label": choice.label, "value": choice.value, "description": choice.description,
-                       "displayOrder": choice.display_order, "hidden": choice.hidden})
-            })
-            .collect()
-    };
-    let mut shown = json!({
-        "name": def.name,
-        "label": def.label,
-        "type": def.value_type.name(),
-        "fieldType": def.field_type,
-        "description": def.description,
-        "groupName": def.group,
-        "options": options,
-        "displayOrder": def.display_order,
-        "calculated": def.calculated,
-        "externalOptions": matches!(def.referenced, Some("OWNER")),
-        "hasUniqueValue": def.has_unique_value,
-        "hidden": def.hidden,
-        "hubspotDefined": def.built_in,
-        "formField": def.form_field,
-        "archived": def.archived_at.is_some(),
-        "dataSensitivity": "non_sensitive",
-        "modificationMetadata": {
-            "archivable": !def.built_in,
-            "readOnlyDefinition": def.built_in,
-            "readOnlyOptions": def.built_in && def.choices.is_empty(),
-            "readOnlyValue": def.read_only || def.calculated,
-        },
-        "createdAt": stamp::text(def.created_at),
-        "updatedAt": stamp::text(def.updated_at),
-    });
-    if let Some(shown) = shown.as_object_mut() {
+/// A property's definition as the API prints it.
+struct Shown<'a> {
+    def: &'a Def,
+    options: Vec<ShownOption<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShownOption<'a> {
+    label: &'a str,
+    value: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    display_order: i64,
+    hidden: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Modification {
+    archivable: bool,
+    read_only_definition: bool,
+    read_only_options: bool,
+    read_only_value: bool,
+}
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let def = self.def;
+        let mut map = serializer.serialize_map(None)?;
+        macro_rules! members {
+            ($($name:literal: $value:expr),* $(,)?) => { $(map.serialize_entry($name, &$value)?;)* };
+        }
+        members! {
+            "name": def.name, "label": def.label, "type": def.value_type.name(), "fieldType": def.field_type,
+            "description": def.description, "groupName": def.group, "options": self.options,
+            "displayOrder": def.display_order, "calculated": def.calculated,
+            "externalOptions": matches!(def.referenced, Some("OWNER")),
+            "hasUniqueValue": def.has_unique_value, "hidden": def.hidden, "hubspotDefined": def.built_in,
+            "formField": def.form_field, "archived": def.archived_at.is_some(),
+            "dataSensitivity": "non_sensitive",
+            "modificationMetadata": Modification {
+                archivable: !def.built_in,
+                read_only_definition: def.built_in,
+                read_only_options: def.built_in && def.choices.is_empty(),
+                read_only_value: def.read_only || def.calculated,
+            },
+            "createdAt": stamp::text(def.created_at), "updatedAt": stamp::text(def.updated_at),
+        }
         if let Some("OWNER") = def.referenced {
-            shown.insert("referencedObjectType".to_owned(), json!("OWNER"));
+            map.serialize_entry("referencedObjectType", "OWNER")?;
         }
         if let Some(at) = def.archived_at {
-            shown.insert("archivedAt".to_owned(), json!(stamp::text(at)));
+            map.serialize_entry("archivedAt", &stamp::text(at))?;
         }
+        map.end()
     }
-    shown
+}
+
+/// A definition whose options are its own.
+fn shown(def: &Def) -> Shown<'_> {
+    let own = def.choices.iter().filter(|_| def.referenced.is_none());
+    let options = own.map(|choice| ShownOption {
+        label: &choice.label,
+        value: &choice.value,
+        description: Some(&choice.description),
+        display_order: choice.display_order,
+        hidden: choice.hidden,
+    });
+    Shown { def, options: options.collect() }
 }
 
 fn group_shown(name: &str, group: &Group) -> Value {
@@ -98,36 +124,36 @@ fn choices(body: &Value) -> Result<Vec<Choice>, ApiError> {
 
 impl HubSpot {
     /// A property's definition as the API prints it; enumerations whose options live in pipelines list those.
-    fn definition(&self, kind: Kind, def: &Def) -> Value {
-        let options: Vec<(String, String)> = match def.referenced {
+    fn definition<'a>(&'a self, kind: Kind, def: &'a Def) -> Shown<'a> {
+        let options: Vec<(&str, &str)> = match def.referenced {
             Some("DEAL_PIPELINE") => {
-                self.portal.pipelines.iter().map(|one| (one.label.clone(), one.id.clone())).collect()
+                self.portal.pipelines.iter().map(|one| (&*one.label, &*one.id)).collect()
             }
             Some("DEAL_STAGE") => {
                 let stages = self.portal.pipelines.iter().flat_map(|pipeline| &pipeline.stages);
-                stages.map(|stage| (stage.label.clone(), stage.id.clone())).collect()
+                stages.map(|stage| (&*stage.label, &*stage.id)).collect()
             }
             Some("CURRENCY") => {
                 let money = &self.portal.currencies;
                 let codes = std::iter::once(&money.home).chain(money.rates.keys());
-                codes.map(|code| (code.clone(), code.clone())).collect()
+                codes.map(|code| (&**code, &**code)).collect()
             }
             _ => Vec::new(),
         };
-        let mut value = shown(def);
-        if !options.is_empty()
-            && let Some(value) = value.as_object_mut()
-        {
-            let rows: Vec<Value> = (0..)
-                .zip(options)
-                .map(|(order, (label, option))| {
-                    json!({"label": label, "value": option, "displayOrder": order, "hidden": false})
-                })
-                .collect();
-            value.insert("options".to_owned(), Value::Array(rows));
-        }
         debug_assert!(self.portal.table(kind).registry.any(&def.name).is_some());
-        value
+        let mut shown = shown(def);
+        if !options.is_empty() {
+            let options = (0..).zip(options);
+            let options = options.map(|(display_order, (label, value))| ShownOption {
+                label,
+                value,
+                description: None,
+                display_order,
+                hidden: false,
+            });
+            shown.options = options.collect();
+        }
+        shown
     }
 
     /// Calls on property definitions.
@@ -137,12 +163,12 @@ impl HubSpot {
             (&Method::GET, []) => {
                 let archived = call.req.query_flag("archived");
                 let registry = &self.portal.table(kind).registry;
-                let results: Vec<Value> = registry
+                let results: Vec<Shown<'_>> = registry
                     .iter()
                     .filter(|(_, def)| !def.no_access && def.archived_at.is_some() == archived)
                     .map(|(_, def)| self.definition(kind, def))
                     .collect();
-                Ok(Reply::ok(&json!({"results": results})))
+                Ok(Reply::ok(&BTreeMap::from([("results", results)])))
             }
             (&Method::POST, []) => {
                 let value = self.create_property(kind, &call.body, call)?;
@@ -250,7 +276,7 @@ impl HubSpot {
             created_at: call.now(),
             updated_at: call.now(),
         };
-        let value = shown(&def);
+        let value = json!(shown(&def));
         let registry = &mut self.portal.table_mut(kind).registry;
         let prop = match known {
             // The name of an archived property revives it [3p note 71168081239].
@@ -319,7 +345,7 @@ impl HubSpot {
             def.display_order = order;
         }
         def.updated_at = call.now();
-        let value = shown(def);
+        let value = json!(shown(def));
         self.portal.written += 1;
         Ok(Reply::ok(&value))
     }
@@ -354,7 +380,7 @@ impl HubSpot {
                     let archived = flag_at(&call.body, "archived");
                     let def = registry.any(&name).and_then(|prop| registry.get(prop));
                     let def = def.filter(|def| !def.no_access && def.archived_at.is_some() == archived);
-                    def.map(|def| Some(self.definition(kind, def))).ok_or_else(|| unknown(kind, &name))
+                    def.map(|def| Some(json!(self.definition(kind, def)))).ok_or_else(|| unknown(kind, &name))
                 }
                 _ => return Err(call.no_such_path()),
             };

@@ -4,7 +4,10 @@ use super::{Req, Resp, http_date};
 use crate::sandbox::Salesforce;
 use crate::sandbox::fail::Res;
 use crate::sandbox::ids::Obj;
+use crate::sandbox::org::Org;
 use crate::sandbox::schema::{Field, Object, Source, System, Type};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
 /// Before any administrator's change.
@@ -37,7 +40,9 @@ impl Salesforce {
         if not_modified(req, changed) {
             return Ok(Resp::empty(304));
         }
-        let fields: Vec<Value> = object.seen().map(|(_, f)| self.field(obj, f)).collect();
+        let fields: Vec<Shown<'_>> =
+            object.seen().map(|(_, field)| Shown { org: &self.org, obj, field }).collect();
+        let fields = serde_json::to_string(&fields).unwrap_or_default();
         let children: Vec<Value> = schema
             .children(obj)
             .into_iter()
@@ -51,7 +56,6 @@ impl Salesforce {
             })
             .collect();
         let mut body = summary(object, &req.version);
-        body.insert("fields".into(), Value::Array(fields));
         body.insert("childRelationships".into(), Value::Array(children));
         body.insert("recordTypeInfos".into(), Value::Array(self.record_types(object)));
         for (key, value) in [
@@ -69,7 +73,8 @@ impl Salesforce {
         ] {
             body.insert(key.into(), value);
         }
-        let mut resp = Resp::value(200, &Value::Object(body));
+        let rest = Value::Object(body).to_string();
+        let mut resp = Resp::json(200, format!("{{\"fields\":{fields},{}", &rest[1..]));
         resp.headers.push(("last-modified", http_date::write(changed)));
         Ok(resp)
     }
@@ -94,19 +99,56 @@ impl Salesforce {
         }));
         list
     }
+}
 
-    fn field(&self, obj: Obj, f: &Field) -> Value {
-        let schema = &self.org.store.schema;
+/// A field as describe prints it.
+struct Shown<'a> {
+    org: &'a Org,
+    obj: Obj,
+    field: &'a Field,
+}
+
+/// A picklist's value as describe prints it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShownChoice {
+    active: bool,
+    default_value: bool,
+    label: String,
+    valid_for: (),
+    value: String,
+}
+
+/// What every field says alike.
+const ALIKE: [(&str, Option<bool>); 22] = [
+    ("aiPredictionField", Some(false)),
+    ("autoNumber", Some(false)),
+    ("calculated", Some(false)),
+    ("calculatedFormula", None),
+    ("caseSensitive", Some(false)),
+    ("controllerName", None),
+    ("defaultValueFormula", None),
+    ("dependentPicklist", Some(false)),
+    ("deprecatedAndHidden", Some(false)),
+    ("displayLocationInDecimal", Some(false)),
+    ("encrypted", Some(false)),
+    ("extraTypeInfo", None),
+    ("filteredLookupInfo", None),
+    ("formulaTreatNullNumberAsZero", Some(false)),
+    ("highScaleNumber", Some(false)),
+    ("htmlFormatted", Some(false)),
+    ("inlineHelpText", None),
+    ("mask", None),
+    ("maskType", None),
+    ("queryByDistance", Some(false)),
+    ("referenceTargetField", None),
+    ("relationshipOrder", None),
+];
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (f, schema) = (self.field, &self.org.store.schema);
         let (ty, soap) = f.ty.names();
-        let choices: Vec<Value> = if matches!(f.ty, Type::Pick | Type::Multi) {
-            let all = self.org.choices(obj, f).into_iter();
-            all.map(|c| {
-                json!({"active": c.active, "defaultValue": c.default, "label": c.value, "validFor": null, "value": c.value})
-            })
-            .collect()
-        } else {
-            Vec::new()
-        };
         let (precision, scale, digits) = match f.ty {
             Type::Int => (0, 0, 8),
             Type::Money | Type::Double => (18, f.scale, 0),
@@ -125,45 +167,57 @@ impl Salesforce {
             | Type::Reference
             | Type::Address => (0, 0, 0),
         };
-        let write = !f.locked;
         let targets: Vec<&str> = f.targets.iter().map(|t| &*schema.get(*t).name).collect();
         let id = matches!(f.source, Source::System(System::Id));
         let groupable =
             f.filterable() && !matches!(f.ty, Type::Money | Type::Double | Type::Percent | Type::Time);
-        let mut all = json!({
-            "aggregatable": f.filterable(), "aiPredictionField": false, "autoNumber": false,
-            "byteLength": f.len * 3, "calculated": false, "calculatedFormula": null, "cascadeDelete": f.cascade,
-            "caseSensitive": false, "compoundFieldName": compound(f), "controllerName": null,
-            "createable": f.createable && write, "custom": f.custom, "defaultValue": if f.ty == Type::Bool { json!(false) } else { Value::Null },
-            "defaultValueFormula": null, "defaultedOnCreate": f.defaulted, "dependentPicklist": false,
-            "deprecatedAndHidden": false, "digits": digits, "displayLocationInDecimal": false, "encrypted": false,
-        });
-        let rest = json!({
-            "externalId": f.external_id, "extraTypeInfo": null, "filterable": f.filterable(),
-            "filteredLookupInfo": null, "formulaTreatNullNumberAsZero": false, "groupable": groupable,
-            "highScaleNumber": false, "htmlFormatted": false,
-            "idLookup": id || f.external_id || f.ty == Type::Email || (f.name_field && f.createable),
-            "inlineHelpText": null, "label": f.label, "length": f.len, "mask": null, "maskType": null,
-            "name": &*f.name, "nameField": f.name_field, "namePointing": f.targets.len() > 1, "nillable": f.nillable,
-            "permissionable": f.nillable && f.createable, "picklistValues": choices, "polymorphicForeignKey": f.targets.len() > 1,
-            "precision": precision, "queryByDistance": false, "referenceTargetField": null, "referenceTo": targets,
-            "relationshipName": f.relation, "relationshipOrder": null, "restrictedDelete": false,
-            "restrictedPicklist": f.restricted, "scale": scale, "searchPrefilterable": false, "soapType": soap,
-            "sortable": f.filterable(), "type": ty, "unique": f.unique, "updateable": f.updateable && write,
-            "writeRequiresMasterRead": false,
-        });
-        if let (Some(all), Value::Object(rest)) = (all.as_object_mut(), rest) {
-            all.extend(rest);
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in ALIKE {
+            map.serialize_entry(name, &value)?;
         }
-        all
+        macro_rules! members {
+            ($($name:literal: $value:expr),* $(,)?) => { $(map.serialize_entry($name, &$value)?;)* };
+        }
+        members! {
+            "aggregatable": f.filterable(), "byteLength": f.len * 3, "cascadeDelete": f.cascade,
+            "compoundFieldName": compound(f), "createable": f.createable && !f.locked, "custom": f.custom,
+            "defaultValue": (f.ty == Type::Bool).then_some(false), "defaultedOnCreate": f.defaulted,
+            "digits": digits, "externalId": f.external_id, "filterable": f.filterable(), "groupable": groupable,
+            "idLookup": id || f.external_id || f.ty == Type::Email || (f.name_field && f.createable),
+            "label": f.label, "length": f.len, "name": &*f.name, "nameField": f.name_field,
+            "namePointing": f.targets.len() > 1, "nillable": f.nillable,
+            "permissionable": f.nillable && f.createable, "picklistValues": self.choices(),
+            "polymorphicForeignKey": f.targets.len() > 1, "precision": precision, "referenceTo": targets,
+            "relationshipName": f.relation, "restrictedDelete": false, "restrictedPicklist": f.restricted,
+            "scale": scale, "searchPrefilterable": false, "soapType": soap, "sortable": f.filterable(), "type": ty,
+            "unique": f.unique, "updateable": f.updateable && !f.locked, "writeRequiresMasterRead": false,
+        }
+        map.end()
     }
 }
 
-fn compound(f: &Field) -> Value {
+impl Shown<'_> {
+    fn choices(&self) -> Vec<ShownChoice> {
+        if !matches!(self.field.ty, Type::Pick | Type::Multi) {
+            return Vec::new();
+        }
+        let all = self.org.choices(self.obj, self.field).into_iter();
+        all.map(|choice| ShownChoice {
+            active: choice.active,
+            default_value: choice.default,
+            label: choice.value.clone(),
+            valid_for: (),
+            value: choice.value,
+        })
+        .collect()
+    }
+}
+
+fn compound(f: &Field) -> Option<&str> {
     match (&f.compound, &*f.name) {
-        (Some(name), _) => json!(name),
-        (None, "FirstName" | "LastName" | "Salutation") => json!("Name"),
-        _ => Value::Null,
+        (Some(name), _) => Some(name),
+        (None, "FirstName" | "LastName" | "Salutation") => Some("Name"),
+        _ => None,
     }
 }
 
