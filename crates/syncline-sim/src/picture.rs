@@ -298,3 +298,34 @@ impl Owners {
         self.salesforce.values().filter(|email| known.contains(email)).map(String::as_str).collect()
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changed_between_two_dumps_is_seen_and_what_is_gone_is_not() {
+        let head = r#"{"vendor":"hubspot","now":"2026-01-01T00:00:00Z"}"#;
+        let company = r#"{"object":"companies","id":"1","archived":false,"properties":{"name":"Wu q1"}}"#;
+        let deal = r#"{"object":"deals","id":"2","archived":false,"properties":{"dealname":"Lee q2"}}"#;
+        let renamed = deal.replace("Lee q2", "Lee q3");
+        let tie = r#"{"from":"deals/2","to":"companies/1","types":[{"typeId":5}]}"#;
+        let mut reader = Reader::new(Side::HubSpot);
+        let mut read = |lines: &[&str]| {
+            let mut picture =
+                reader.read(&[Bytes::from(lines.join("\n"))], &Owners::default()).unwrap().records;
+            (picture.remove(&address("companies/1").unwrap()), picture.remove(&address("deals/2").unwrap()))
+        };
+        let (first, second) = read(&[head, company, deal, tie]);
+        assert_eq!(first.unwrap().token.as_deref(), Some("q1"));
+        assert_eq!(second.unwrap().parent, Parent::Thing("q1".to_owned()));
+        let (first, second) = read(&[head, company, &renamed]);
+        let second = second.unwrap();
+        assert!(first.is_some());
+        assert_eq!((second.token.as_deref(), second.parent), (Some("q3"), Parent::None));
+        let (first, second) = read(&[head, deal, tie]);
+        assert!(first.is_none());
+        assert_eq!(second.unwrap().parent, Parent::Nameless);
+    }
+}

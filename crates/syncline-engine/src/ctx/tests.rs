@@ -1,5 +1,6 @@
 //! Accounts, schemas and the mapping, over fakes.
 
+use super::News;
 use crate::{
     connecting::{self, Connect},
     error::Error,
@@ -27,6 +28,22 @@ async fn account_and_schemas_are_asked_once_while_they_are_fresh() {
     bench.advance(SignedDuration::from_mins(61));
     ctx.freshen().await.unwrap();
     assert_eq!(calls(), (3, 4));
+}
+
+#[tokio::test]
+async fn schemas_that_are_described_again_and_the_same_are_no_news() {
+    let bench = Bench::new().await;
+    let ctx = bench.open().await.unwrap();
+    let mut facts = ctx.facts.clone();
+    let described = || *bench.left.describe_calls.lock().unwrap();
+    let mut news = async || {
+        bench.advance(SignedDuration::from_mins(16));
+        facts.refresh(&ctx.workspace, &ctx.connections, &ctx.batch()).await.unwrap()
+    };
+    assert_eq!((news().await, described()), (News::None, 2));
+    *bench.left.schemas.lock().unwrap() = vec![schema("contacts", ["email", "title"])];
+    assert_eq!((news().await, described()), (News::Some, 3));
+    assert_eq!((news().await, described()), (News::None, 4));
 }
 
 #[tokio::test]
