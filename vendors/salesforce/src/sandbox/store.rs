@@ -251,12 +251,18 @@ impl Store {
         }
     }
 
-    /// Ends a request. With `late_until_ms` its changes stay invisible to reads until then.
+    /// Ends a request. With `late_until_ms` its changes stay invisible to reads until then. Who writes a row that another
+    /// transaction still holds waits for that one to end: what it changed is visible with what comes after it.
     pub(crate) fn commit(&mut self, late_until_ms: Option<i64>) {
         let journal = std::mem::take(&mut self.journal);
-        if let Some(until_ms) = late_until_ms {
-            for (rec, old) in journal {
-                self.late.entry(rec).or_insert(Late { until_ms, old });
+        for (rec, old) in journal {
+            match late_until_ms {
+                Some(until_ms) => {
+                    self.late.entry(rec).or_insert(Late { until_ms, old });
+                }
+                None => {
+                    self.late.remove(&rec);
+                }
             }
         }
     }
