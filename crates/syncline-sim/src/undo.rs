@@ -78,9 +78,10 @@ impl Player<'_> {
         self.people.saved.clear();
         for step in since {
             let before = self.people.picture.clone();
-            match step {
-                Step::Overwrite { place, n } => self.overwrite(&chosen, *place, *n)?,
-                step => self.perform(step)?,
+            if let Step::Overwrite { place, n } = step {
+                self.overwrite(&chosen, *place, *n)?;
+            } else {
+                self.perform(step)?;
             }
             moved(&before, &self.people.picture, &mut touched);
         }
