@@ -55,6 +55,8 @@ fn a_held_item_is_named_by_the_record_that_its_value_is_of() {
     let plan = case.plan();
     let named: Vec<String> = plan.held.iter().map(|(held, _)| held.record.to_string()).collect();
     assert_eq!(named, [C]);
+    let missing = "hubspot title no_such_field [schema:hubspot/contacts]";
+    assert_eq!(held(&plan), [missing], "a field that is not there is not an empty one");
 }
 
 #[test]

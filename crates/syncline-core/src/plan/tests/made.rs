@@ -84,6 +84,7 @@ fn relations_travel_back_and_on_in_the_same_way() {
     // Both unchanged: agreed, and the source's base is set.
     let plan = deal("Account/A2").plan();
     assert!(plan.operations.is_empty() && plan.held.is_empty());
+    assert_eq!(bases(&plan), [format!("{O} []")]);
     // Both moved: a conflict, which the tie settles.
     let both = deal("Account/A3").seen(D, 10, &[("@deal_to_company", Observed::Empty)]);
     assert_eq!(

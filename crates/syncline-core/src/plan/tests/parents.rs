@@ -5,7 +5,7 @@ use crate::{
     mapping::{Direction, EdgeBinding, FieldState},
     plan::Derivation,
 };
-use syncline_model::{Kind, Observed};
+use syncline_model::{BaseEntry, Kind, Observed};
 
 const O: &str = "salesforce/Opportunity/006";
 const D: &str = "hubspot/deals/9";
@@ -120,4 +120,15 @@ fn what_cannot_be_seen_is_listed_where_a_value_should_go_there() {
     let missing =
         on(pair().seen(O, 10, &[("AccountId", other())]), HS, |it| it.field_state = FieldState::Missing);
     assert_eq!(held(&missing.plan()), listed);
+}
+
+#[test]
+fn a_relation_that_is_only_written_is_given_once() {
+    let pair = known().agreed(O, &sf(refs(&["Account/A2"]))).agreed(D, &hs(Observed::Empty));
+    let mut case = on(pair, HS, |binding| binding.direction = Direction::Out);
+    assert_eq!(operations(&case.plan()), Vec::<String>::new(), "agreed as it is");
+    let never = BaseEntry { agreed: None, changed: None };
+    case.link_mut(D).base.as_mut().unwrap().entries.insert("@deal_to_company".into(), never);
+    let given = [format!("associate {D} @deal_to_company hubspot/companies/C2 primary")];
+    assert_eq!(operations(&case.plan()), given);
 }

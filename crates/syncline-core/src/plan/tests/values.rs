@@ -180,6 +180,10 @@ fn a_new_record_goes_only_with_what_is_required() {
     assert_eq!(made(short_and_required, "last_name", Observed::Empty), (0, does_not_fit("last_name")));
     assert_eq!(made(required, "title", Observed::Empty), (0, does_not_fit("title")));
     assert_eq!(made(required, "title", text("Dr")), (1, vec![]));
+    // What is required and not synced is for the vendor to ask for: a create that goes nowhere would say nothing.
+    let off =
+        Case::of(Kind::Person).bindings("title", HS, required).attribute("title", |it| it.rule = Rule::Off);
+    assert_eq!(operations(&off.fresh(C, &contact(text("Dr"))).plan()).len(), 1);
 }
 
 #[test]
