@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::{
-    mapping::{Direction, EdgeBinding, FieldState},
+    mapping::{Direction, EdgeBinding, FieldState, Rule},
     plan::Derivation,
 };
 use syncline_model::{BaseEntry, Kind, Observed};
@@ -131,4 +131,12 @@ fn a_relation_that_is_only_written_is_given_once() {
     case.link_mut(D).base.as_mut().unwrap().entries.insert("@deal_to_company".into(), never);
     let given = [format!("associate {D} @deal_to_company hubspot/companies/C2 primary")];
     assert_eq!(operations(&case.plan()), given);
+}
+
+#[test]
+fn a_person_is_asked_about_a_conflict_only() {
+    let manual = || pair().edge("account", |edge| edge.rule = Rule::Manual);
+    let one = manual().seen(O, 10, &[("AccountId", refs(&["Account/A3"]))]);
+    assert!(!derived(&manual()).asks && !derived(&one).asks);
+    assert!(derived(&one.seen(D, 20, &[("@deal_to_company", Observed::Empty)])).asks);
 }
