@@ -1,7 +1,7 @@
 //! Neighbourhoods: the store's rows around an entity, as the planner wants them (A4). Loaded a page at a time; never the
 //! world.
 
-use crate::{ctx::Ctx, error::Error, identifying::pending_key, refusals};
+use crate::{ctx::Ctx, error::Error, identifying::pending_key, parked, refusals};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -37,10 +37,6 @@ const AT_HAND: usize = 50_000;
 /// resolution of one second at the coarsest (Salesforce).
 pub(crate) const RESOLUTION: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
 
-pub(crate) fn parked_key(entity: EntityId, connection: &ConnectionName) -> String {
-    format!("parked/{entity}/{connection}")
-}
-
 pub(crate) fn mapping_key(digest: u32) -> String {
     format!("mapping-side/{digest:08x}")
 }
@@ -65,14 +61,8 @@ impl Surroundings {
         }
         let refusals = refusals::load(ctx).await?;
         let mut parked: BTreeMap<EntityId, BTreeMap<ConnectionName, Arc<str>>> = BTreeMap::new();
-        for (key, what) in ctx.store.list("parked/").await? {
-            let parts = key.strip_prefix("parked/").and_then(|rest| rest.split_once('/'));
-            if let Some((entity, connection)) = parts
-                && let Ok(entity) = entity.parse()
-            {
-                let what = String::from_utf8_lossy(&what).into();
-                parked.entry(EntityId(entity)).or_default().insert(connection.into(), what);
-            }
+        for ((entity, connection), create) in parked::load(ctx).await? {
+            parked.entry(entity).or_default().insert(connection, create.what);
         }
         Ok(Self {
             sides: Sides::of(ctx.mapping()),
@@ -109,6 +99,12 @@ impl Surroundings {
 
     pub(crate) fn park(&mut self, entity: EntityId, connection: &ConnectionName, what: &str) {
         self.parked.entry(entity).or_default().insert(connection.clone(), what.into());
+    }
+
+    pub(crate) fn unpark(&mut self, entity: EntityId, connection: &ConnectionName) {
+        if let Some(parked) = self.parked.get_mut(&entity) {
+            parked.remove(connection);
+        }
     }
 
     /// Records in force changed: what is at hand of these entities is looked up again.

@@ -1,7 +1,14 @@
 //! Identifies records without a link: the keys and the decision are the core's; here the carriers of the keys are
 //! fetched and the answer becomes links. Links are our own knowledge: nothing is written to a vendor.
 
-use crate::{ctx::Ctx, error::Error, settling};
+use crate::{
+    applying::{Found, found},
+    ctx::Ctx,
+    error::Error,
+    hoods::Surroundings,
+    parked::{Claim, Lost, Place, Waiting, waiting_key},
+    settling,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::{
     identify::{Candidate, Identity, RecordKey, identify, keys},
@@ -16,6 +23,8 @@ use syncline_store::{Batch, Dirty, DirtyKey, LinkWrite, MatchKey, ReviewWrite, S
 
 /// Records identified in one transaction.
 const PAGE: usize = 1_000;
+/// Stands as the key of a question whether a record came of a parked create.
+const OUTCOME: &str = "the outcome of a create whose answer was lost";
 
 /// What identification brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,12 +46,13 @@ pub(crate) fn pending_key(entity: EntityId) -> String {
 /// [`Error::Store`].
 pub async fn run(ctx: &Ctx) -> Result<Identified, Error> {
     let apart: BTreeSet<String> = ctx.store.list("apart/").await?.into_iter().map(|(key, _)| key).collect();
+    let mut lost = Lost::load(ctx).await?;
     let mut total = Identified::default();
     loop {
         ctx.lease.keep().await?;
         // Always from the start: what is identified leaves the list.
         let work = ctx.store.dirty(None, PAGE).await?;
-        let mut page = Page::new(ctx, &apart);
+        let mut page = Page::new(ctx, &apart, &mut lost);
         for dirty in &work {
             if let DirtyKey::Record(kind, record) = &dirty.key {
                 page.wanted.push((*kind, record.clone(), dirty.clone()));
@@ -60,6 +70,11 @@ pub async fn run(ctx: &Ctx) -> Result<Identified, Error> {
 struct Page<'a> {
     ctx: &'a Ctx,
     apart: &'a BTreeSet<String>,
+    lost: &'a mut Lost,
+    /// What records may have come of.
+    claims: BTreeMap<(Kind, RecordRef), Claim>,
+    /// Records that certainly came of a create of ours.
+    came: Vec<Came>,
     wanted: Vec<(Kind, RecordRef, Dirty)>,
     records: BTreeMap<RecordRef, StoredRecord>,
     carriers: BTreeMap<(Kind, RecordKey), Vec<RecordRef>>,
@@ -72,11 +87,29 @@ struct Page<'a> {
     done: Identified,
 }
 
+/// A record that a parked create made.
+struct Came {
+    of: Place,
+    record: RecordRef,
+    work: Dirty,
+    edited: Edited,
+}
+
+/// Whether a record is not as it was made any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Edited {
+    No,
+    Yes,
+}
+
 impl<'a> Page<'a> {
-    fn new(ctx: &'a Ctx, apart: &'a BTreeSet<String>) -> Self {
+    fn new(ctx: &'a Ctx, apart: &'a BTreeSet<String>, lost: &'a mut Lost) -> Self {
         Self {
             ctx,
             apart,
+            lost,
+            claims: BTreeMap::new(),
+            came: Vec::new(),
             wanted: Vec::new(),
             records: BTreeMap::new(),
             carriers: BTreeMap::new(),
@@ -90,12 +123,85 @@ impl<'a> Page<'a> {
 
     async fn identify(mut self) -> Result<Identified, Error> {
         self.load().await?;
+        self.claim().await?;
         for (kind, record, dirty) in std::mem::take(&mut self.wanted) {
-            self.one(kind, &record);
-            self.batch.done.push(dirty);
+            match self.came_of(kind, &record) {
+                Some((of, edited)) => self.came(kind, Came { of, record, work: dirty, edited }),
+                None => {
+                    self.one(kind, &record)?;
+                    self.batch.done.push(dirty);
+                }
+            }
         }
         self.commit().await?;
+        self.learn().await?;
         Ok(self.done)
+    }
+
+    /// What the records that are nobody's yet may have come of.
+    async fn claim(&mut self) -> Result<(), Error> {
+        if self.lost.is_empty() {
+            return Ok(());
+        }
+        let unlinked = self.wanted.iter().filter_map(|(kind, record, _)| {
+            let stored = self.records.get(record)?;
+            let free = stored.links.iter().all(|link| link.facet != *kind);
+            stored.snapshot.as_ref().filter(|seen| free && seen.is_live()).map(|seen| (*kind, seen))
+        });
+        let unlinked: Vec<_> = unlinked.collect();
+        self.claims = self.lost.claims(self.ctx, &unlinked, self.apart).await?;
+        Ok(())
+    }
+
+    /// The parked create that certainly made this record: it carries what was sent; or we made it at that time, and one of
+    /// its keys leads to the entity that it was made for.
+    fn came_of(&self, kind: Kind, record: &RecordRef) -> Option<(Place, Edited)> {
+        let claim = self.claims.get(&(kind, record.clone()))?;
+        let waits = |place: &Place| {
+            self.lost.sent(place).is_some() && !self.came.iter().any(|came| came.of == *place)
+        };
+        if let Some(place) = claim.sure.as_ref().filter(|place| waits(place)) {
+            return Some((place.clone(), Edited::No));
+        }
+        let model = self.ctx.mapping().kinds.get(&kind)?;
+        let Identity::Joins { entity, .. } = self.identity(model, record) else { return None };
+        let place = (entity, record.connection.clone());
+        (claim.ours.contains(&place) && waits(&place)).then_some((place, Edited::Yes))
+    }
+
+    /// For the rest of the page it is linked.
+    fn came(&mut self, kind: Kind, came: Came) {
+        let link = Link {
+            record: came.record.clone(),
+            facet: kind,
+            entity: came.of.0,
+            state: LinkState::Active,
+            evidence: Evidence::Created,
+            since: JournalSeq::default(),
+            base: None,
+        };
+        self.members.entry(link.entity).or_default().push(link.record.clone());
+        self.made.insert((link.record.clone(), kind), link);
+        self.came.push(came);
+    }
+
+    /// Learns what came of creates, each in a transaction of its own: until then the record stays work.
+    async fn learn(&mut self) -> Result<(), Error> {
+        let came = std::mem::take(&mut self.came);
+        if came.is_empty() {
+            return Ok(());
+        }
+        let mut surroundings = Surroundings::load(self.ctx).await?;
+        for Came { of, record, work, edited } in came {
+            let Some(sent) = self.lost.sent(&of) else { continue };
+            let seen = self.records.get(&record).and_then(|stored| stored.snapshot.as_ref());
+            let unedited = seen.filter(|_| edited == Edited::No);
+            let what = Found { sent, record: &record, unedited, work };
+            found(self.ctx, &mut surroundings, &what).await?;
+            self.lost.end(&of);
+            self.done.linked += 1;
+        }
+        Ok(())
     }
 
     /// The records, those that share a key with them, those that share a key with these, and whose they are; again where
@@ -189,11 +295,11 @@ impl<'a> Page<'a> {
         Candidate { record: record.clone(), keys: self.keys_of(kind, record), link, partners }
     }
 
-    fn one(&mut self, kind: Kind, record: &RecordRef) {
-        let Some(model) = self.ctx.mapping().kinds.get(&kind) else { return };
+    fn one(&mut self, kind: Kind, record: &RecordRef) -> Result<(), Error> {
+        let Some(model) = self.ctx.mapping().kinds.get(&kind) else { return Ok(()) };
         if let Some(link) = self.link_of(kind, record) {
             self.batch.dirty.push(DirtyKey::Entity(kind, link.entity));
-            return;
+            return Ok(());
         }
         let live = self
             .records
@@ -201,14 +307,38 @@ impl<'a> Page<'a> {
             .and_then(|stored| stored.snapshot.as_ref())
             .is_some_and(|it| it.is_live());
         if !live {
-            return;
+            return Ok(());
         }
-        let me = self.candidate(kind, record);
-        let carriers = self.carriers_around(kind, &me);
+        let identity = self.identity(model, record);
+        if identity == Identity::New && self.claims.contains_key(&(kind, record.clone())) {
+            return self.hold(kind, record);
+        }
+        self.accept(model, record, identity);
+        Ok(())
+    }
+
+    fn identity(&self, model: &KindModel, record: &RecordRef) -> Identity {
+        let me = self.candidate(model.kind, record);
+        let carriers = self.carriers_around(model.kind, &me);
         let apart =
             |one: &RecordRef, other: &RecordRef| self.apart.contains(&crate::reviews::apart_key(one, other));
-        let identity = identify(model, &me, &carriers, apart);
-        self.accept(model, record, identity);
+        identify(model, &me, &carriers, apart)
+    }
+
+    /// A record that is new to us, unless a create of ours made it whose answer was lost: a person says (invariant 7).
+    fn hold(&mut self, kind: Kind, record: &RecordRef) -> Result<(), Error> {
+        let Some(claim) = self.claims.get(&(kind, record.clone())) else { return Ok(()) };
+        let of: Vec<Place> = claim.of.clone();
+        let mut records: Vec<RecordRef> = self.lost.records(&of).chain([record.clone()]).collect();
+        records.sort();
+        records.dedup();
+        let waiting = Waiting { record: record.clone(), kind, of };
+        let bytes = serde_json::to_vec(&waiting).map_err(|error| Error::Internal(error.to_string()))?;
+        self.batch.puts.push((waiting_key(kind, record), Some(bytes)));
+        let entity = self.ctx.ids.entity(self.batch.at);
+        self.put(record, kind, entity, LinkState::Pending, Evidence::First);
+        self.asking.push((entity, Question::SameThing { kind, key: OUTCOME.into(), records }));
+        Ok(())
     }
 
     /// Everyone with one of its keys, and everyone with one of theirs.
@@ -254,12 +384,7 @@ impl<'a> Page<'a> {
                 }
                 // The winner's own turn comes; until then this record is asked again.
                 None => {
-                    let by_kind = self.candidate(kind, &by);
-                    let carriers = self.carriers_around(kind, &by_kind);
-                    let apart = |one: &RecordRef, other: &RecordRef| {
-                        self.apart.contains(&crate::reviews::apart_key(one, other))
-                    };
-                    let winner = identify(model, &by_kind, &carriers, apart);
+                    let winner = self.identity(model, &by);
                     self.accept(model, &by, winner);
                     if let Some(link) = self.link_of(kind, &by) {
                         self.put(record, kind, link.entity, LinkState::DuplicateOf(by.id), Evidence::First);

@@ -20,6 +20,7 @@ mod hoods;
 pub mod identifying;
 mod lease;
 mod moot;
+mod parked;
 pub mod plan_file;
 pub mod planning;
 mod refusals;

@@ -221,7 +221,8 @@ async fn links_of(store: &dyn Store, records: &[RecordRef], kind: Kind) -> Resul
     Ok(stored.into_iter().map(|it| it.links.into_iter().find(|link| link.facet == kind)).collect())
 }
 
-/// Puts all records under one entity: one that a record agreed on values under, else any that is known, else a new one.
+/// Puts all records under one entity: one that a record agreed on values under, else one that is in force, else any that is
+/// known, else a new one.
 async fn put_links(
     store: &dyn Store,
     ids: &Ids,
@@ -234,10 +235,12 @@ async fn put_links(
         return Err(Error::Review { id: answer.id, why: "name at least two of its records".to_owned() });
     }
     let links = links_of(store, records, kind).await?;
-    let known = |agreed: bool| {
-        links.iter().flatten().find(|link| link.base.is_some() || !agreed).map(|link| link.entity)
-    };
-    let entity = known(true).or_else(|| known(false)).unwrap_or_else(|| ids.entity(batch.at));
+    let known = || links.iter().flatten();
+    let entity = known()
+        .find(|link| link.base.is_some())
+        .or_else(|| known().find(|link| link.state.is_active()))
+        .or_else(|| known().next())
+        .map_or_else(|| ids.entity(batch.at), |link| link.entity);
     let present = store.entities(&[entity]).await?.pop().map(|entity| entity.links).unwrap_or_default();
     // One active record per system (invariant 5): whoever is there stays, what comes later is its duplicate.
     let mut active: Vec<RecordRef> = present

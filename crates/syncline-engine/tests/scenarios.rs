@@ -20,6 +20,8 @@ mod deletes;
 mod guards;
 #[path = "scenarios/journal.rs"]
 mod journal;
+#[path = "scenarios/lost_answers.rs"]
+mod lost_answers;
 #[path = "scenarios/oscillation.rs"]
 mod oscillation;
 #[path = "scenarios/owners.rs"]

@@ -53,6 +53,14 @@ pub trait Vendor: Send + Sync {
     /// Settles rows whose outcome is unknown, by a strong read; in the order of `rows`.
     fn probe<'a>(&'a self, rows: &'a [WriteRow]) -> BoxFuture<'a, Result<Vec<Probe>, VendorError>>;
 
+    /// Who made these records, and when, by a strong read; in the order asked for. `None`: the vendor does not say.
+    fn origins<'a>(
+        &'a self,
+        records: &'a [RecordRef],
+    ) -> BoxFuture<'a, Result<Vec<Option<Origin>>, VendorError>> {
+        Box::pin(std::future::ready(Ok(vec![None; records.len()])))
+    }
+
     /// What is missing at the vendor for planted keys on these objects.
     fn setup_plan<'a>(
         &'a self,
@@ -311,6 +319,26 @@ pub enum Probe {
         /// Why.
         why: String,
     },
+}
+
+/// Where a record comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// When it was made, by the vendor's clock.
+    pub created: Timestamp,
+    /// Who made it.
+    pub maker: Maker,
+}
+
+/// Who made a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Maker {
+    /// The user or app of this connection.
+    Us,
+    /// Certainly somebody else.
+    Other,
+    /// The vendor does not say, or may not be asked.
+    Unknown,
 }
 
 /// Why a call did not work and nothing was written.

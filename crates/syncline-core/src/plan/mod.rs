@@ -20,7 +20,7 @@ pub use neighbourhood::{
 };
 pub use preconditions::{before_hash, of as precondition};
 pub use settle::{LinkChange, Settled, looked_at, settle};
-pub use watch::{Wrote, note_step, note_undone, note_write};
+pub use watch::{Wrote, note_step, note_undone, note_write, shows_same};
 
 use crate::mapping::OnDelete;
 use std::collections::{BTreeMap, BTreeSet};

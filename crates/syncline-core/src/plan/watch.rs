@@ -94,6 +94,23 @@ fn prune(watch: &mut Watch, limit: Oscillation, now: Timestamp) -> bool {
     watch.rest.is_some() || !watch.replaced.is_empty()
 }
 
+/// Whether a field that shows these two shows the same but for how the vendor spells it; letter by letter where the
+/// mapping does not bind the field.
+pub fn shows_same(
+    mapping: &Mapping,
+    kind: Kind,
+    record: &RecordRef,
+    field: &FieldName,
+    one: &Observed,
+    other: &Observed,
+) -> bool {
+    if one == other {
+        return true;
+    }
+    let normal = |seen| digest(mapping, kind, record, field, seen);
+    matches!((normal(one), normal(other)), (Some(one), Some(other)) if one == other)
+}
+
 /// What a field shows, in normal form, as a number to compare. `None`: the mapping does not bind the field.
 fn digest(
     mapping: &Mapping,

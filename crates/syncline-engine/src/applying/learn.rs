@@ -1,17 +1,20 @@
 //! What a vendor answered becomes the new base, in the transaction that ends the call: the record as written, its link,
 //! and the agreement of the other sides, found by planning the entity once more.
 
+mod found;
 mod refused;
 mod written;
 
-use super::{Applier, OpenPayload, result_of};
+pub(crate) use found::{Found, found};
+
+use super::{Applier, Intent, OpenPayload, result_of};
 use crate::{
     ctx::Ctx,
     error::Error,
     hoods::Surroundings,
     planning::{Pass, keep},
 };
-use refused::{link_existing, refuse_unseen};
+use refused::{LostRow, link_existing, refuse_unseen};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::plan::{Neighbourhood, plan_entity};
 use syncline_kit::vendor::{Rejection, RowOutcome, WriteCall};
@@ -28,7 +31,7 @@ impl Applier<'_> {
         &mut self,
         pass: &mut Pass<'_>,
         connection: &ConnectionName,
-        id: CallId,
+        intent: Intent,
         call: &WriteCall,
         operations: &[Operation],
         outcomes: Vec<RowOutcome>,
@@ -36,7 +39,9 @@ impl Applier<'_> {
         let ctx = self.ctx;
         let mut lesson = Lesson::load(ctx, &mut pass.surroundings, operations, &outcomes).await?;
         lesson.batch.run = self.run.or(lesson.batch.run);
-        for ((row, operation), outcome) in call.rows.iter().zip(operations).zip(&outcomes) {
+        for (place, ((row, operation), outcome)) in
+            call.rows.iter().zip(operations).zip(&outcomes).enumerate()
+        {
             if matches!(operation.action, Action::Dissociate(_))
                 && matches!(outcome, RowOutcome::Again { .. } | RowOutcome::Unknown { .. })
             {
@@ -64,7 +69,9 @@ impl Applier<'_> {
                 RowOutcome::Again { .. } => self.tally.postponed += 1,
                 RowOutcome::Unknown { why } => {
                     self.tally.unknown += 1;
-                    lesson.park(&mut pass.surroundings, connection, operation, why);
+                    let lost =
+                        LostRow { intent, run: self.run.or(ctx.run), place, rows: call.rows.len(), row };
+                    lesson.park(ctx, &mut pass.surroundings, operation, &lost, why)?;
                 }
             }
         }
@@ -74,8 +81,8 @@ impl Applier<'_> {
                 lesson.batch.done.push(dirty.clone());
             }
         }
-        lesson.batch.calls_ended.push(id);
-        journal_end(&mut lesson.batch, id, operations, &outcomes);
+        lesson.batch.calls_ended.push(intent.id);
+        journal_end(&mut lesson.batch, intent.id, operations, &outcomes);
         let to_read = std::mem::take(&mut lesson.read);
         let existing = std::mem::take(&mut lesson.existing);
         let gone = std::mem::take(&mut lesson.gone);
@@ -84,8 +91,8 @@ impl Applier<'_> {
             crate::capture::records(ctx, &to_read).await?;
         }
         refuse_unseen(ctx, &mut pass.surroundings, connection, gone).await?;
-        for (operation, candidate) in existing {
-            link_existing(ctx, operation, candidate).await?;
+        for (operation, rejection, candidate) in existing {
+            link_existing(ctx, &mut pass.surroundings, operation, &rejection, candidate).await?;
         }
         Ok(())
     }
@@ -119,7 +126,7 @@ struct Lesson {
     /// What was refused because its record is not there.
     gone: Vec<(Operation, Rejection, RecordRef)>,
     /// Creates that the vendor answered with the record that is there already.
-    existing: Vec<(Operation, RecordRef)>,
+    existing: Vec<(Operation, Rejection, RecordRef)>,
     /// Entities of which something was taken back.
     taken_back: BTreeSet<EntityId>,
     /// The organisation that each new lead is known to belong to.

@@ -6,6 +6,7 @@ mod learn;
 mod recover;
 mod rows;
 
+pub(crate) use learn::{Found, found};
 pub use recover::recover;
 
 use crate::{capture, ctx::Ctx, error::Error, planning::Pass};
@@ -63,6 +64,14 @@ impl Tally {
 pub(crate) struct OpenPayload {
     pub(crate) call: WriteCall,
     pub(crate) operations: Vec<Operation>,
+}
+
+/// A call whose intent is stored.
+#[derive(Debug, Clone, Copy)]
+struct Intent {
+    id: CallId,
+    /// When, by our clock.
+    at: jiff::Timestamp,
 }
 
 /// Applies operations as they are handed over.
@@ -213,7 +222,7 @@ impl<'a> Applier<'a> {
         operations: Vec<Operation>,
     ) -> Result<(), Error> {
         self.ctx.lease.keep().await?;
-        let id = self.intend(connection, &call, &operations).await?;
+        let intent = self.intend(connection, &call, &operations).await?;
         let vendor = self.ctx.connection(connection)?.vendor.clone();
         self.written.insert(connection.clone());
         let (outcomes, moved) = match vendor.write(&call).await {
@@ -225,14 +234,14 @@ impl<'a> Applier<'a> {
                     .iter()
                     .map(|_| refused.clone().unwrap_or(RowOutcome::Again { why: error.to_string() }))
                     .collect();
-                self.learn(pass, connection, id, &call, &operations, outcomes).await?;
+                self.learn(pass, connection, intent, &call, &operations, outcomes).await?;
                 return match refused {
                     Some(_) => Ok(()),
                     None => Err(Error::vendor(connection, error)),
                 };
             }
         };
-        self.learn(pass, connection, id, &call, &operations, outcomes).await?;
+        self.learn(pass, connection, intent, &call, &operations, outcomes).await?;
         capture::records(self.ctx, &moved).await?;
         Ok(())
     }
@@ -242,13 +251,14 @@ impl<'a> Applier<'a> {
         connection: &ConnectionName,
         call: &WriteCall,
         operations: &[Operation],
-    ) -> Result<CallId, Error> {
+    ) -> Result<Intent, Error> {
         let mut batch = self.ctx.batch();
         let id = CallId(self.ctx.ids.next(batch.at));
+        let intent = Intent { id, at: batch.at };
         self.ctx.connection(connection)?.keep_pace(&mut batch);
         let payload = OpenPayload { call: call.clone(), operations: operations.to_vec() };
         if planted(Defect::SecondCopy) {
-            return Ok(id);
+            return Ok(intent);
         }
         batch.calls_opened.push(OpenCall {
             call: id,
@@ -264,7 +274,7 @@ impl<'a> Applier<'a> {
             rows: operations.iter().map(intended).collect(),
         });
         self.ctx.store.commit(batch).await?;
-        Ok(id)
+        Ok(intent)
     }
 
     /// Rows that nobody knows of are settled by reading (HUB-11). Also returns the records that were changed since.

@@ -1,7 +1,7 @@
 //! What a crash left open: calls whose intent is stored and whose end is not. Each of their rows is settled by a strong
 //! read before anything else happens.
 
-use super::{Applier, Tally, learn::payload};
+use super::{Applier, Intent, Tally, learn::payload};
 use crate::{
     capture,
     ctx::Ctx,
@@ -40,8 +40,9 @@ pub async fn recover(ctx: &Ctx) -> Result<Tally, Error> {
             }));
         }
         applier.run = call.run;
+        let intent = Intent { id: call.call, at: call.at };
         applier
-            .learn(&mut pass, &call.connection, call.call, &payload.call, &payload.operations, outcomes)
+            .learn(&mut pass, &call.connection, intent, &payload.call, &payload.operations, outcomes)
             .await?;
         capture::records(ctx, &moved).await?;
     }

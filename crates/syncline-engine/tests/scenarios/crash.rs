@@ -18,7 +18,7 @@ async fn newcomer(mut world: World) -> (World, String) {
 }
 
 /// Syncs until the power goes, then starts a new process once the claim of the old one is over.
-async fn power_cut(world: &mut World, side: Side, text: &'static str, cut: Cut) {
+pub(crate) async fn power_cut(world: &mut World, side: Side, text: &'static str, cut: Cut) {
     world.wire.cut_at(side, text, cut);
     let wire = world.wire.clone();
     tokio::select! {

@@ -11,6 +11,7 @@ mod codec;
 mod credentials;
 mod edges;
 mod fault;
+mod origin;
 mod pace;
 mod pack;
 mod probe;
@@ -31,8 +32,8 @@ use std::{
 use syncline_kit::{
     BoxFuture, Clock, HttpRequest, Transport,
     vendor::{
-        CapturePage, CaptureWant, ClockOffset, Cursor, Hint, Known, ObjectWant, Probe, RowOutcome, SetupStep,
-        Vendor, VendorError, WebhookRefused, WriteCall, WriteRow,
+        CapturePage, CaptureWant, ClockOffset, Cursor, Hint, Known, ObjectWant, Origin, Probe, RowOutcome,
+        SetupStep, Vendor, VendorError, WebhookRefused, WriteCall, WriteRow,
     },
 };
 use syncline_model::{
@@ -99,6 +100,8 @@ pub struct HubSpot {
     schemas: Mutex<schema::Schemas>,
     /// The portal's own currency, once it was asked for.
     currency: Mutex<Option<Currency>>,
+    /// The app that this connection is, once it was asked for.
+    app: Mutex<origin::App>,
     /// Labels of each sort of edge, once asked for.
     labels: Mutex<BTreeMap<&'static str, Arc<Vec<edges::Label>>>>,
     /// What is read of each object, as last asked: a created record's answer is complete, so it is taken in whole.
@@ -131,6 +134,7 @@ impl HubSpot {
             options,
             schemas: Mutex::default(),
             currency: Mutex::default(),
+            app: Mutex::default(),
             labels: Mutex::default(),
             wants: Mutex::default(),
             written: Mutex::default(),
@@ -205,6 +209,13 @@ impl Vendor for HubSpot {
 
     fn probe<'a>(&'a self, rows: &'a [WriteRow]) -> BoxFuture<'a, Result<Vec<Probe>, VendorError>> {
         Box::pin(self.probe_rows(rows))
+    }
+
+    fn origins<'a>(
+        &'a self,
+        records: &'a [RecordRef],
+    ) -> BoxFuture<'a, Result<Vec<Option<Origin>>, VendorError>> {
+        Box::pin(self.read_origins(records))
     }
 
     fn setup_plan<'a>(

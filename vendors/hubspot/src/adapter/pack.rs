@@ -33,15 +33,9 @@ impl Shape {
     pub(super) fn of(write: &Write) -> Self {
         match write {
             Write::Create { object, key_field: Some(key), .. } => Self::Upsert(object.clone(), key.clone()),
-            Write::Create { object, key_field: None, fields } => {
-                // HubSpot enforces one contact an address, so the address is as good as a planted key.
-                let key = FieldName::from("email");
-                if object.as_str() == "contacts" && text(fields, &key).is_some() {
-                    Self::Upsert(object.clone(), key)
-                } else {
-                    Self::Create(object.clone())
-                }
-            }
+            // An address is no key to write by: an upsert finds it as the second one of somebody else, too, and writes
+            // over them. A create is refused then, and names them [KB deduplicate records].
+            Write::Create { object, key_field: None, .. } => Self::Create(object.clone()),
             Write::Update { record, .. } => Self::Update(record.object.clone()),
             Write::Archive { record } => Self::Archive(record.object.clone()),
             Write::Associate(edge) => Self::Associate(edge.field.clone()),
@@ -125,11 +119,29 @@ pub(super) fn key_value(row: &WriteRow, key: &FieldName) -> String {
     }
 }
 
+/// The address of a new contact: HubSpot takes each only once, as a first or as a further one.
+pub(super) fn address(row: &WriteRow) -> Option<&str> {
+    match &row.write {
+        Write::Create { object, fields, .. } if object.as_str() == "contacts" => {
+            text(fields, &FieldName::from("email"))
+        }
+        Write::Create { .. }
+        | Write::Update { .. }
+        | Write::Associate(_)
+        | Write::Dissociate(_)
+        | Write::Archive { .. } => None,
+    }
+}
+
 /// What tells a row from others of its call.
 fn mark(row: &WriteRow, shape: &Shape) -> String {
     match (&row.write, shape) {
         (Write::Create { .. }, Shape::Upsert(_, key)) => key_value(row, key).to_lowercase(),
-        (Write::Create { .. }, _) => format!("{}", row.operation.0),
+        (Write::Create { .. }, _) => match address(row) {
+            // Two with one address in a call refuse each other.
+            Some(address) => address.to_lowercase(),
+            None => format!("{}", row.operation.0),
+        },
         (Write::Update { record, .. } | Write::Archive { record }, _) => record.id.to_string(),
         (Write::Associate(EdgeWrite { from, to, .. }), _) => format!("{} {}", from.id, to.id),
         (Write::Dissociate(EdgeWrite { from, .. }), _) => from.id.to_string(),
@@ -209,10 +221,14 @@ mod tests {
     }
 
     #[test]
-    fn a_contact_without_planted_key_is_found_by_its_address() {
-        let fields = vec![(FieldName::from("email"), Value::text("ada@example.com"))];
-        let write = Write::Create { object: "contacts".into(), key_field: None, fields };
-        assert_eq!(Shape::of(&write), Shape::Upsert("contacts".into(), "email".into()));
+    fn contacts_without_planted_key_are_created_and_those_of_one_address_in_calls_of_their_own() {
+        let contact = |number: u64, email: &str| {
+            let fields = vec![(FieldName::from("email"), Value::text(email))];
+            row(number, Write::Create { object: "contacts".into(), key_field: None, fields })
+        };
+        let calls = pack(vec![contact(1, "ada@x.io"), contact(2, "bo@x.io"), contact(3, "Ada@x.io")]);
+        assert!(calls.iter().all(|call| call.endpoint == "POST /crm/v3/objects/contacts/batch/create"));
+        assert_eq!(calls.iter().map(|call| call.rows.len()).collect::<Vec<_>>(), [2, 1]);
         assert_eq!(Shape::of(&create(1, None).write), Shape::Create("deals".into()));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     HubSpot, edges,
-    pack::{Shape, key_value},
+    pack::{Shape, address, key_value},
     records::{DEAL_CURRENCY, Row},
     write::{answered, fields},
 };
@@ -11,6 +11,8 @@ use syncline_kit::vendor::{EdgeWrite, Probe, VendorError, Write, WriteRow};
 use syncline_model::{
     FieldName, ObjectName, ObjectSchema, Observation, Observed, RecordId, RecordState, Ref, Value,
 };
+
+const EMAIL: &str = "email";
 
 impl HubSpot {
     /// What became of each row.
@@ -27,7 +29,7 @@ impl HubSpot {
         for (shape, positions) in groups {
             let group: Vec<&WriteRow> = positions.iter().map(|position| &rows[*position]).collect();
             let found = match &shape {
-                Shape::Create(_) => group.iter().map(|_| keyless()).collect(),
+                Shape::Create(object) => self.probe_addresses(object, &group).await?,
                 Shape::Upsert(object, key) => self.probe_keys(object, key, &group).await?,
                 Shape::Update(object) => self.probe_updates(object, &group).await?,
                 Shape::Archive(object) => self.probe_archived(object, &group).await?,
@@ -42,7 +44,41 @@ impl HubSpot {
         Ok(probes.into_iter().map(|probe| probe.unwrap_or_else(keyless)).collect())
     }
 
-    /// By the unique property. A planted key proves the create; an address only together with the values.
+    /// New contacts without a key, by their address: HubSpot takes each only once, so where nobody has it, or somebody has it
+    /// as a further one, nothing of ours is there, and the create can be sent again. Whose first it is may be ours.
+    async fn probe_addresses(
+        &self,
+        object: &ObjectName,
+        rows: &[&WriteRow],
+    ) -> Result<Vec<Probe>, VendorError> {
+        let addresses: Vec<&str> = rows.iter().filter_map(|row| address(row)).collect();
+        if addresses.is_empty() {
+            return Ok(rows.iter().map(|_| keyless()).collect());
+        }
+        let schema = self.schema(object).await?;
+        let properties = asked(rows, None);
+        let found = self.read_by(object, Some(EMAIL), addresses.into_iter(), &properties, false).await?;
+        let mut probes = Vec::with_capacity(rows.len());
+        for row in rows {
+            let Some(address) = address(row) else {
+                probes.push(keyless());
+                continue;
+            };
+            let is_first = |found: &&Row| holds(found, &FieldName::from(EMAIL), address);
+            probes.push(match found.iter().find(is_first) {
+                None => Probe::NotWritten,
+                Some(found) => match self.compared(object, &schema, row, found, false).await? {
+                    Probe::NotWritten => Probe::Undecided {
+                        why: "somebody has the address and not what was written".to_owned(),
+                    },
+                    written => written,
+                },
+            });
+        }
+        Ok(probes)
+    }
+
+    /// By the unique property, which proves the create.
     async fn probe_keys(
         &self,
         object: &ObjectName,
@@ -59,7 +95,7 @@ impl HubSpot {
         for (row, value) in rows.iter().zip(&keys) {
             let found = found.iter().find(|found| holds(found, key, value));
             probes.push(match found {
-                Some(found) => self.compared(object, &schema, row, found, key.as_str() != "email").await?,
+                Some(found) => self.compared(object, &schema, row, found, true).await?,
                 None => Probe::NotWritten,
             });
         }
@@ -162,17 +198,13 @@ fn asked(rows: &[&WriteRow], key: Option<&FieldName>) -> Vec<String> {
         rows.iter().flat_map(|row| fields(row)).map(|(field, _)| field.to_string()).collect();
     names.extend(key.map(ToString::to_string));
     names.push(DEAL_CURRENCY.to_owned());
-    names.push("hs_additional_emails".to_owned());
     names.sort_unstable();
     names.dedup();
     names
 }
 
-/// A contact is also found by its further addresses [docs contacts].
 fn holds(row: &Row, key: &FieldName, value: &str) -> bool {
-    let own = row.text(key.as_str()).is_some_and(|text| text.eq_ignore_ascii_case(value));
-    let more = row.text("hs_additional_emails").unwrap_or_default();
-    own || (key.as_str() == "email" && more.split(';').any(|one| one.trim().eq_ignore_ascii_case(value)))
+    row.text(key.as_str()).is_some_and(|text| text.eq_ignore_ascii_case(value))
 }
 
 fn record_id(row: &WriteRow) -> Option<RecordId> {

@@ -7,6 +7,7 @@ mod credentials;
 mod errors;
 mod ids;
 mod org;
+mod origin;
 mod read;
 mod reading;
 mod schema;
@@ -26,8 +27,8 @@ use std::sync::{Arc, Mutex};
 use syncline_kit::{
     BoxFuture, Clock, HttpRequest, Transport,
     vendor::{
-        CapturePage, CaptureWant, ClockOffset, Cursor, Hint, Known, Probe, RowOutcome, SetupStep, Vendor,
-        VendorError, WebhookRefused, WriteCall, WriteRow,
+        CapturePage, CaptureWant, ClockOffset, Cursor, Hint, Known, Origin, Probe, RowOutcome, SetupStep,
+        Vendor, VendorError, WebhookRefused, WriteCall, WriteRow,
     },
 };
 use syncline_model::{Account, ConnectionName, ObjectName, ObjectSchema, Observation, RecordRef, VendorName};
@@ -134,6 +135,13 @@ impl Vendor for Salesforce {
 
     fn probe<'a>(&'a self, rows: &'a [WriteRow]) -> BoxFuture<'a, Result<Vec<Probe>, VendorError>> {
         Box::pin(self.probe_rows(rows))
+    }
+
+    fn origins<'a>(
+        &'a self,
+        records: &'a [RecordRef],
+    ) -> BoxFuture<'a, Result<Vec<Option<Origin>>, VendorError>> {
+        Box::pin(self.read_origins(records))
     }
 
     fn setup_plan<'a>(

@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
 };
 use syncline_kit::vendor::{CaptureWant, ObjectWant, VendorError};
-use syncline_model::{Account, Currency, ObjectName, ObjectSchema};
+use syncline_model::{Account, Currency, ObjectName, ObjectSchema, RecordId};
 
 /// How long schemas and users are taken as read before they are looked at again.
 const CHECK_EVERY: SignedDuration = SignedDuration::from_secs(60);
@@ -31,6 +31,8 @@ pub(super) struct Memory {
     /// Schemas were handed over that this process has not described itself.
     remembered: bool,
     org: Option<Org>,
+    /// The user that we are.
+    user: Option<RecordId>,
 }
 
 /// What the org says of itself.
@@ -214,11 +216,21 @@ impl Salesforce {
         lock(&self.memory).org.as_ref().map(|org| org.id.clone())
     }
 
-    pub(super) async fn read_account(&self) -> Result<Account, VendorError> {
+    /// The id of the user whose session this is, as records name it; asked for once.
+    pub(super) async fn user(&self) -> Result<Option<RecordId>, VendorError> {
+        if let Some(user) = lock(&self.memory).user.clone() {
+            return Ok(Some(user));
+        }
         let root = Call { method: Method::GET, path: format!("{API}/"), headers: Vec::new(), body: None };
         let answer = self.client.read(&root).await?;
         let identity = answer.body.get("identity").and_then(Json::as_str).unwrap_or_default();
         let user = identity.rsplit('/').next().filter(|id| id.starts_with("005")).map(ids::canonical);
+        lock(&self.memory).user.clone_from(&user);
+        Ok(user)
+    }
+
+    pub(super) async fn read_account(&self) -> Result<Account, VendorError> {
+        let user = self.user().await?;
         let riders = user.iter().map(|id| {
             Part::query(&format!("SELECT Id,Username FROM User WHERE Id = {}", soql::quote(id.as_str())))
         });

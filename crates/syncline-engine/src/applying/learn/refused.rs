@@ -1,21 +1,44 @@
 //! Rows that were refused, or whose outcome nobody knows.
 
-use super::Lesson;
+use super::{super::Intent, Lesson};
 use crate::{
     ctx::Ctx,
     error::Error,
-    hoods::{Surroundings, parked_key},
+    hoods::Surroundings,
+    parked::{self, Parked, Sent},
     refusals::{self, Kept},
 };
-use syncline_core::plan::Refusal;
-use syncline_kit::vendor::{Rejection, RejectionClass};
+use syncline_core::plan::{Refusal, before_hash};
+use syncline_kit::vendor::{Rejection, RejectionClass, WriteRow};
 use syncline_model::{
     Action, ConnectionName, Evidence, FieldChange, FieldName, JournalSeq, Link, LinkState, Operation,
-    RecordRef, Snapshot,
+    RecordRef, RunId, Snapshot,
     journal::Event,
     review::{Question, Review, ReviewState},
 };
 use syncline_store::{DirtyKey, LinkWrite, ReviewWrite};
+
+/// A row whose answer is lost.
+pub(super) struct LostRow<'a> {
+    pub(super) intent: Intent,
+    pub(super) run: Option<RunId>,
+    /// Its place in the call, from 0.
+    pub(super) place: usize,
+    /// How many rows the call has.
+    pub(super) rows: usize,
+    pub(super) row: &'a WriteRow,
+}
+
+/// The records that an operation was planned from, where they are still as they were then.
+fn planned_from<'a>(operation: &Operation, snapshots: impl Iterator<Item = &'a Snapshot>) -> Vec<Snapshot> {
+    let unmoved = |snapshot: &&Snapshot| {
+        operation
+            .preconditions
+            .iter()
+            .any(|it| it.record == snapshot.record && before_hash(snapshot, &it.fields) == it.before)
+    };
+    snapshots.filter(unmoved).cloned().collect()
+}
 
 impl Lesson {
     pub(super) fn rejected(
@@ -46,7 +69,7 @@ impl Lesson {
             }
             (RejectionClass::Exists(candidates), None) => match candidates.as_slice() {
                 [one] => {
-                    self.existing.push((operation.clone(), one.clone()));
+                    self.existing.push((operation.clone(), rejection.clone(), one.clone()));
                     return Ok(());
                 }
                 [] => {}
@@ -79,28 +102,48 @@ impl Lesson {
         Ok(())
     }
 
-    /// An outcome that cannot be decided: nothing of the sort is sent again until a person has looked.
+    /// An outcome that cannot be decided: nothing of the sort is sent again until a person has looked, or what came of it
+    /// was found.
     pub(super) fn park(
         &mut self,
+        ctx: &Ctx,
         surroundings: &mut Surroundings,
-        connection: &ConnectionName,
         operation: &Operation,
+        lost: &LostRow<'_>,
         why: &str,
-    ) {
+    ) -> Result<(), Error> {
         // Updates and relations are decided by the next reading; only a create could double.
         let Action::Create { object, .. } = &operation.action else {
             if let Action::Update { record, .. } | Action::Archive { record, .. } = &operation.action {
                 self.read.push(record.clone());
             }
-            return;
+            return Ok(());
         };
+        let connection = &operation.connection;
         let what = format!("the create of a {connection} {object} ({why})");
         surroundings.park(operation.entity, connection, &what);
+        let mut sources = Vec::new();
         if let Some(hood) = self.hoods.get_mut(&operation.entity) {
             hood.parked.insert(connection.clone(), what.as_str().into());
+            sources = planned_from(operation, hood.snapshots.iter().flatten());
         }
-        self.batch.puts.push((parked_key(operation.entity, connection), Some(what.clone().into_bytes())));
+        let (from, to) = parked::window(ctx, connection, lost.intent.at, self.batch.at);
+        let sent = Sent {
+            call: lost.intent.id,
+            place: lost.place,
+            rows: lost.rows,
+            run: lost.run,
+            from,
+            to,
+            row: lost.row.clone(),
+            operation: operation.clone(),
+            sources,
+        };
+        let kept = Parked { what: what.as_str().into(), sent: Some(Box::new(sent)) };
+        let key = parked::key(&(operation.entity, connection.clone()));
+        self.batch.puts.push((key, Some(kept.bytes()?)));
         self.ask(Question::Parked { entity: operation.entity, what: what.into() });
+        Ok(())
     }
 
     pub(super) fn ask(&mut self, question: Question) {
@@ -177,10 +220,13 @@ pub(super) async fn refuse_unseen(
     Ok(())
 }
 
-/// The vendor says that the record is there already: linked if it is nobody's yet, else a person looks (CRM-6).
+/// The vendor says that the record is there already: linked if it is nobody's yet, else a person looks (CRM-6), and the
+/// create is not tried again until that record is seen changed.
 pub(super) async fn link_existing(
     ctx: &Ctx,
+    surroundings: &mut Surroundings,
     operation: Operation,
+    rejection: &Rejection,
     candidate: RecordRef,
 ) -> Result<(), Error> {
     crate::capture::records(ctx, std::slice::from_ref(&candidate)).await?;
@@ -193,6 +239,13 @@ pub(super) async fn link_existing(
         Some(link) => link.entity == operation.entity || (link.base.is_none() && is_alone(ctx, link).await?),
     };
     if !free {
+        let version = stored.snapshot.and_then(|snapshot| snapshot.version);
+        for refusal in refusals_of(&operation.connection, &operation, rejection) {
+            let kept = Kept::new(ctx, operation.kind, refusal).until_seen(candidate.clone(), version.clone());
+            let list = surroundings.refuse(operation.entity, kept);
+            refusals::keep(&mut batch, operation.entity, list)?;
+        }
+        batch.dirty.push(DirtyKey::Entity(operation.kind, operation.entity));
         let question = Question::Duplicate { entity: operation.entity, candidates: vec![candidate] };
         batch.reviews.push(ReviewWrite::Open(Review {
             id: 0,

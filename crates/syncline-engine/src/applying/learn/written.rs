@@ -344,7 +344,7 @@ fn note_relation(
 }
 
 /// The base of a link that has agreed on nothing yet.
-fn unagreed(ctx: &Ctx, kind: Kind, record: &RecordRef) -> Base {
+pub(super) fn unagreed(ctx: &Ctx, kind: Kind, record: &RecordRef) -> Base {
     let fields = side_fields(ctx.mapping(), kind, record).into_keys();
     Base {
         mapping: side_digest(ctx.mapping(), kind, record),
