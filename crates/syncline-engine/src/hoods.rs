@@ -380,7 +380,8 @@ async fn organisations_by_domain(
     Ok(found)
 }
 
-fn domain_key(mapping: &Mapping) -> Option<Arc<str>> {
+/// The name of the key by which organisations are known by their domain.
+pub(crate) fn domain_key(mapping: &Mapping) -> Option<Arc<str>> {
     mapping.kinds.get(&Kind::Organisation)?.match_keys.iter().find_map(|rule| match rule {
         MatchRule::Attribute { key, from: KeySource::Domain(_) } => Some(key.clone()),
         MatchRule::Attribute { .. } | MatchRule::Planted | MatchRule::NativeConnector { .. } => None,

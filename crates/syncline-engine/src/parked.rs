@@ -5,7 +5,7 @@ mod claims;
 mod waiting;
 
 pub(crate) use claims::{Claim, Lost};
-pub(crate) use waiting::{Waiting, waiting_key};
+pub(crate) use waiting::{Waiting, forget, waiting_key};
 
 use crate::{ctx::Ctx, error::Error};
 use jiff::{SignedDuration, Timestamp};

@@ -2,13 +2,16 @@
 //! concluded from them: before records are identified, else the one that took another's place would be a stranger with the
 //! same address; and before anything is planned (CRM-4, CRM-12).
 
-use crate::{capture, ctx::Ctx, error::Error};
+use crate::{capture, ctx::Ctx, error::Error, hoods::domain_key, parked::forget};
 use std::collections::{BTreeMap, BTreeSet};
-use syncline_core::plan::{LinkChange, looked_at, settle};
+use syncline_core::{
+    identify,
+    plan::{LinkChange, looked_at, settle},
+};
 use syncline_model::{
-    EntityId, Kind, Link, RecordRef, Snapshot,
+    EntityId, Evidence, Kind, Link, LinkState, RecordRef, Snapshot,
     journal::Event,
-    review::{Review, ReviewState},
+    review::{Question, Review, ReviewState},
 };
 use syncline_store::{Batch, DirtyKey, LinkWrite, ReviewWrite, StoredEntity};
 
@@ -63,9 +66,23 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
         let settled = settle(mapping, member.kind, member.links, member.snapshots, link_of);
         for change in settled.links {
             if let LinkChange::Put(link) = &change
+                && let Some(question) = elsewhere(ctx, link, unseen.contains(&link.record)).await?
+            {
+                let review = Review { id: 0, question, opened_at: batch.at, state: ReviewState::Open };
+                batch.reviews.push(ReviewWrite::Open(review));
+                batch.wake.push(format!("entity:{}", link.entity));
+                continue;
+            }
+            if let LinkChange::Put(link) = &change
                 && unseen.contains(&link.record)
             {
                 to_read.push(link.record.clone());
+            }
+            if let LinkChange::Put(link) = &change
+                && let Some(asked) = link_of(&link.record, link.facet)
+                    .filter(|asked| asked.state == LinkState::Pending && asked.entity != link.entity)
+            {
+                forget(ctx, &mut batch, &asked).await?;
             }
             put_change(&mut batch, change);
         }
@@ -88,6 +105,37 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
     // What took a record's place and was never seen may be gone again already: no sweep shows a stranger's tombstone.
     capture::records(ctx, &to_read).await?;
     Ok(true)
+}
+
+/// Whoever converts a lead says which account its company is; but an account with the domain of another organisation is
+/// not linked before a person has said that the two are one.
+async fn elsewhere(ctx: &Ctx, account: &Link, unseen: bool) -> Result<Option<Question>, Error> {
+    if account.facet != Kind::Organisation || !matches!(account.evidence, Evidence::Conversion(_)) {
+        return Ok(None);
+    }
+    let Some(name) = domain_key(ctx.mapping()) else { return Ok(None) };
+    if unseen {
+        capture::records(ctx, std::slice::from_ref(&account.record)).await?;
+    }
+    let domain = |snapshot: &Snapshot| {
+        let keys = identify::keys(ctx.mapping(), Kind::Organisation, snapshot);
+        keys.into_iter().find(|key| key.name == name).map(|key| key.value)
+    };
+    let stored = ctx.store.records(std::slice::from_ref(&account.record)).await?.pop();
+    let Some(theirs) = stored.and_then(|stored| domain(&stored.snapshot?)) else { return Ok(None) };
+    let Some(entity) = ctx.store.entities(&[account.entity]).await?.pop() else { return Ok(None) };
+    let own = entity.links.iter().zip(&entity.snapshots).filter(|(link, _)| {
+        link.facet == Kind::Organisation && link.state.is_active() && link.record != account.record
+    });
+    let own: Vec<_> = own.filter_map(|(link, snapshot)| Some((link, domain(snapshot.as_ref()?)?))).collect();
+    if own.is_empty() || own.iter().any(|(_, ours)| *ours == theirs) {
+        return Ok(None);
+    }
+    let mut records: Vec<RecordRef> = own.into_iter().map(|(link, _)| link.record.clone()).collect();
+    records.push(account.record.clone());
+    records.sort();
+    let key = "a lead of the one was converted into the other, and their domains differ".into();
+    Ok(Some(Question::SameThing { kind: Kind::Organisation, key, records }))
 }
 
 fn put_change(batch: &mut Batch, change: LinkChange) {

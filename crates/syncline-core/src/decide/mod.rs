@@ -222,6 +222,10 @@ impl<'a, V: Clone + Eq> Table<'a, V> {
     fn first_contact(&self, conflict: Conflict) -> Decision<V> {
         let filled = self.filled();
         let Some((from, value)) = filled.first().copied() else {
+            // What cannot be read may hold something: that all are blank is agreed once all were seen (invariant 8).
+            if self.sides.iter().any(|side| side.stand == Stand::Unknown) {
+                return Decision::Nothing;
+            }
             let Some(any) = self.sides.iter().find(|side| side.stand.shows().is_some()) else {
                 return Decision::Nothing;
             };

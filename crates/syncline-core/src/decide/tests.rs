@@ -43,6 +43,8 @@ fn two_way_follows_the_table() {
     assert_eq!(run(&rule, fresh(None), fresh(2)), agree(Some(2), B, Case::FillBlank));
     assert_eq!(run(&rule, fresh(1), fresh(2)), agree(Some(1), A, Case::Tie));
     assert_eq!(run(&rule, fresh(None), fresh(None)), agree(None, A, Case::FillBlank));
+    assert_eq!(run(&rule, fresh(None), Stand::Unknown), Decision::Nothing, "the other may hold something");
+    assert_eq!(run(&rule, fresh(1), Stand::Unknown), agree(Some(1), A, Case::FillBlank));
 }
 
 #[test]

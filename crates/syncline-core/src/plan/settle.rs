@@ -54,9 +54,13 @@ pub fn settle(
         match (&snapshot.state, &link.state) {
             (
                 RecordState::Converted { contact: Some(contact), account, .. },
-                LinkState::Active | LinkState::Pending | LinkState::DuplicateOf(_),
+                LinkState::Active | LinkState::Pending | LinkState::DuplicateOf(_) | LinkState::MergedInto(_),
             ) => {
-                let taken = Taken { mapping, before: link, snapshot, links };
+                // One that was merged away is back, and has gone on.
+                let back = Link { state: LinkState::Active, ..link.clone() };
+                let was_away = matches!(link.state, LinkState::MergedInto(_));
+                let before = if was_away { &back } else { link };
+                let taken = Taken { mapping, before, snapshot, links };
                 converted(&taken, contact, account.as_ref(), &link_of, &mut settled);
             }
             (
@@ -242,6 +246,16 @@ fn succeed(
                 }));
             }
         }
+        // It only waited for a person's word on what it is, and this says it.
+        Some(known) if known.state == LinkState::Pending && state.is_active() => {
+            settled.links.push(LinkChange::Put(Link {
+                entity: before.entity,
+                state: LinkState::Active,
+                evidence,
+                base: base(&known.record),
+                ..known
+            }));
+        }
         Some(known) => {
             // Both were linked: the survivor keeps its own entity. If it never agreed with anything and this one did, it
             // moves here; else the other sides hold two records for what is now one, which a person has to look at.
@@ -254,7 +268,12 @@ fn succeed(
                 })
                 .map(|link| link.record.clone())
                 .collect();
-            if known.state.is_active() && known.base.is_none() && before.base.is_some() && state.is_active() {
+            // A contact that nothing is known of but that this lead became it.
+            let stranger = known.evidence == Evidence::First
+                && matches!(evidence, Evidence::Conversion(_))
+                && !records.is_empty();
+            let moves = before.base.is_some() || stranger;
+            if known.state.is_active() && known.base.is_none() && moves && state.is_active() {
                 settled.links.push(LinkChange::Put(Link {
                     entity: before.entity,
                     state: LinkState::Active,

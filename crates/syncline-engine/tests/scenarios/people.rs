@@ -309,3 +309,49 @@ async fn a_person_that_leaves_the_scope_is_frozen_and_goes_on_when_it_is_back() 
     .assert_eq(world.picture().text());
     assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step SYN-3001");
 }
+
+#[tokio::test]
+async fn a_lead_that_was_merged_away_and_is_back_stays_its_person_when_it_is_converted() {
+    let mut world = World::new().await;
+    let bo = world.create(HubSpot, "contacts", json!({"email": "bo@else.org", "lastname": "Ek"}));
+    world.create(HubSpot, "contacts", json!({"email": "cy@else.org", "lastname": "Orr"}));
+    world.first_contact().await;
+    let lead = world.find(Salesforce, "Lead", "Email", "bo@else.org");
+    let other = world.find(Salesforce, "Lead", "Email", "cy@else.org");
+    world.admin(Salesforce, json!({"do": "merge", "master": other, "losers": [lead], "fields": {}}));
+    world.sync().await;
+    world.admin(Salesforce, json!({"do": "undelete", "id": lead}));
+    world.edit(Salesforce, "Lead", &lead, json!({"Email": "bo@new.org"}));
+    world.admin(Salesforce, json!({"do": "convert_lead", "lead": lead, "no_opportunity": true}));
+    world.quiet().await;
+    let contact = world.find(Salesforce, "Contact", "LastName", "Ek");
+    assert_eq!(world.find_all(HubSpot, "contacts", "lastname", "Ek"), [&*bo]);
+    assert_eq!(world.field(HubSpot, "contacts", &bo, "email"), "bo@new.org");
+    let links = world.links(Salesforce, "Contact", &contact).await;
+    assert_eq!(links[&format!("hubspot/contacts/{bo}")], "active");
+}
+
+#[tokio::test]
+async fn a_lead_converted_into_an_account_of_another_domain_makes_two_organisations_no_one() {
+    let mut world = World::new().await;
+    let company =
+        world.create(HubSpot, "companies", json!({"name": "Beta", "domain": "beta.io", "city": "Oslo"}));
+    let bo = world.create(HubSpot, "contacts", json!({"email": "bo@else.org", "lastname": "Ek"}));
+    world.associate(&format!("contacts/{bo}"), &format!("companies/{company}"));
+    world.first_contact().await;
+    let lead = world.find(Salesforce, "Lead", "LastName", "Ek");
+    let account = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    world.admin(
+        Salesforce,
+        json!({"do": "convert_lead", "lead": lead, "account": account, "no_opportunity": true}),
+    );
+    world.quiet().await;
+    assert_eq!(world.field(Salesforce, "Account", &account, "BillingCity"), serde_json::Value::Null);
+    assert_eq!(world.field(HubSpot, "companies", &company, "name"), "Beta");
+    let asked = world.reviews().await;
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    world.reject(asked[0].id).await;
+    world.quiet().await;
+    assert_eq!(world.says(Salesforce, "Account", &account).await, "in_step");
+    assert_eq!(world.reviews().await.len(), 0);
+}

@@ -71,7 +71,7 @@ impl HubSpot {
                     Probe::NotWritten => Probe::Undecided {
                         why: "somebody has the address and not what was written".to_owned(),
                     },
-                    written => written,
+                    told @ (Probe::Written(_) | Probe::Undecided { .. }) => told,
                 },
             });
         }
