@@ -8,7 +8,7 @@ use std::{
 };
 use syncline_core::{
     identify,
-    mapping::{CreateAllowed, KeySource, Mapping, MatchRule},
+    mapping::{CreateAllowed, KeySource, Mapping, MatchRule, OnDelete},
     plan::{ClockOffset, Context, Neighbourhood, Refusal, Sides, Target, side_digest, side_fields},
 };
 use syncline_model::{
@@ -190,6 +190,7 @@ impl Surroundings {
             review: review.and_then(|bytes| std::str::from_utf8(&bytes).ok()?.parse().ok()),
             refusals: self.refusals_of(stored.entity),
             parked: self.parked.get(&stored.entity).cloned().unwrap_or_default(),
+            archived: archived(ctx, kind, &stored.links).await?,
             waiting_since: None,
             links: stored.links,
             snapshots: stored.snapshots,
@@ -211,6 +212,26 @@ impl Surroundings {
         }
         Ok(())
     }
+}
+
+/// Where it stands that we archived a record because its counterpart was deleted.
+pub(crate) fn archived_key(record: &RecordRef) -> String {
+    format!("archived/{record}")
+}
+
+/// Which of these records, that are gone, we archived ourselves.
+async fn archived(ctx: &Ctx, kind: Kind, links: &[Link]) -> Result<BTreeSet<RecordRef>, Error> {
+    let mut archived = BTreeSet::new();
+    let model = ctx.mapping().kinds.get(&kind);
+    if model.is_none_or(|model| model.on_delete != OnDelete::Archive) {
+        return Ok(archived);
+    }
+    for link in links.iter().filter(|link| link.facet == kind && link.state == LinkState::Deleted) {
+        if ctx.store.get(&archived_key(&link.record)).await?.is_some() {
+            archived.insert(link.record.clone());
+        }
+    }
+    Ok(archived)
 }
 
 /// What an organisation is called, on any side.

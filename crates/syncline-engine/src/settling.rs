@@ -2,7 +2,13 @@
 //! concluded from them: before records are identified, else the one that took another's place would be a stranger with the
 //! same address; and before anything is planned (CRM-4, CRM-12).
 
-use crate::{capture, ctx::Ctx, error::Error, hoods::domain_key, parked::forget};
+use crate::{
+    capture,
+    ctx::Ctx,
+    error::Error,
+    hoods::{archived_key, domain_key},
+    parked::forget,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::{
     identify,
@@ -142,6 +148,10 @@ fn put_change(batch: &mut Batch, change: LinkChange) {
     match change {
         LinkChange::Put(link) => {
             batch.wake.push(format!("record:{}", link.record));
+            if link.state != LinkState::Deleted {
+                // Should it go again, then not by us.
+                batch.puts.push((archived_key(&link.record), None));
+            }
             batch.journal.push(Event::Linked {
                 record: link.record.clone(),
                 facet: link.facet,

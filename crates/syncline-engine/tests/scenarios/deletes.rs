@@ -187,3 +187,39 @@ async fn purged_record_is_not_made_again() {
     .assert_eq(world.picture().text());
     assert_eq!(world.says(HubSpot, "companies", &company).await, "deleted_elsewhere SYN-2005 *@salesforce");
 }
+
+#[tokio::test]
+async fn what_is_restored_after_its_counterpart_was_archived_is_not_archived_again() {
+    let setting = Setting {
+        changes: vec![("on_delete = \"review\"", "on_delete = \"archive\"")],
+        ..Setting::default()
+    };
+    let (mut world, account, company) = acme(setting).await;
+    world.admin(Salesforce, json!({"do": "delete", "id": account}));
+    world.advance(86_400);
+    assert_eq!(world.sync().await.tally.archived, 1);
+    world.admin(Salesforce, json!({"do": "undelete", "id": account}));
+    world.advance(86_400);
+    world.writes(0).await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=+1 555 0100
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=+1 555 0100 (archived)
+    "#]]
+    .assert_eq(world.picture().text());
+    assert_eq!(world.says(Salesforce, "Account", &account).await, "deleted_elsewhere SYN-2005 *@hubspot");
+    assert_eq!(world.reviews().await.len(), 1);
+    // Both restored, and changed meanwhile: they go on where they stopped.
+    world.edit(Salesforce, "Account", &account, json!({"Phone": "7"}));
+    world.admin(HubSpot, json!({"do": "restore", "object": "companies", "id": company}));
+    world.advance(2 * 86_400);
+    world.sync().await;
+    world.still().await;
+    assert_eq!(world.field(HubSpot, "companies", &company, "phone"), "7");
+    assert_eq!(world.reviews().await.len(), 0);
+    // The next delete travels again.
+    world.admin(Salesforce, json!({"do": "delete", "id": account}));
+    world.advance(86_400);
+    assert_eq!(world.sync().await.tally.archived, 1);
+}

@@ -1,7 +1,10 @@
 //! Rows that were confirmed: what the records of their entities are now known to be.
 
 use super::{super::rows::bound_fields, Learnt, Lesson};
-use crate::{ctx::Ctx, hoods::Surroundings};
+use crate::{
+    ctx::Ctx,
+    hoods::{Surroundings, archived_key},
+};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::{
     mapping::Cardinality,
@@ -299,7 +302,11 @@ impl Lesson {
                     (Action::Archive { reason, .. }, Some(run)) if reason.case == Case::Undone => {
                         LinkState::Undone(run)
                     }
-                    _ => LinkState::Deleted,
+                    _ => {
+                        self.batch.puts.push((archived_key(record), Some(Vec::new())));
+                        hood.archived.insert(record.clone());
+                        LinkState::Deleted
+                    }
                 };
                 if let Some(snapshot) = snapshot {
                     snapshot.state = RecordState::Deleted;
