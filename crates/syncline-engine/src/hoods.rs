@@ -190,7 +190,7 @@ impl Surroundings {
             review: review.and_then(|bytes| std::str::from_utf8(&bytes).ok()?.parse().ok()),
             refusals: self.refusals_of(stored.entity),
             parked: self.parked.get(&stored.entity).cloned().unwrap_or_default(),
-            archived: archived(ctx, kind, &stored.links).await?,
+            outlived: outlived(ctx, kind, &stored.links).await?,
             waiting_since: None,
             links: stored.links,
             snapshots: stored.snapshots,
@@ -214,24 +214,24 @@ impl Surroundings {
     }
 }
 
-/// Where it stands that we archived a record because its counterpart was deleted.
-pub(crate) fn archived_key(record: &RecordRef) -> String {
-    format!("archived/{record}")
+/// Where it stands that somebody restored the counterpart of a deleted record.
+pub(crate) fn outlived_key(record: &RecordRef) -> String {
+    format!("outlived/{record}")
 }
 
-/// Which of these records, that are gone, we archived ourselves.
-async fn archived(ctx: &Ctx, kind: Kind, links: &[Link]) -> Result<BTreeSet<RecordRef>, Error> {
-    let mut archived = BTreeSet::new();
+/// Which of these records, that are gone, somebody has restored the counterpart of.
+async fn outlived(ctx: &Ctx, kind: Kind, links: &[Link]) -> Result<BTreeSet<RecordRef>, Error> {
+    let mut outlived = BTreeSet::new();
     let model = ctx.mapping().kinds.get(&kind);
     if model.is_none_or(|model| model.on_delete != OnDelete::Archive) {
-        return Ok(archived);
+        return Ok(outlived);
     }
     for link in links.iter().filter(|link| link.facet == kind && link.state == LinkState::Deleted) {
-        if ctx.store.get(&archived_key(&link.record)).await?.is_some() {
-            archived.insert(link.record.clone());
+        if ctx.store.get(&outlived_key(&link.record)).await?.is_some() {
+            outlived.insert(link.record.clone());
         }
     }
-    Ok(archived)
+    Ok(outlived)
 }
 
 /// What an organisation is called, on any side.

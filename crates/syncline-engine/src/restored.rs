@@ -1,10 +1,9 @@
 //! Records that were deleted and may be back: taking one out of a recycle bin moves no stamp everywhere (HubSpot), so no
-//! sweep shows it. As long as a recycle bin may hold it, a deleted record is looked at once a day, by id (CRM-12). Not so
-//! where deletes travel (`on_delete = "archive"`): there the other side's tombstone would take it away again.
+//! sweep shows it. As long as a recycle bin may hold it, a deleted record is looked at once a day, by id (CRM-12).
 
 use crate::{capture, ctx::Ctx, error::Error};
 use jiff::{SignedDuration, Timestamp};
-use syncline_core::mapping::{Mapping, OnDelete};
+use syncline_core::mapping::Mapping;
 use syncline_model::{RecordRef, RecordState, Snapshot};
 
 /// When it was looked last.
@@ -24,9 +23,7 @@ pub(crate) fn noted(mapping: &Mapping, seen: &Snapshot, at: Timestamp) -> Option
         .kinds
         .values()
         .filter(|kind| kind.objects.get(connection).is_some_and(|objects| objects.contains(object)));
-    if !kinds.any(|kind| kind.on_delete != OnDelete::Archive) {
-        return None;
-    }
+    kinds.next()?;
     let since = (seen.state == RecordState::Deleted).then(|| at.to_string().into_bytes());
     Some((format!("{DELETED}{connection}/{object}/{id}"), since))
 }

@@ -6,7 +6,7 @@ use crate::{
     capture,
     ctx::Ctx,
     error::Error,
-    hoods::{archived_key, domain_key},
+    hoods::{domain_key, outlived_key},
     parked::forget,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,6 +90,7 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
             {
                 forget(ctx, &mut batch, &asked).await?;
             }
+            batch.puts.extend(outlived_by(&change, member));
             put_change(&mut batch, change);
         }
         for question in settled.questions {
@@ -111,6 +112,19 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
     // What took a record's place and was never seen may be gone again already: no sweep shows a stranger's tombstone.
     capture::records(ctx, &to_read).await?;
     Ok(true)
+}
+
+/// Where a record is back, the deletes of its counterparts are over.
+fn outlived_by(change: &LinkChange, member: &Member<'_>) -> Vec<(String, Option<Vec<u8>>)> {
+    let LinkChange::Put(back) = change else { return Vec::new() };
+    let was_gone = |link: &&Link| link.record == back.record && link.state == LinkState::Deleted;
+    if !back.state.is_active() || !member.links.iter().any(|link| was_gone(&link)) {
+        return Vec::new();
+    }
+    let gone = member.links.iter().filter(|link| {
+        link.facet == back.facet && link.record != back.record && link.state == LinkState::Deleted
+    });
+    gone.map(|link| (outlived_key(&link.record), Some(Vec::new()))).collect()
 }
 
 /// Whoever converts a lead says which account its company is; but an account with the domain of another organisation is
@@ -149,8 +163,7 @@ fn put_change(batch: &mut Batch, change: LinkChange) {
         LinkChange::Put(link) => {
             batch.wake.push(format!("record:{}", link.record));
             if link.state != LinkState::Deleted {
-                // Should it go again, then not by us.
-                batch.puts.push((archived_key(&link.record), None));
+                batch.puts.push((outlived_key(&link.record), None));
             }
             batch.journal.push(Event::Linked {
                 record: link.record.clone(),

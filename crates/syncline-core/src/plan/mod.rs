@@ -286,10 +286,10 @@ impl Draftsman<'_> {
     /// What a delete on one side means for the others (CRM-12). The deleted side itself is never written again.
     fn deleted(&mut self) {
         let Some(tombstone) = self.tombstone().map(|link| link.record.clone()) else { return };
-        // Whoever takes out of the bin what we had archived the counterpart of does not want it archived again.
-        let ours = self.hood.archived.contains(&tombstone);
+        // Whoever takes a record out of the bin does not want it archived again because its counterpart is still there.
+        let outlived = self.hood.outlived.contains(&tombstone);
         match self.model.on_delete {
-            OnDelete::Archive if !ours && !self.has_swallowed() => self.archive_with(&tombstone),
+            OnDelete::Archive if !outlived && !self.has_swallowed() => self.archive_with(&tombstone),
             OnDelete::Review | OnDelete::Archive => {
                 self.plan
                     .questions

@@ -72,8 +72,8 @@ pub struct Neighbourhood {
     /// Connections on which a create of this entity has an undecidable outcome: nothing is created there until a person
     /// has looked (invariant 7).
     pub parked: BTreeMap<ConnectionName, Arc<str>>,
-    /// Records that we archived because their counterpart was deleted, and that are gone still.
-    pub archived: BTreeSet<RecordRef>,
+    /// Deleted records whose counterpart somebody has restored since.
+    pub outlived: BTreeSet<RecordRef>,
     /// Since when this entity has been waiting for a parent, if it is.
     pub waiting_since: Option<Timestamp>,
 }

@@ -82,7 +82,7 @@ impl Case {
             refusals: Vec::new(),
             parked: BTreeMap::new(),
             names: BTreeMap::new(),
-            archived: BTreeSet::new(),
+            outlived: BTreeSet::new(),
             waiting_since: None,
         };
         Self { mapping, hood, now: at(0) }

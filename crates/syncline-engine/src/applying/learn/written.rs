@@ -1,10 +1,7 @@
 //! Rows that were confirmed: what the records of their entities are now known to be.
 
 use super::{super::rows::bound_fields, Learnt, Lesson};
-use crate::{
-    ctx::Ctx,
-    hoods::{Surroundings, archived_key},
-};
+use crate::{ctx::Ctx, hoods::Surroundings, restored};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::{
     mapping::Cardinality,
@@ -57,7 +54,7 @@ impl Lesson {
             }
             (Action::Archive { .. }, Write::Archive { .. }) => {
                 surroundings.forget([operation.entity]);
-                self.archived(operation, record);
+                self.archived(ctx, operation, record);
                 Learnt::Changed
             }
             _ => Learnt::Nothing,
@@ -293,7 +290,7 @@ impl Lesson {
         self.touched.insert(edge.from.clone());
     }
 
-    fn archived(&mut self, operation: &Operation, record: &RecordRef) {
+    fn archived(&mut self, ctx: &Ctx, operation: &Operation, record: &RecordRef) {
         let Some(hood) = self.hoods.get_mut(&operation.entity) else { return };
         for (link, snapshot) in hood.links.iter_mut().zip(&mut hood.snapshots) {
             if link.record == *record && link.facet == operation.kind {
@@ -302,14 +299,11 @@ impl Lesson {
                     (Action::Archive { reason, .. }, Some(run)) if reason.case == Case::Undone => {
                         LinkState::Undone(run)
                     }
-                    _ => {
-                        self.batch.puts.push((archived_key(record), Some(Vec::new())));
-                        hood.archived.insert(record.clone());
-                        LinkState::Deleted
-                    }
+                    _ => LinkState::Deleted,
                 };
                 if let Some(snapshot) = snapshot {
                     snapshot.state = RecordState::Deleted;
+                    self.batch.puts.extend(restored::noted(ctx.mapping(), snapshot, self.batch.at));
                 }
             }
         }

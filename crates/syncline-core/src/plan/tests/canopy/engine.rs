@@ -55,7 +55,7 @@ impl World {
             refusals: Vec::new(),
             parked: BTreeMap::new(),
             names: BTreeMap::new(),
-            archived: BTreeSet::new(),
+            outlived: BTreeSet::new(),
             waiting_since: Some(at(0)),
         }
     }
