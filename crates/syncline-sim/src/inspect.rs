@@ -323,7 +323,10 @@ impl Player<'_> {
                 thing.kind == Kind::Organisation && !self.profile.creates_everywhere()
             }
             HeldReason::WaitsForAccount => thing.kind == Kind::Deal && !self.profile.creates_everywhere(),
-            HeldReason::DeletedElsewhere { .. } => !thing.ended.is_empty(),
+            // What was restored after its counterpart was archived waits for somebody's word.
+            HeldReason::DeletedElsewhere { .. } => {
+                !thing.ended.is_empty() || (self.profile.archives() && thing.was_ended)
+            }
             HeldReason::Ambiguous { .. } => thing.murky,
             HeldReason::Parked { .. } => self.doubt && !self.profile.keyed(),
             // By declaration it waits so long; then it goes ahead without.
