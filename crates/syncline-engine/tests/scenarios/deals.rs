@@ -388,3 +388,38 @@ async fn deal_without_any_company_waits_for_one() {
     "#]].assert_eq(world.picture().text());
     assert_eq!(world.says(HubSpot, "deals", &deal).await, "in_step");
 }
+
+#[tokio::test]
+async fn who_is_a_lead_takes_part_in_a_deal_once_converted() {
+    let mut world = World::new().await;
+    let account = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    let fields =
+        json!({"Name": "Roof", "StageName": "Prospecting", "CloseDate": "2026-06-30", "AccountId": account});
+    world.create(Salesforce, "Opportunity", fields);
+    let lead =
+        world.create(Salesforce, "Lead", json!({"LastName": "Lee", "Company": "?", "Email": "lee@acme.com"}));
+    world.first_contact().await;
+    let deal = world.find(HubSpot, "deals", "dealname", "Roof");
+    let contact = world.find(HubSpot, "contacts", "lastname", "Lee");
+    world.associate(&format!("deals/{deal}"), &format!("contacts/{contact}"));
+    world.edit(HubSpot, "deals", &deal, json!({"description": "two"}));
+    // Salesforce takes contacts only: nothing is tried in vain, and explain says what it waits for.
+    for _ in 0..2 {
+        let outcome = world.sync().await;
+        assert_eq!((outcome.tally.rejected, outcome.tally.associated), (0, 0));
+    }
+    assert_eq!(world.says(HubSpot, "deals", &deal).await, "waits_for_parent SYN-2001 contacts@salesforce");
+    world.admin(
+        Salesforce,
+        json!({"do": "convert_lead", "lead": lead, "account": account, "no_opportunity": true}),
+    );
+    let outcome = world.sync().await;
+    assert_eq!(outcome.tally.rejected, 0);
+    assert!(
+        world.picture().text().contains("OpportunityContactRole - OpportunityId=Roof ContactId=Lee\n"),
+        "{:?}",
+        world.picture()
+    );
+    world.still().await;
+    assert_eq!(world.says(HubSpot, "deals", &deal).await, "in_step");
+}

@@ -123,8 +123,13 @@ impl<'a> Draftsman<'a> {
             self.hold(Some(name), &record.connection, HeldReason::NotWritable, wake);
             return;
         }
+        // Nobody takes part in anything as a lead: who is one waits for the conversion.
+        let may_lead = |draft: &Self, entity: EntityId| {
+            let there = draft.on(entity, &record.connection);
+            there.is_none_or(|there| binding.targets.contains(&there.object))
+        };
         for entity in agreed.difference(now) {
-            if self.is_reachable(*entity, &record.connection) {
+            if self.is_reachable(*entity, &record.connection) && may_lead(self, *entity) {
                 self.relate(edge, reading.side, *entity, reason);
             } else {
                 self.wait_for(edge, name, position, *entity);
