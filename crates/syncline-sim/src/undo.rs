@@ -7,7 +7,7 @@ use crate::{
     picture::{At, Life, Picture},
     player::{A_DAY, Player},
     script::{Interruption, Step},
-    undone::{self, Note, TakenBack},
+    undone::{self, Attempt, Note, TakenBack},
     world::{Broken, finish},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -174,6 +174,7 @@ impl Player<'_> {
         stop: Option<&Interruption>,
     ) -> Result<Vec<Wrote>, Broken> {
         let mut undos = Vec::new();
+        let origin = self.people.picture.clone();
         for attempt in 0..ATTEMPTS {
             self.world.advance(AN_HOUR);
             let (from, found) = (self.head()?, self.people.picture.clone());
@@ -185,8 +186,14 @@ impl Player<'_> {
             if let ([run], true) = (self.runs_since(from)?.as_slice(), found != left) {
                 undos.push(Wrote { run: *run, before: found.clone(), after: left.clone() });
             }
-            let taken =
-                TakenBack { before: &wrote.before, after: &wrote.after, found: &found, left: &left, touched };
+            let taken = TakenBack {
+                before: &wrote.before,
+                after: &wrote.after,
+                found: &found,
+                origin: &origin,
+                left: &left,
+                touched,
+            };
             let (findings, whole) = match end {
                 JobEnd::Came(Came::Undone { findings, open }) => (findings, open == 0),
                 JobEnd::Came(_) | JobEnd::Failed(_) | JobEnd::Cut => (Vec::new(), false),
@@ -202,7 +209,7 @@ impl Player<'_> {
                 self.remember(&taken);
                 return Ok(undos);
             }
-            for evidence in undone::half(&taken) {
+            for evidence in undone::half(&taken, Attempt::Stopped) {
                 self.violated("undo", evidence);
             }
             self.remember(&taken);

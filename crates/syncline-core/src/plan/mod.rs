@@ -14,6 +14,7 @@ mod settle;
 mod stand;
 mod watch;
 
+pub(crate) use edges::picked;
 pub use inputs::Inputs;
 pub use neighbourhood::{
     ClockOffset, Context, Neighbourhood, Refusal, Sides, Target, side_digest, side_fields,

@@ -8,12 +8,12 @@ use super::{
 };
 use crate::{
     mapping::Cardinality,
-    plan::{Draft, precondition},
+    plan::{Draft, picked, precondition},
 };
 use std::collections::BTreeMap;
 use syncline_model::{
     Action, Association, AttributeName, EdgeName, Endpoint, EntityId, FieldName, Kind, Observed, RecordRef,
-    Value, operation::Tied,
+    Snapshot, Value, operation::Tied,
 };
 
 pub(super) fn former_relations(
@@ -55,6 +55,10 @@ pub(super) fn former_relations(
                 inverse.note(from, Some(&name), Why::RecordGone);
                 continue;
             };
+            if leads_elsewhere(present, net, snapshot, field, relation) {
+                inverse.note(from, Some(&name), Why::ChangedSince);
+                continue;
+            }
             if *last == Tie::Made
                 && let Some(former) = lost(present, net, again, (from, field), relation)
             {
@@ -68,10 +72,8 @@ pub(super) fn former_relations(
                 }
                 Shown::There(row) if *last == Tie::Made => row,
                 Shown::Not if *last == Tie::TakenAway => None,
-                Shown::There(_) | Shown::Not => {
-                    inverse.note(from, Some(&name), Why::ChangedSince);
-                    continue;
-                }
+                // It is as it was before the run: an undo that was cut short is finished by another.
+                Shown::There(_) | Shown::Not => continue,
             };
             if *last == Tie::TakenAway && is_gone(present, again, to) {
                 inverse.note(from, Some(&name), Why::FormerGone(to.clone()));
@@ -118,6 +120,32 @@ pub(super) fn lost<'n>(
 
 fn is_gone(present: &Present<'_>, again: &BTreeMap<RecordRef, EntityId>, to: &RecordRef) -> bool {
     present.records.contains_key(to) && !present.is_live(to) && !again.contains_key(to)
+}
+
+/// Whether a record has one relation of this sort at a time, and it leads now where the run neither found it nor left it.
+fn leads_elsewhere(
+    present: &Present<'_>,
+    net: &Net,
+    snapshot: &Snapshot,
+    field: &FieldName,
+    relation: &Relation,
+) -> bool {
+    let (record, edge) = (&snapshot.record, &relation.association.edge);
+    let binding = present
+        .model(relation.owner.kind)
+        .and_then(|model| model.edges.iter().find(|known| known.name == *edge))
+        .and_then(|edge| edge.binding(&record.connection, &record.object));
+    let (Some(binding), Observed::Value(Value::Refs(refs))) = (binding, snapshot.field(field.as_str()))
+    else {
+        return false;
+    };
+    is_single(present, relation.owner.kind, edge)
+        && picked(refs, binding.pick).any(|reference| {
+            let known = |(child, of, to): &(RecordRef, FieldName, RecordRef)| {
+                child == record && of == field && to.object == reference.object && to.id == reference.id
+            };
+            !net.relations.keys().any(known)
+        })
 }
 
 /// Whether a record has one relation of this sort at a time.

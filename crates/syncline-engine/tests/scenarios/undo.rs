@@ -19,7 +19,7 @@ pub(crate) async fn take_back(world: &mut World, run: RunId) -> (Vec<String>, Ap
 }
 
 /// What stays and what does not come back as it was; the plan is in the usual place.
-async fn plan_undo(world: &mut World, run: RunId) -> Vec<String> {
+pub(crate) async fn plan_undo(world: &mut World, run: RunId) -> Vec<String> {
     world.advance(3_600);
     let ctx = world.ctx();
     ctx.freshen().await.unwrap();

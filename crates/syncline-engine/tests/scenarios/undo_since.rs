@@ -2,8 +2,8 @@
 //! are not offered any more.
 
 use crate::{
-    scenario::{HubSpot, Salesforce, Setting, World, acme},
-    undo::take_back,
+    scenario::{Cut, HubSpot, Salesforce, Setting, World, acme},
+    undo::{plan_undo, take_back},
 };
 use expect_test::expect;
 use serde_json::json;
@@ -158,4 +158,44 @@ async fn a_participant_that_was_taken_back_is_told_until_the_sides_agree() {
     world.advance(86_400);
     world.sync().await;
     assert_eq!(world.says(Salesforce, "Opportunity", &deal).await, "in_step");
+}
+
+#[tokio::test]
+async fn a_record_that_somebody_moved_on_since_stays_where_it_is() {
+    let (mut world, moved) = moved_to_a_new_company().await;
+    let lee = world.find(HubSpot, "contacts", "lastname", "Lee");
+    let [beta, gamma] = [
+        world.find(HubSpot, "companies", "name", "Beta"),
+        world.create(HubSpot, "companies", json!({"name": "Gamma", "domain": "gamma.com"})),
+    ];
+    let contact = format!("contacts/{lee}");
+    world.admin(HubSpot, json!({"do": "dissociate", "from": contact, "to": format!("companies/{beta}")}));
+    world.associate(&contact, &format!("companies/{gamma}"));
+    let (listed, _) = take_back(&mut world, moved).await;
+    expect![[r#"
+        hubspot/companies: it is archived, not erased
+        hubspot/contacts.company stays: it was changed since"#]]
+    .assert_eq(&listed.join("\n"));
+    let text = world.picture().text().to_owned();
+    assert!(text.contains("contacts Lee email=lee@acme.com -> Gamma (primary)"), "{text}");
+}
+
+#[tokio::test]
+async fn an_undo_that_is_cut_between_two_parents_is_finished_by_another() {
+    let (mut world, moved) = moved_to_a_new_company().await;
+    plan_undo(&mut world, moved).await;
+    world.wire.cut_at(HubSpot, "contacts/companies/batch/create", Cut::Before);
+    let wire = world.wire.clone();
+    tokio::select! {
+        biased;
+        outcome = world.apply() => panic!("it went through: {outcome:?}"),
+        () = wire.died.notified() => {}
+    }
+    world.advance(600);
+    world.restart().await;
+    let (listed, _) = take_back(&mut world, moved).await;
+    expect!["hubspot/companies: it is archived, not erased"].assert_eq(&listed.join("\n"));
+    let text = world.picture().text().to_owned();
+    assert!(text.contains("contacts Lee email=lee@acme.com -> Acme (primary)"), "{text}");
+    world.still().await;
 }

@@ -126,7 +126,7 @@ impl<'a> Draftsman<'a> {
         // Nobody takes part in anything as a lead: who is one waits for the conversion.
         let may_lead = |draft: &Self, entity: EntityId| {
             let there = draft.on(entity, &record.connection);
-            there.is_none_or(|there| binding.targets.contains(&there.object))
+            binding.targets.is_empty() || there.is_none_or(|there| binding.targets.contains(&there.object))
         };
         for entity in agreed.difference(now) {
             if self.is_reachable(*entity, &record.connection) && may_lead(self, *entity) {

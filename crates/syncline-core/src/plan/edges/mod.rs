@@ -193,7 +193,7 @@ impl<'a> Draftsman<'a> {
 }
 
 /// The relations that count: all, or the primary one; a single relation is primary by itself.
-pub(super) fn picked(refs: &[Ref], pick: Pick) -> impl Iterator<Item = &Ref> {
+pub(crate) fn picked(refs: &[Ref], pick: Pick) -> impl Iterator<Item = &Ref> {
     let (all, primary) = match pick {
         Pick::All => (refs, None),
         Pick::Primary => {
