@@ -68,7 +68,7 @@ async fn claimed(ctx: &mut Ctx, path: &Path, who: &Arc<str>) -> Result<AppliedPl
     let mut pass = Pass::start(ctx, Keep::Stored).await?;
     let mut applier = Applier::new(ctx);
     let mut moved = 0;
-    let mut level: Option<(Kind, bool)> = None;
+    let mut level: Option<Kind> = None;
     loop {
         let mut page = Vec::with_capacity(PAGE);
         while page.len() < PAGE {
@@ -80,11 +80,9 @@ async fn claimed(ctx: &mut Ctx, path: &Path, who: &Arc<str>) -> Result<AppliedPl
         }
         let standing = Standing::load(ctx, &page).await?;
         for operation in page {
-            // What is archived goes after the relations that led to it.
-            let archives = matches!(operation.action, Action::Archive { .. });
-            if level != Some((operation.kind, archives)) {
+            if level != Some(operation.kind) {
                 applier.finish_level(&mut pass).await?;
-                level = Some((operation.kind, archives));
+                level = Some(operation.kind);
             }
             if standing.holds(&operation) {
                 applier.take(&mut pass, vec![operation], None).await?;
@@ -93,7 +91,7 @@ async fn claimed(ctx: &mut Ctx, path: &Path, who: &Arc<str>) -> Result<AppliedPl
             }
         }
     }
-    applier.finish_level(&mut pass).await?;
+    applier.finish(&mut pass).await?;
     let tally = applier.tally.clone();
     adopt_all(ctx).await?;
     let next = if moved > 0 {

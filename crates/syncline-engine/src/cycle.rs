@@ -314,7 +314,7 @@ async fn apply_all(ctx: &Ctx) -> Result<Applied, Error> {
             applier.take(&mut pass, operations, Some(planned.dirty)).await?;
         }
     }
-    applier.finish_level(&mut pass).await?;
+    applier.finish(&mut pass).await?;
     Ok(Applied { tally: applier.tally, written: applier.written })
 }
 

@@ -23,6 +23,7 @@ mod moot;
 mod parked;
 pub mod plan_file;
 pub mod planning;
+mod referring;
 mod refusals;
 pub mod registry;
 pub mod replay;

@@ -22,8 +22,8 @@ use syncline_core::config;
 use syncline_kit::{
     BoxFuture, Clock, HttpRequest, HttpResponse, Transport, TransportError,
     vendor::{
-        CapturePage, CaptureWant, Cursor, Hint, Known, Probe, RowOutcome, SetupStep, Vendor, VendorError,
-        WebhookRefused, WriteCall, WriteRow,
+        CapturePage, CaptureWant, Cursor, Hint, Known, Probe, Referrer, RowOutcome, SetupStep, Vendor,
+        VendorError, WebhookRefused, WriteCall, WriteRow,
     },
 };
 use syncline_model::{
@@ -130,6 +130,13 @@ impl Vendor for Fake {
         let pages = self.shown.pages.lock().unwrap();
         let seen = pages.iter().flatten().filter(|seen| records.contains(&seen.record));
         done(seen.cloned().collect())
+    }
+    fn referrers<'a>(
+        &'a self,
+        _: &'a CaptureWant,
+        _: &'a [RecordRef],
+    ) -> BoxFuture<'a, Result<Vec<Referrer>, VendorError>> {
+        done(Vec::new())
     }
     fn pack(&self, _: Vec<WriteRow>) -> Vec<WriteCall> {
         Vec::new()

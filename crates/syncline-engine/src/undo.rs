@@ -8,6 +8,7 @@ use crate::{
     cycle,
     error::Error,
     plan_file::{self, Summary},
+    referring,
 };
 use jiff::Timestamp;
 use std::{
@@ -64,15 +65,19 @@ pub async fn named(store: &dyn Store, name: &str) -> Result<RunId, Error> {
     }
 }
 
-/// Reads both systems on, and what the run wrote once more by id: what was related to it since may have moved no stamp.
+/// Reads both systems on, what the run wrote once more by id, and what refers to the records that it made: what was related
+/// since may have moved no stamp, on either end.
 ///
 /// # Errors
 /// As for [`lines`]; [`Error::Vendor`].
 pub async fn observe(ctx: &mut Ctx, run: RunId) -> Result<(), Error> {
     let past = Past::read(&*ctx.store, run).await?;
     recover(ctx).await?;
+    let made: BTreeSet<RecordRef> =
+        past.written.iter().filter(|row| row.created).map(|row| row.record.clone()).collect();
     let written: BTreeSet<RecordRef> = past.written.into_iter().map(|row| row.record).collect();
     capture::records(ctx, &written.into_iter().collect::<Vec<_>>()).await?;
+    referring::look(ctx, &made.into_iter().collect::<Vec<_>>()).await?;
     cycle::observe(ctx, None).await
 }
 

@@ -43,6 +43,14 @@ pub trait Vendor: Send + Sync {
         records: &'a [RecordRef],
     ) -> BoxFuture<'a, Result<Vec<Observation>, VendorError>>;
 
+    /// Who refers to these records by what is captured, as the vendor shows it now (a strong read, asked from the side of what
+    /// is referred to). Where a relation moves no stamp on the record that has it, no capture tells of a new one.
+    fn referrers<'a>(
+        &'a self,
+        want: &'a CaptureWant,
+        records: &'a [RecordRef],
+    ) -> BoxFuture<'a, Result<Vec<Referrer>, VendorError>>;
+
     /// Splits rows into calls, in the order given as far as the vendor allows, each within the vendor's limits. Pure: no
     /// call is made. Rows that another row of the same slice depends on have been written before.
     fn pack(&self, rows: Vec<WriteRow>) -> Vec<WriteCall>;
@@ -140,6 +148,17 @@ pub struct ObjectWant {
     pub fields: Vec<FieldName>,
     /// Pseudo-fields that carry edges (`@deal_to_company`), sorted.
     pub edges: Vec<FieldName>,
+}
+
+/// A live record that refers to another one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Referrer {
+    /// The one that refers.
+    pub child: RecordRef,
+    /// By which (pseudo-)field of it.
+    pub field: FieldName,
+    /// What it refers to.
+    pub parent: RecordRef,
 }
 
 /// Where a connection's capture stands; its content is the adapter's own.

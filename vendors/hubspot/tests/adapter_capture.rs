@@ -9,10 +9,10 @@
 
 mod adapter_support;
 
-use adapter_support::{World, refs, text, update};
-use serde_json::json;
+use adapter_support::{World, record, refs, run, text, update, want};
+use serde_json::{Value as Json, json};
 use syncline_kit::{sandbox::Limits, vendor::Vendor as _};
-use syncline_model::{Observed, RecordState, Ref, Value};
+use syncline_model::{Observed, RecordRef, RecordState, Ref, Value};
 
 /// A small account, loaded and at rest.
 fn at_rest() -> (World, String, String, String) {
@@ -416,4 +416,38 @@ fn strong_reads_tell_what_became_of_a_record() {
     );
     let edge = seen[3].fields.iter().find(|(name, _)| name.as_str() == "@deal_to_company").unwrap();
     assert_eq!(edge.1, refs(&[Ref::to("companies", &*survivor).primary()]));
+}
+
+#[test]
+fn who_refers_to_a_record_is_asked_from_its_side() {
+    let (world, company, contact, deal) = at_rest();
+    let [above, below, beside] =
+        ["Above", "Below", "Beside"].map(|name| world.make("companies", json!({"name": name})));
+    let tie = |from: String, to: String, types: Json| {
+        world.admin(json!({"do": "associate", "from": from, "to": to, "types": types}));
+    };
+    let parent = json!([{"category": "HUBSPOT_DEFINED", "typeId": 14}]);
+    tie(format!("companies/{company}"), format!("companies/{above}"), parent.clone());
+    tie(format!("companies/{below}"), format!("companies/{company}"), parent);
+    tie(
+        format!("companies/{beside}"),
+        format!("companies/{company}"),
+        json!([{"category": "HUBSPOT_DEFINED", "typeId": 450}]),
+    );
+    tie(format!("deals/{deal}"), format!("contacts/{contact}"), json!([]));
+    let ask = |records: &[RecordRef]| {
+        let found = run(world.hub.referrers(&want(), records)).unwrap();
+        let told = found
+            .iter()
+            .map(|it| format!("{}/{} {} {}", it.child.object, it.child.id, it.field, it.parent.id));
+        told.collect::<std::collections::BTreeSet<_>>()
+    };
+    let expected = [
+        format!("companies/{below} @company_to_parent {company}"),
+        format!("contacts/{contact} @contact_to_company {company}"),
+        format!("deals/{deal} @deal_to_company {company}"),
+        format!("deals/{deal} @deal_to_contact {contact}"),
+    ];
+    assert_eq!(ask(&[record("companies", &company), record("contacts", &contact)]), expected.into());
+    assert_eq!(ask(&[record("companies", &below), record("deals", &deal)]), [].into());
 }

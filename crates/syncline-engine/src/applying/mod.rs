@@ -9,13 +9,14 @@ mod rows;
 pub(crate) use learn::{Found, found};
 pub use recover::recover;
 
-use crate::{capture, ctx::Ctx, error::Error, planning::Pass};
+use crate::{capture, ctx::Ctx, error::Error, planning::Pass, referring};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_kit::vendor::{RowOutcome, VendorError, WriteCall, WriteRow};
 use syncline_model::{
-    Action, ConnectionName, EntityId, Operation, OperationId, RecordRef, RunId,
+    Action, ConnectionName, EntityId, Kind, Operation, OperationId, RecordRef, RunId,
     defect::{Defect, planted},
     journal::{CallId, Event, IntendedRow, RowResult},
+    operation::Case,
 };
 use syncline_store::{Dirty, OpenCall};
 
@@ -81,6 +82,8 @@ pub struct Applier<'a> {
     fields: Vec<Operation>,
     /// Relations of the present level: both ends must be there first.
     relations: Vec<Operation>,
+    /// What is taken away, after everything else: children before parents.
+    archives: Vec<Operation>,
     dirty: BTreeMap<EntityId, Dirty>,
     /// The run of a call that a crash left open: its end belongs to that run.
     run: Option<RunId>,
@@ -100,6 +103,7 @@ impl<'a> Applier<'a> {
             ctx,
             fields: Vec::new(),
             relations: Vec::new(),
+            archives: Vec::new(),
             dirty: BTreeMap::new(),
             run: None,
             created: BTreeMap::new(),
@@ -124,9 +128,8 @@ impl<'a> Applier<'a> {
         }
         for operation in operations {
             match &operation.action {
-                Action::Create { .. } | Action::Update { .. } | Action::Archive { .. } => {
-                    self.fields.push(operation)
-                }
+                Action::Create { .. } | Action::Update { .. } => self.fields.push(operation),
+                Action::Archive { .. } => self.archives.push(operation),
                 Action::Associate(_) | Action::Dissociate(_) => self.relations.push(operation),
             }
         }
@@ -153,6 +156,26 @@ impl<'a> Applier<'a> {
             .partition(|operation| clinging.contains(&(operation.entity, operation.connection.clone())));
         self.tally.postponed += waiting.len() as u64;
         self.send(pass, beginning).await?;
+        let going: BTreeSet<EntityId> = self.archives.iter().map(|operation| operation.entity).collect();
+        self.dirty.retain(|entity, _| going.contains(entity));
+        Ok(())
+    }
+
+    /// Sends what is left and then takes away what is to go, kinds upwards from deals: by then nothing that goes too refers
+    /// to it.
+    ///
+    /// # Errors
+    /// As for [`Applier::finish_level`].
+    pub async fn finish(&mut self, pass: &mut Pass<'_>) -> Result<(), Error> {
+        self.finish_level(pass).await?;
+        let mut archives = std::mem::take(&mut self.archives);
+        for kind in Kind::ALL.into_iter().rev() {
+            let (level, rest): (Vec<Operation>, Vec<Operation>) =
+                archives.into_iter().partition(|operation| operation.kind == kind);
+            archives = rest;
+            let ready = self.seen_to_archive(level).await?;
+            self.send(pass, ready).await?;
+        }
         self.dirty.clear();
         Ok(())
     }
@@ -168,7 +191,6 @@ impl<'a> Applier<'a> {
             by_connection.entry(operation.connection.clone()).or_default().push(operation);
         }
         for (connection, operations) in by_connection {
-            let operations = self.seen_to_archive(operations).await?;
             let live = self.ctx.connection(&connection)?;
             let rows = self.rows(&operations).await?;
             self.tally.postponed += (operations.len() - rows.len()) as u64;
@@ -184,31 +206,37 @@ impl<'a> Applier<'a> {
     }
 
     /// A record is taken away only as it is seen at this moment: an id may have come to stand for another record since the
-    /// last reading (HubSpot answers a merged record's id with its survivor), and an index shows an edit late. What reads
-    /// otherwise now is work of the next round.
+    /// last reading (HubSpot answers a merged record's id with its survivor), an index shows an edit late, and somebody may
+    /// have related something to it, which moves no stamp. What reads otherwise now is work of the next round.
     async fn seen_to_archive(&mut self, operations: Vec<Operation>) -> Result<Vec<Operation>, Error> {
-        let archives = operations.iter().filter_map(|operation| match &operation.action {
-            Action::Archive { record, .. } => Some(record.clone()),
-            Action::Create { .. } | Action::Update { .. } | Action::Associate(_) | Action::Dissociate(_) => {
-                None
-            }
-        });
-        let records: Vec<RecordRef> = archives.collect();
+        let records: Vec<RecordRef> = operations
+            .iter()
+            .filter_map(|operation| archived(operation).map(|(record, _)| record.clone()))
+            .collect();
         if records.is_empty() {
             return Ok(operations);
         }
         let before = self.ctx.store.records(&records).await?;
         capture::records(self.ctx, &records).await?;
         let after = self.ctx.store.records(&records).await?;
-        let moved: BTreeSet<RecordRef> = records
-            .into_iter()
+        let mut going: BTreeSet<RecordRef> = records
+            .iter()
             .zip(before.into_iter().zip(after))
-            .filter(|(_, (before, after))| before.snapshot != after.snapshot)
-            .map(|(record, _)| record)
+            .filter(|(_, (before, after))| before.snapshot == after.snapshot)
+            .map(|(record, _)| record.clone())
             .collect();
-        let (waiting, ready): (Vec<Operation>, Vec<Operation>) = operations.into_iter().partition(
-            |operation| matches!(&operation.action, Action::Archive { record, .. } if moved.contains(record)),
-        );
+        let taken_back = operations.iter().filter_map(archived).filter(|(_, case)| *case == Case::Undone);
+        let taken_back: Vec<RecordRef> = taken_back.map(|(record, _)| record.clone()).collect();
+        let referrers = referring::look(self.ctx, &taken_back).await?;
+        // Whoever stays keeps what it refers to, until nothing more has to stay.
+        while let Some(kept) =
+            referrers.iter().find(|it| going.contains(&it.parent) && !going.contains(&it.child))
+        {
+            going.remove(&kept.parent);
+        }
+        let (ready, waiting): (Vec<Operation>, Vec<Operation>) = operations
+            .into_iter()
+            .partition(|operation| archived(operation).is_none_or(|(record, _)| going.contains(record)));
         self.tally.postponed += waiting.len() as u64;
         Ok(ready)
     }
@@ -309,6 +337,14 @@ impl<'a> Applier<'a> {
             Err(error) => tracing::warn!(%connection, %error, "unknown rows could not be read back"),
         }
         (outcomes, moved)
+    }
+}
+
+/// What an operation takes away, and why.
+fn archived(operation: &Operation) -> Option<(&RecordRef, Case)> {
+    match &operation.action {
+        Action::Archive { record, reason } => Some((record, reason.case)),
+        Action::Create { .. } | Action::Update { .. } | Action::Associate(_) | Action::Dissociate(_) => None,
     }
 }
 

@@ -31,6 +31,51 @@ async fn a_relation_that_somebody_made_since_keeps_a_record_that_the_run_made() 
 }
 
 #[tokio::test]
+async fn somebody_who_was_tied_to_a_company_since_keeps_the_company_that_the_run_made() {
+    let (mut world, lee) = beside_a_new_company().await;
+    let made = world.sync().await;
+    let company = world.find(HubSpot, "companies", "name", "Beta");
+    // At HubSpot this moves no stamp, and it is read from the contact's side.
+    world.associate(&format!("contacts/{lee}"), &format!("companies/{company}"));
+    let (listed, applied) = take_back(&mut world, made.run).await;
+    assert_eq!(
+        listed,
+        [format!("hubspot/companies stays: hubspot/contacts/{lee}, which stays, refers to it")]
+    );
+    assert_eq!(applied.tally.writes(), 0);
+}
+
+#[tokio::test]
+async fn a_company_that_somebody_was_tied_to_after_the_plan_of_an_undo_is_not_archived() {
+    let (mut world, lee) = beside_a_new_company().await;
+    let made = world.sync().await;
+    let company = world.find(HubSpot, "companies", "name", "Beta");
+    plan_undo(&mut world, made.run).await;
+    world.associate(&format!("contacts/{lee}"), &format!("companies/{company}"));
+    let applied = world.apply().await.unwrap();
+    assert_eq!((applied.tally.archived, applied.tally.postponed), (0, 1));
+    // A second attempt lists it.
+    let (listed, applied) = take_back(&mut world, made.run).await;
+    assert_eq!(
+        listed,
+        [format!("hubspot/companies stays: hubspot/contacts/{lee}, which stays, refers to it")]
+    );
+    assert_eq!(applied.tally.writes(), 0);
+}
+
+/// A contact in HubSpot, and an account that only Salesforce has.
+async fn beside_a_new_company() -> (World, String) {
+    let mut world = World::new().await;
+    let account = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    let fields = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": account});
+    world.create(Salesforce, "Contact", fields);
+    world.first_contact().await;
+    world.create(Salesforce, "Account", json!({"Name": "Beta", "Website": "beta.com"}));
+    let lee = world.find(HubSpot, "contacts", "lastname", "Lee");
+    (world, lee)
+}
+
+#[tokio::test]
 async fn a_relation_that_a_later_run_made_keeps_a_record_that_the_run_made() {
     let mut world = World::new().await;
     let account = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));

@@ -99,6 +99,7 @@ pub(crate) fn tell(json: bool, applied: &AppliedPlan) -> Result<(), Failure> {
             "held": applied.held,
             "findings": applied.findings,
             "moved": applied.moved,
+            "postponed": tally.postponed,
             "rejected": tally.rejected,
             "unknown": tally.unknown,
             "writes": tally.writes(),
@@ -120,6 +121,12 @@ pub(crate) fn tell(json: bool, applied: &AppliedPlan) -> Result<(), Failure> {
     ))?;
     for (connection, calls) in &applied.calls {
         say(format!("{calls} {connection} calls"))?;
+    }
+    if tally.postponed > 0 {
+        say(format!(
+            "{} operations were not sent: their records moved, or wait for others",
+            tally.postponed
+        ))?;
     }
     if let Some((path, summary)) = &applied.next {
         say(format!(

@@ -14,12 +14,12 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use syncline_kit::vendor::VendorError;
-use syncline_model::{FieldName, ObjectName, Observed, RecordId, Ref, Value as Known};
+use syncline_kit::vendor::{CaptureWant, Referrer, VendorError};
+use syncline_model::{FieldName, ObjectName, Observed, RecordId, RecordRef, Ref, Value as Known};
 
 /// Inputs of one association read [docs associations v4].
 const READ: usize = 1_000;
-/// A child has far fewer parents than this; more pages mean that the vendor repeats itself.
+/// More pages than this mean that the vendor repeats itself.
 const PAGES: usize = 200;
 
 /// One sort of edge.
@@ -35,6 +35,8 @@ pub(super) struct Edge {
     pub(super) primary: Option<u32>,
     /// Other vendor-defined types join the same two objects and mean something else.
     pub(super) exact: bool,
+    /// The type without a label as it is told from the other end, where that has to be known.
+    inverse: Option<u32>,
 }
 
 const EDGES: [Edge; 4] = [
@@ -45,6 +47,7 @@ const EDGES: [Edge; 4] = [
         plain: 279,
         primary: Some(1),
         exact: false,
+        inverse: None,
     },
     Edge {
         field: "@deal_to_company",
@@ -53,8 +56,17 @@ const EDGES: [Edge; 4] = [
         plain: 341,
         primary: Some(5),
         exact: false,
+        inverse: None,
     },
-    Edge { field: "@deal_to_contact", from: "deals", to: "contacts", plain: 3, primary: None, exact: false },
+    Edge {
+        field: "@deal_to_contact",
+        from: "deals",
+        to: "contacts",
+        plain: 3,
+        primary: None,
+        exact: false,
+        inverse: None,
+    },
     // 14 is "child to parent", 13 its inverse; 450 joins companies without an order.
     Edge {
         field: "@company_to_parent",
@@ -63,6 +75,7 @@ const EDGES: [Edge; 4] = [
         plain: 14,
         primary: None,
         exact: true,
+        inverse: Some(13),
     },
 ];
 
@@ -129,7 +142,51 @@ impl HubSpot {
         edge: &Edge,
         ids: &[RecordId],
     ) -> Result<BTreeMap<RecordId, Vec<Ref>>, VendorError> {
-        let mut found: BTreeMap<RecordId, BTreeSet<Ref>> = BTreeMap::new();
+        let found = self.read_targets(edge.from, edge.to, ids).await?;
+        let refs = |targets: Vec<Target>| -> Vec<Ref> {
+            let refs: BTreeSet<Ref> = targets.into_iter().flat_map(|target| target.refs(edge)).collect();
+            refs.into_iter().collect()
+        };
+        Ok(found.into_iter().map(|(id, targets)| (id, refs(targets))).collect())
+    }
+
+    /// Who refers to these records by the edges that are read of their own objects: read from the parent's side,
+    /// since a new association moves no stamp on the child.
+    pub(super) async fn read_referrers(
+        &self,
+        want: &CaptureWant,
+        records: &[RecordRef],
+    ) -> Result<Vec<Referrer>, VendorError> {
+        let mut found = Vec::new();
+        for edge in &EDGES {
+            let wanted = want.objects.iter().any(|one| {
+                one.object.as_str() == edge.from && one.edges.iter().any(|field| field.as_str() == edge.field)
+            });
+            let parents: Vec<RecordId> = records
+                .iter()
+                .filter(|record| wanted && record.object.as_str() == edge.to)
+                .map(|record| record.id.clone())
+                .collect();
+            for (parent, targets) in self.read_targets(edge.to, edge.from, &parents).await? {
+                let children = targets.into_iter().filter_map(|target| target.child(edge));
+                found.extend(children.map(|child| Referrer {
+                    child: self.record(edge.from, child),
+                    field: FieldName::from(edge.field),
+                    parent: self.record(edge.to, parent.clone()),
+                }));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What these records of `from` are associated to among those of `to`, all pages of it.
+    async fn read_targets(
+        &self,
+        from: &str,
+        to: &str,
+        ids: &[RecordId],
+    ) -> Result<BTreeMap<RecordId, Vec<Target>>, VendorError> {
+        let mut found: BTreeMap<RecordId, Vec<Target>> = BTreeMap::new();
         let mut asked = BTreeSet::new();
         let mut open: Vec<(String, Option<String>)> = ids
             .iter()
@@ -142,18 +199,18 @@ impl HubSpot {
             }
             let mut further = Vec::new();
             for chunk in open.chunks(READ) {
-                self.read_edges_once(edge, chunk, &mut found, &mut further).await?;
+                self.read_targets_once((from, to), chunk, &mut found, &mut further).await?;
             }
             open = further;
         }
-        Ok(found.into_iter().map(|(id, refs)| (id, refs.into_iter().collect())).collect())
+        Ok(found)
     }
 
-    async fn read_edges_once(
+    async fn read_targets_once(
         &self,
-        edge: &Edge,
+        (from, to): (&str, &str),
         inputs: &[(String, Option<String>)],
-        found: &mut BTreeMap<RecordId, BTreeSet<Ref>>,
+        found: &mut BTreeMap<RecordId, Vec<Target>>,
         further: &mut Vec<(String, Option<String>)>,
     ) -> Result<(), VendorError> {
         let inputs: Vec<Value> = inputs
@@ -163,15 +220,12 @@ impl HubSpot {
                 None => json!({ "id": id }),
             })
             .collect();
-        let path = format!("/crm/v4/associations/{}/{}/batch/read", edge.from, edge.to);
+        let path = format!("/crm/v4/associations/{from}/{to}/batch/read");
         let call = Call::post(path, &json!({ "inputs": inputs }), Effect::Read).lane(Lane::Associations);
         let answer: ReadAnswer = self.client.fetch(call).await?;
         for one in answer.results {
             let Some(id) = plain(one.from.id) else { continue };
-            let refs = found.entry(RecordId::from(id.as_str())).or_default();
-            for target in one.to {
-                refs.extend(target.refs(edge));
-            }
+            found.entry(RecordId::from(id.as_str())).or_default().extend(one.to);
             if let Some(next) = one.paging.and_then(|paging| paging.next) {
                 further.push((id, Some(next.after)));
             }
@@ -208,6 +262,15 @@ impl HubSpot {
 }
 
 impl Target {
+    /// The record, read from the parent's side, if this sort of edge leads from it to the parent.
+    fn child(self, edge: &Edge) -> Option<RecordId> {
+        let leads = |kind: &Kind| !kind.is_users() && Some(kind.type_id) == edge.inverse;
+        if edge.exact && !self.association_types.iter().any(leads) {
+            return None;
+        }
+        plain(self.to_object_id).map(RecordId::from)
+    }
+
     /// One relation for each of the people's labels, or one without a role.
     fn refs(self, edge: &Edge) -> Vec<Ref> {
         let Some(id) = plain(self.to_object_id) else { return Vec::new() };

@@ -32,8 +32,8 @@ use std::{
 use syncline_kit::{
     BoxFuture, Clock, HttpRequest, Transport,
     vendor::{
-        CapturePage, CaptureWant, ClockOffset, Cursor, Hint, Known, ObjectWant, Origin, Probe, RowOutcome,
-        SetupStep, Vendor, VendorError, WebhookRefused, WriteCall, WriteRow,
+        CapturePage, CaptureWant, ClockOffset, Cursor, Hint, Known, ObjectWant, Origin, Probe, Referrer,
+        RowOutcome, SetupStep, Vendor, VendorError, WebhookRefused, WriteCall, WriteRow,
     },
 };
 use syncline_model::{
@@ -197,6 +197,14 @@ impl Vendor for HubSpot {
     ) -> BoxFuture<'a, Result<Vec<Observation>, VendorError>> {
         self.note_want(want);
         Box::pin(self.read_records(want, records))
+    }
+
+    fn referrers<'a>(
+        &'a self,
+        want: &'a CaptureWant,
+        records: &'a [RecordRef],
+    ) -> BoxFuture<'a, Result<Vec<Referrer>, VendorError>> {
+        Box::pin(self.read_referrers(want, records))
     }
 
     fn pack(&self, rows: Vec<WriteRow>) -> Vec<WriteCall> {

@@ -10,6 +10,7 @@ mod org;
 mod origin;
 mod read;
 mod reading;
+mod referrers;
 mod schema;
 mod setup;
 mod soql;
@@ -27,8 +28,8 @@ use std::sync::{Arc, Mutex};
 use syncline_kit::{
     BoxFuture, Clock, HttpRequest, Transport,
     vendor::{
-        CapturePage, CaptureWant, ClockOffset, Cursor, Hint, Known, Origin, Probe, RowOutcome, SetupStep,
-        Vendor, VendorError, WebhookRefused, WriteCall, WriteRow,
+        CapturePage, CaptureWant, ClockOffset, Cursor, Hint, Known, Origin, Probe, Referrer, RowOutcome,
+        SetupStep, Vendor, VendorError, WebhookRefused, WriteCall, WriteRow,
     },
 };
 use syncline_model::{Account, ConnectionName, ObjectName, ObjectSchema, Observation, RecordRef, VendorName};
@@ -123,6 +124,14 @@ impl Vendor for Salesforce {
         records: &'a [RecordRef],
     ) -> BoxFuture<'a, Result<Vec<Observation>, VendorError>> {
         Box::pin(self.read_records(want, records))
+    }
+
+    fn referrers<'a>(
+        &'a self,
+        want: &'a CaptureWant,
+        records: &'a [RecordRef],
+    ) -> BoxFuture<'a, Result<Vec<Referrer>, VendorError>> {
+        Box::pin(self.read_referrers(want, records))
     }
 
     fn pack(&self, rows: Vec<WriteRow>) -> Vec<WriteCall> {

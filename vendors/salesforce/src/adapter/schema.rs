@@ -83,6 +83,20 @@ impl Described {
         self.schema.fields.get(field).map_or(FieldType::Other, |schema| schema.field_type)
     }
 
+    /// Whether a field may refer to this object. Where that is not known, a standard field's name tells.
+    pub(super) fn leads_to(&self, field: &FieldName, object: &ObjectName) -> bool {
+        let name = field.as_str();
+        let by_name = || match name.strip_suffix("Id") {
+            Some("Parent") => self.schema.object == *object,
+            Some(stem) => stem == object.as_str(),
+            None => false,
+        };
+        let known = |known: &BTreeMap<FieldName, Vec<ObjectName>>| {
+            known.get(field).is_some_and(|targets| targets.contains(object))
+        };
+        self.field_type(name) == FieldType::Reference && self.references.as_ref().map_or_else(by_name, known)
+    }
+
     /// The object that a reference's value belongs to.
     pub(super) fn target(&self, field: &str, id: &str) -> ObjectName {
         let known = self.references.as_ref().and_then(|known| known.get(field));
@@ -226,6 +240,8 @@ mod tests {
         assert!(
             !kept.suffices(&want(&["Project__c"], &[])) && described.suffices(&want(&["Project__c"], &roles))
         );
+        let leads = |to: &str| [&kept, &described].map(|it| it.leads_to(&"AccountId".into(), &to.into()));
+        assert_eq!((leads("Account"), leads("Contact")), ([true; 2], [false; 2]));
         assert_eq!(
             kept.target("AccountId", "001000000000001AAA"),
             described.target("AccountId", "001000000000001AAA")

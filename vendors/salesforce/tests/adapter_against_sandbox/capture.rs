@@ -360,3 +360,33 @@ fn an_object_too_wide_for_one_address_is_read_in_parts_and_put_together() {
     }));
     assert_eq!(world.violations(), json!([]));
 }
+
+#[test]
+fn who_refers_to_a_record_is_asked_from_its_side() {
+    let mut world = World::new();
+    let account = world.create("Account", json!({"Name": "Acme"}));
+    let below = world.create("Account", json!({"Name": "Below", "ParentId": account}));
+    let contact = world.create("Contact", json!({"LastName": "Doe", "AccountId": account}));
+    let gone = world.create("Contact", json!({"LastName": "Roe", "AccountId": account}));
+    let deal = json!({"Name": "Deal", "StageName": "Prospecting", "CloseDate": "2026-05-01"});
+    let deal = world.create("Opportunity", deal);
+    world.create("OpportunityContactRole", json!({"OpportunityId": deal, "ContactId": contact}));
+    world.admin(json!({"do": "delete", "id": gone}));
+    // A new process knows schemas only as they were kept.
+    world.cycle(&everything());
+    world.restart();
+    let ask = |records: &[(&str, &str)]| {
+        let records: Vec<RecordRef> =
+            records.iter().map(|(object, id)| RecordRef::new("sf", *object, *id)).collect();
+        let found = now_or_never(world.vendor.referrers(&everything(), &records)).unwrap();
+        let told = found.iter().map(|it| format!("{} {} {}", it.child.id, it.field, it.parent.id));
+        told.collect::<BTreeSet<_>>()
+    };
+    let expected = [
+        format!("{below} ParentId {account}"),
+        format!("{contact} AccountId {account}"),
+        format!("{deal} @OpportunityContactRole {contact}"),
+    ];
+    assert_eq!(ask(&[("Account", &account), ("Contact", &contact)]), expected.into());
+    assert_eq!(ask(&[("Opportunity", &deal)]), [].into());
+}
