@@ -11,7 +11,7 @@ use crate::{
     lease::Former,
     moot,
     planning::{Keep, Pass},
-    refusals, restored, retention,
+    refusals, restored, retention, settling,
     workspace::DatabasePlace,
 };
 use std::{
@@ -141,6 +141,7 @@ pub async fn observe(ctx: &mut Ctx, only: Option<&BTreeSet<ConnectionName>>) -> 
     restored::look(ctx).await?;
     refusals::release(ctx).await?;
     wake_due(ctx).await?;
+    settling::succeeded(ctx).await?;
     identifying::run(ctx).await?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use crate::{
     ctx::Ctx,
     error::Error,
     hoods::Surroundings,
-    settling::{self, Member},
+    settling::{self, CHAIN, Member},
 };
 use syncline_core::plan::{Draft, EntityPlan, Neighbourhood, plan_entity};
 use syncline_model::{
@@ -15,8 +15,6 @@ use syncline_model::{
 };
 use syncline_store::{Batch, Dirty, DirtyKey, HeldWrite, LinkWrite, ReviewWrite};
 
-/// A conversion, merges after it, a delete: more identity events than these in a row wait for the next run.
-const CHAIN: usize = 5;
 /// Entities planned at a time.
 const PAGE: usize = 1_000;
 

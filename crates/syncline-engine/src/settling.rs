@@ -15,11 +15,57 @@ use syncline_core::{
     plan::{LinkChange, looked_at, settle},
 };
 use syncline_model::{
-    EntityId, Evidence, Kind, Link, LinkState, RecordRef, Snapshot,
+    EntityId, Evidence, Kind, Link, LinkState, RecordRef, RecordState, Snapshot,
     journal::Event,
     review::{Question, Review, ReviewState},
 };
 use syncline_store::{Batch, DirtyKey, LinkWrite, ReviewWrite, StoredEntity};
+
+/// Linked records that another one took the place of, until that is settled.
+const SUCCEEDED: &str = "succeeded/";
+/// A conversion, merges after it, a delete: more identity events than these in a row wait for the next run.
+pub(crate) const CHAIN: usize = 5;
+/// Events settled in one go.
+const PAGE: usize = 1_000;
+
+/// The small state to keep of a linked record that was just seen merged or converted: who took its place must not be met
+/// as a stranger, and has no key in common with it where it is a survivor with the other one's values.
+pub(crate) fn noted(seen: &Snapshot, links: &[Link]) -> Option<(String, Option<Vec<u8>>)> {
+    let succeeded = match &seen.state {
+        RecordState::MergedInto(_) | RecordState::Converted { contact: Some(_), .. } => !links.is_empty(),
+        RecordState::Converted { contact: None, .. } | RecordState::Live | RecordState::Deleted => false,
+    };
+    let RecordRef { connection, object, id } = &seen.record;
+    succeeded.then(|| (format!("{SUCCEEDED}{connection}/{object}/{id}"), Some(Vec::new())))
+}
+
+/// Settles what [`noted`] kept.
+///
+/// # Errors
+/// [`Error::Store`]; [`Error::Vendor`].
+pub(crate) async fn succeeded(ctx: &Ctx) -> Result<(), Error> {
+    for some in ctx.store.list(SUCCEEDED).await?.chunks(PAGE) {
+        let records: Vec<RecordRef> = some.iter().filter_map(|(key, _)| record(key)).collect();
+        let stored = ctx.store.records(&records).await?;
+        let entities: BTreeSet<EntityId> =
+            stored.iter().flat_map(|record| &record.links).map(|link| link.entity).collect();
+        let entities: Vec<EntityId> = entities.into_iter().collect();
+        for _chain in 0..CHAIN {
+            if !self::stored(ctx, &ctx.store.entities(&entities).await?).await? {
+                break;
+            }
+        }
+        let mut batch = ctx.batch();
+        batch.puts.extend(some.iter().map(|(key, _)| (key.clone(), None)));
+        ctx.store.commit(batch).await?;
+    }
+    Ok(())
+}
+
+fn record(key: &str) -> Option<RecordRef> {
+    let mut parts = key.strip_prefix(SUCCEEDED)?.splitn(3, '/');
+    Some(RecordRef::new(parts.next()?, parts.next()?, parts.next()?))
+}
 
 /// An entity with its records.
 pub(crate) struct Member<'a> {
@@ -63,13 +109,12 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
         }
         links.insert(record.clone(), stored.links);
     }
-    let link_of = |record: &RecordRef, facet: Kind| {
-        links.get(record).and_then(|links| links.iter().find(|link| link.facet == facet).cloned())
-    };
     let mut batch = ctx.batch();
     let mut to_read = Vec::new();
     for member in members {
-        let settled = settle(mapping, member.kind, member.links, member.snapshots, link_of);
+        let settled = settle(mapping, member.kind, member.links, member.snapshots, |record, facet| {
+            find(&links, record, facet)
+        });
         for change in settled.links {
             if let LinkChange::Put(link) = &change
                 && let Some(question) = elsewhere(ctx, link, unseen.contains(&link.record)).await?
@@ -85,12 +130,14 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
                 to_read.push(link.record.clone());
             }
             if let LinkChange::Put(link) = &change
-                && let Some(asked) = link_of(&link.record, link.facet)
+                && let Some(asked) = find(&links, &link.record, link.facet)
                     .filter(|asked| asked.state == LinkState::Pending && asked.entity != link.entity)
             {
                 forget(ctx, &mut batch, &asked).await?;
             }
             batch.puts.extend(outlived_by(&change, member));
+            // Two records of two entities may have become one: the second finds what the first one handed over.
+            follow(&mut links, &change);
             put_change(&mut batch, change);
         }
         for question in settled.questions {
@@ -112,6 +159,23 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
     // What took a record's place and was never seen may be gone again already: no sweep shows a stranger's tombstone.
     capture::records(ctx, &to_read).await?;
     Ok(true)
+}
+
+fn find(links: &BTreeMap<RecordRef, Vec<Link>>, record: &RecordRef, facet: Kind) -> Option<Link> {
+    links.get(record)?.iter().find(|link| link.facet == facet).cloned()
+}
+
+/// Makes a change in what was loaded.
+fn follow(links: &mut BTreeMap<RecordRef, Vec<Link>>, change: &LinkChange) {
+    let (record, facet) = match change {
+        LinkChange::Put(link) => (&link.record, link.facet),
+        LinkChange::Remove(record, facet) => (record, *facet),
+    };
+    let Some(known) = links.get_mut(record) else { return };
+    known.retain(|link| link.facet != facet);
+    if let LinkChange::Put(link) = change {
+        known.push(link.clone());
+    }
 }
 
 /// Where a record is back, the deletes of its counterparts are over.

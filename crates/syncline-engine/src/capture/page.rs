@@ -1,6 +1,6 @@
 //! One page of observations becomes one batch: snapshots, matching keys, bases, work, journal.
 
-use crate::{error::Error, restored};
+use crate::{error::Error, restored, settling};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::{
     identify,
@@ -123,6 +123,7 @@ impl Page {
                 batch.wake.push(format!("record:{record}"));
                 if news.fields.contains_key(STATE) {
                     batch.puts.extend(restored::noted(mapping, &snapshot, batch.at));
+                    batch.puts.extend(settling::noted(&snapshot, &links));
                 }
                 if news.appeared {
                     let place = (record.connection.clone(), record.object.clone());

@@ -355,3 +355,49 @@ async fn two_companies_of_one_domain_are_a_question() {
     let says = world.says(Salesforce, "Account", &account).await;
     assert!(says.starts_with("ambiguous SYN-2004"), "{says}");
 }
+
+/// The survivor has the values of the one and the key of the other; an account that nobody has read yet has its domain.
+#[tokio::test]
+async fn survivor_of_a_merge_is_whose_it_was_before_a_new_account_is_matched_to_it() {
+    let mut world = World::new().await;
+    let first = world.create(HubSpot, "companies", json!({"name": "Acme", "domain": "acme.com"}));
+    let account = world.create(Salesforce, "Account", json!({"Name": "Beta", "Phone": "1"}));
+    world.first_contact().await;
+    let second = world.find(HubSpot, "companies", "name", "Beta");
+    let twin = world.create(Salesforce, "Account", json!({"Name": "Acme Inc", "Website": "acme.com"}));
+    let merged =
+        world.admin(HubSpot, json!({"do": "merge", "object": "companies", "id": first, "merge": second}));
+    let survivor = merged["id"].as_str().unwrap().to_owned();
+    world.sync().await;
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Acme Inc Website=acme.com
+          Account Acme Phone=1
+        hubspot
+          companies Acme domain=acme.com phone=1
+    "#]]
+    .assert_eq(world.picture().text());
+    expect!["ambiguous SYN-2004 *@salesforce"].assert_eq(&world.says(Salesforce, "Account", &twin).await);
+    expect!["in_step"].assert_eq(&world.says(HubSpot, "companies", &survivor).await);
+    expect!["in_step"].assert_eq(&world.says(Salesforce, "Account", &account).await);
+    assert_eq!(world.reviews().await.len(), 1);
+}
+
+/// What is one in HubSpot is two accounts in Salesforce: whichever came first, a person says what to do.
+#[tokio::test]
+async fn two_linked_companies_that_are_merged_in_hubspot_are_a_question() {
+    for (primary, other) in [("Acme", "Beta"), ("Beta", "Acme")] {
+        let mut world = World::new().await;
+        world.create(Salesforce, "Account", json!({"Name": "Acme", "Phone": "1"}));
+        world.create(Salesforce, "Account", json!({"Name": "Beta", "Phone": "2"}));
+        world.first_contact().await;
+        let [first, second] = [primary, other].map(|name| world.find(HubSpot, "companies", "name", name));
+        world.admin(HubSpot, json!({"do": "merge", "object": "companies", "id": first, "merge": second}));
+        world.sync().await;
+        world.still().await;
+        assert_eq!(world.reviews().await.len(), 1, "{primary} merged with {other}");
+        let companies = world.dump(HubSpot)["objects"]["companies"].as_array().unwrap().len();
+        assert_eq!(companies, 1, "{primary} merged with {other}");
+    }
+}
