@@ -4,6 +4,9 @@
 
 use syncline_sim::{AfterViolation, Campaign, Profile, Script, Told, play};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Seeds of the corpus, from 0.
 const SEEDS: u64 = 200;
 

@@ -10,6 +10,9 @@ use std::{
 };
 use syncline_sim::{AfterViolation, Campaign, Violation, defects};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Seeds within which a defect has to show.
 const WITHIN: u64 = 300;
 

@@ -10,6 +10,10 @@ mod work;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// Records, answers and plans are many small things: the system's allocator takes a tenth of a run longer.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Keeps CRMs, quotes and books in agreement
 #[derive(Parser)]
 #[command(name = "syncline", version, arg_required_else_help = true, propagate_version = false)]

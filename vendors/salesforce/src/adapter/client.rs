@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value as Json;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -39,9 +40,23 @@ pub(super) struct Call {
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
     pub(super) status: u16,
-    pub(super) body: Json,
+    /// Whole JSON, or nothing.
+    body: Bytes,
     /// The vendor's time just before it began to answer.
     pub(super) at: Timestamp,
+}
+
+impl Answer {
+    /// The body as what it should be.
+    pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, VendorError> {
+        let body: &[u8] = if self.body.is_empty() { b"null" } else { &self.body };
+        serde_json::from_slice(body).map_err(|error| VendorError::Protocol(error.to_string()))
+    }
+
+    /// The error that the body tells of.
+    pub(super) fn error(&self) -> Option<ApiError> {
+        ApiError::of(&self.parse().ok()?)
+    }
 }
 
 /// Why a write has no answer.
@@ -348,32 +363,32 @@ fn usage_in(header: &str) -> Option<(u64, u64)> {
 
 fn judge(response: &HttpResponse, at: Timestamp, token: String) -> Tried {
     let status = response.status().as_u16();
-    let body = if response.body().is_empty() {
-        Some(Json::Null)
-    } else {
-        serde_json::from_slice::<Json>(response.body()).ok()
-    };
-    let error = body.as_ref().and_then(ApiError::of);
+    let body = response.body();
+    let whole = body.is_empty() || serde_json::from_slice::<IgnoredAny>(body).is_ok();
+    let answer = Answer { status, body: body.clone(), at };
+    if response.status().is_success() {
+        return match whole {
+            true => Tried::Answer(answer),
+            false => Tried::Unknown("an answer that is no JSON or ends early".to_owned()),
+        };
+    }
+    let error = answer.error();
     let code = error.as_ref().map_or("", |error| error.code.as_str());
     let told =
         || error.as_ref().map_or_else(|| format!("HTTP {status}"), |e| format!("{}: {}", e.code, e.message));
-    match (status, body.clone()) {
-        (401, _) => Tried::Session(token),
-        (403, Some(_)) if code == "REQUEST_LIMIT_EXCEEDED" => {
+    match status {
+        401 => Tried::Session(token),
+        403 if code == "REQUEST_LIMIT_EXCEEDED" => {
             let daily = told().contains("TotalRequests");
             let limit =
                 VendorError::Limit { limit: told(), retry_after: (!daily).then(|| Duration::from_secs(30)) };
             if daily { Tried::Never(limit) } else { Tried::Again(limit) }
         }
-        (403, _) if code == "API_DISABLED_FOR_ORG" => Tried::Never(VendorError::Permission(told())),
-        (429 | 420, _) => Tried::Again(VendorError::Limit { limit: told(), retry_after: None }),
-        (500.., _) => Tried::Unknown(told()),
-        (200..=299, Some(body)) => Tried::Answer(Answer { status, body, at }),
-        (200..=299, None) => Tried::Unknown("an answer that is no JSON or ends early".to_owned()),
-        (_, Some(body)) => Tried::Answer(Answer { status, body, at }),
-        (_, None) => {
-            Tried::Again(VendorError::Unavailable(format!("HTTP {status} with a page instead of JSON")))
-        }
+        403 if code == "API_DISABLED_FOR_ORG" => Tried::Never(VendorError::Permission(told())),
+        429 | 420 => Tried::Again(VendorError::Limit { limit: told(), retry_after: None }),
+        500.. => Tried::Unknown(told()),
+        _ if whole => Tried::Answer(answer),
+        _ => Tried::Again(VendorError::Unavailable(format!("HTTP {status} with a page instead of JSON"))),
     }
 }
 

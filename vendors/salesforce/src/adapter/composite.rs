@@ -9,7 +9,8 @@ use super::{
 };
 use http::Method;
 use jiff::Timestamp;
-use serde_json::{Value as Json, json};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value as Json, json, value::RawValue};
 use std::collections::BTreeMap;
 use syncline_kit::vendor::VendorError;
 use syncline_model::defect::{Defect, planted};
@@ -33,8 +34,42 @@ pub(super) struct Part {
 #[derive(Debug, Clone)]
 pub(super) struct Reply {
     pub(super) status: u16,
-    pub(super) body: Json,
+    /// As it came: what a description or a page holds is built only once, as what it is.
+    body: Option<Box<RawValue>>,
     headers: BTreeMap<String, String>,
+}
+
+/// A page of a query's answer.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Page {
+    pub(super) records: Vec<Json>,
+    /// Whether it is the last one.
+    #[serde(default = "is_last")]
+    pub(super) done: bool,
+    /// Where the next one is.
+    pub(super) next_records_url: Option<String>,
+}
+
+fn is_last() -> bool {
+    true
+}
+
+/// A composite call's answer.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope {
+    composite_response: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    body: Option<Box<RawValue>>,
+    #[serde(default)]
+    http_headers: BTreeMap<String, Json>,
+    http_status_code: u16,
+    reference_id: String,
 }
 
 impl Reply {
@@ -46,15 +81,19 @@ impl Reply {
         self.headers.get(&name.to_ascii_lowercase()).map(String::as_str)
     }
 
-    /// What is left of a page whose session ended.
-    pub(super) fn empty(&mut self) {
-        if let Some(records) = self.body.get_mut("records") {
-            *records = Json::Array(Vec::new());
-        }
+    /// The body as what it should be.
+    pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, VendorError> {
+        let text = self.body.as_deref().map_or("null", RawValue::get);
+        serde_json::from_str(text).map_err(|error| VendorError::Protocol(error.to_string()))
+    }
+
+    /// The body, whatever it is.
+    pub(super) fn json(&self) -> Json {
+        self.parse().unwrap_or_default()
     }
 
     pub(super) fn error(&self) -> ApiError {
-        ApiError::of(&self.body).unwrap_or_else(|| ApiError {
+        ApiError::of(&self.json()).unwrap_or_else(|| ApiError {
             code: format!("HTTP_{}", self.status),
             message: "an answer without an error".to_owned(),
             fields: Vec::new(),
@@ -62,17 +101,12 @@ impl Reply {
         })
     }
 
-    /// A query's rows and whether they are all.
-    pub(super) fn rows(self) -> Result<(Vec<Json>, bool), VendorError> {
+    /// A query's page.
+    pub(super) fn page(&self) -> Result<Page, VendorError> {
         if !self.ok() {
             return Err(refused(self.error()));
         }
-        let done = self.body.get("done").and_then(Json::as_bool).unwrap_or(true);
-        let mut body = self.body;
-        match body.get_mut("records").map(Json::take) {
-            Some(Json::Array(rows)) => Ok((rows, done)),
-            _ => Err(VendorError::Protocol("a query's answer without records".to_owned())),
-        }
+        self.parse()
     }
 }
 
@@ -168,41 +202,26 @@ fn call(parts: &[Part]) -> Call {
     }
 }
 
-fn replies(answer: Answer, expected: usize) -> Result<Vec<Reply>, VendorError> {
+fn replies(answer: &Answer, expected: usize) -> Result<Vec<Reply>, VendorError> {
     if !(200..300).contains(&answer.status) {
-        return Err(ApiError::of(&answer.body).map_or_else(
+        return Err(answer.error().map_or_else(
             || VendorError::Protocol(format!("HTTP {} to a composite call", answer.status)),
             refused,
         ));
     }
-    let mut body = answer.body;
-    let Some(Json::Array(entries)) = body.get_mut("compositeResponse").map(Json::take) else {
-        return Err(VendorError::Protocol("a composite answer without compositeResponse".to_owned()));
-    };
     let mut by_place: BTreeMap<usize, Reply> = BTreeMap::new();
-    for mut entry in entries {
+    for entry in answer.parse::<Envelope>()?.composite_response {
         let place = entry
-            .get("referenceId")
-            .and_then(Json::as_str)
-            .and_then(|id| id.strip_prefix('r')?.parse().ok())
-            .ok_or_else(|| VendorError::Protocol("a composite answer without referenceId".to_owned()))?;
-        let status = entry.get("httpStatusCode").and_then(Json::as_u64).unwrap_or_default();
+            .reference_id
+            .strip_prefix('r')
+            .and_then(|place| place.parse().ok())
+            .ok_or_else(|| VendorError::Protocol("a composite answer to another request".to_owned()))?;
         let headers = entry
-            .get("httpHeaders")
-            .and_then(Json::as_object)
-            .map(|headers| {
-                headers
-                    .iter()
-                    .filter_map(|(name, value)| Some((name.to_ascii_lowercase(), value.as_str()?.to_owned())))
-                    .collect()
-            })
-            .unwrap_or_default();
-        let reply = Reply {
-            status: u16::try_from(status).unwrap_or_default(),
-            body: entry.get_mut("body").map(Json::take).unwrap_or_default(),
-            headers,
-        };
-        by_place.insert(place, reply);
+            .http_headers
+            .iter()
+            .filter_map(|(name, value)| Some((name.to_ascii_lowercase(), value.as_str()?.to_owned())))
+            .collect();
+        by_place.insert(place, Reply { status: entry.http_status_code, body: entry.body, headers });
     }
     if by_place.len() != expected {
         return Err(VendorError::Protocol(format!("{} answers to {expected} subrequests", by_place.len())));
@@ -218,7 +237,7 @@ impl Client {
         for batch in split(parts) {
             let answer = self.read(&call(&batch)).await?;
             began.get_or_insert(answer.at);
-            all.extend(replies(answer, batch.len())?);
+            all.extend(replies(&answer, batch.len())?);
         }
         Ok((began.unwrap_or_else(|| self.server_time()), all))
     }
@@ -227,7 +246,7 @@ impl Client {
     pub(super) async fn write_parts(&self, parts: &[Part]) -> Result<Vec<Reply>, Lost> {
         let answer = self.write(&call(parts)).await?;
         let refused_whole = !(200..300).contains(&answer.status);
-        replies(answer, parts.len()).map_err(|error| {
+        replies(&answer, parts.len()).map_err(|error| {
             if refused_whole { Lost::Nothing(error) } else { Lost::Unknown(error.to_string()) }
         })
     }

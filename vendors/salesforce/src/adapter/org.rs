@@ -165,13 +165,13 @@ impl Salesforce {
     /// The same org as before, or an error: a refreshed copy of an org has another id [doc: research §3.2].
     fn take_org(&self, replies: Vec<Reply>) -> Result<(), VendorError> {
         let mut replies = replies.into_iter();
-        let (rows, _) = replies.next().ok_or_else(no_org)?.rows()?;
+        let rows = replies.next().ok_or_else(no_org)?.page()?.records;
         let row = rows.first().ok_or_else(no_org)?;
         let id = row.get("Id").and_then(Json::as_str).map(ids::canonical).ok_or_else(no_org)?.to_string();
         let zone = row.get("TimeZoneSidKey").and_then(Json::as_str).unwrap_or("UTC").to_owned();
-        let code = replies.next().filter(Reply::ok).and_then(|reply| reply.rows().ok());
-        let currency =
-            code.and_then(|(rows, _)| Currency::new(rows.first()?.get("DefaultCurrencyIsoCode")?.as_str()?));
+        let code = replies.next().filter(Reply::ok).and_then(|reply| reply.page().ok());
+        let currency = code
+            .and_then(|page| Currency::new(page.records.first()?.get("DefaultCurrencyIsoCode")?.as_str()?));
         let mut memory = lock(&self.memory);
         match &memory.org {
             Some(known) if known.id != id => return Err(other_org(&known.id, &id)),
@@ -193,9 +193,12 @@ impl Salesforce {
                 200..300 => {
                     let as_of = reply.header("last-modified").map(str::to_owned);
                     let as_of = as_of.or_else(|| time::to_http_date(self.client.server_time()));
-                    let described = Described::read(&reply.body, as_of).ok_or_else(|| {
-                        VendorError::Protocol(format!("the description of {object} could not be read"))
+                    let description = reply.parse().map_err(|error| {
+                        VendorError::Protocol(format!(
+                            "the description of {object} could not be read: {error}"
+                        ))
                     })?;
+                    let described = Described::of(description, as_of);
                     memory.missing.remove(object);
                     changed.push(described.schema.clone());
                     memory.described.insert(object.clone(), Arc::new(described));
@@ -223,7 +226,8 @@ impl Salesforce {
         }
         let root = Call { method: Method::GET, path: format!("{API}/"), headers: Vec::new(), body: None };
         let answer = self.client.read(&root).await?;
-        let identity = answer.body.get("identity").and_then(Json::as_str).unwrap_or_default();
+        let root: Json = answer.parse()?;
+        let identity = root.get("identity").and_then(Json::as_str).unwrap_or_default();
         let user = identity.rsplit('/').next().filter(|id| id.starts_with("005")).map(ids::canonical);
         lock(&self.memory).user.clone_from(&user);
         Ok(user)
@@ -238,8 +242,8 @@ impl Salesforce {
         let name = replies
             .into_iter()
             .next()
-            .and_then(|reply| reply.rows().ok())
-            .and_then(|(rows, _)| rows.first()?.get("Username")?.as_str().map(Arc::<str>::from));
+            .and_then(|reply| reply.page().ok())
+            .and_then(|page| page.records.first()?.get("Username")?.as_str().map(Arc::<str>::from));
         let org = lock(&self.memory).org.clone().ok_or_else(no_org)?;
         Ok(Account {
             id: Arc::from(org.id),

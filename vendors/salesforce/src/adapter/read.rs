@@ -3,7 +3,8 @@
 use super::{
     ROLE_FIELD, Salesforce,
     capture::{log_ids, log_part, log_start, tombstone},
-    composite::{Part, Reply},
+    client::Call,
+    composite::{Part, Reply, refused},
     ids,
     reading::{Reading, role_set, roles_query},
     soql,
@@ -72,20 +73,16 @@ impl Salesforce {
 
     /// All rows of a query's answer, further pages included; for queries that are bounded by ids.
     pub(super) async fn all_rows(&self, reply: Reply) -> Result<Vec<Json>, VendorError> {
-        let mut next = reply.body.get("nextRecordsUrl").and_then(Json::as_str).map(str::to_owned);
-        let (mut rows, mut done) = reply.rows()?;
-        while let (false, Some(path)) = (done, next.take()) {
-            let call =
-                super::client::Call { method: http::Method::GET, path, headers: Vec::new(), body: None };
-            let mut answer = self.client.read(&call).await?;
-            if let Some(error) = super::errors::ApiError::of(&answer.body).filter(|_| answer.status >= 300) {
-                return Err(super::composite::refused(error));
+        let mut page = reply.page()?;
+        let mut rows = std::mem::take(&mut page.records);
+        while let (false, Some(path)) = (page.done, page.next_records_url.take()) {
+            let call = Call { method: http::Method::GET, path, headers: Vec::new(), body: None };
+            let answer = self.client.read(&call).await?;
+            if let Some(error) = answer.error().filter(|_| answer.status >= 300) {
+                return Err(refused(error));
             }
-            done = answer.body.get("done").and_then(Json::as_bool).unwrap_or(true);
-            next = answer.body.get("nextRecordsUrl").and_then(Json::as_str).map(str::to_owned);
-            if let Some(Json::Array(more)) = answer.body.get_mut("records").map(Json::take) {
-                rows.extend(more);
-            }
+            page = answer.parse()?;
+            rows.append(&mut page.records);
         }
         Ok(rows)
     }
@@ -171,7 +168,7 @@ impl Salesforce {
         let (_, replies) = self.client.read_parts(parts.collect()).await?;
         let mut gone = Vec::new();
         for ((object, ids), reply) in absent.into_iter().zip(replies).filter(|(_, reply)| reply.ok()) {
-            let logged: BTreeSet<RecordId> = log_ids(&reply.body).into_iter().collect();
+            let logged: BTreeSet<RecordId> = log_ids(&reply.json()).into_iter().collect();
             gone.extend(ids.into_iter().filter(|id| logged.contains(id)).map(|id| {
                 tombstone(RecordRef { connection: self.connection.clone(), object: object.clone(), id })
             }));

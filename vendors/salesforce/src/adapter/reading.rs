@@ -217,7 +217,8 @@ mod tests {
     fn reading(fields: &[&str], described: &[(&str, &str)]) -> Reading {
         let list: Vec<Json> =
             described.iter().map(|(name, kind)| json!({"name": name, "type": kind, "scale": 2})).collect();
-        let described = Described::read(&json!({"name": "Opportunity", "fields": list}), None).unwrap();
+        let described = json!({"name": "Opportunity", "fields": list});
+        let described = Described::of(serde_json::from_value(described).unwrap(), None);
         let want = ObjectWant {
             object: "Opportunity".into(),
             fields: fields.iter().map(|name| FieldName::from(*name)).collect(),

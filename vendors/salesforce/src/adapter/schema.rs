@@ -1,6 +1,6 @@
 //! `describe` as the model's schema, and what the adapter itself needs of it [doc: research §3.1].
 
-use serde_json::Value as Json;
+use serde::Deserialize;
 use std::{collections::BTreeMap, sync::Arc};
 use syncline_kit::vendor::ObjectWant;
 use syncline_model::{FieldName, FieldSchema, FieldType, ObjectName, ObjectSchema, schema::OptionSchema};
@@ -39,38 +39,31 @@ impl Described {
         self.references.is_some() || !(want.fields.iter().any(is_open) || lacks_roles())
     }
 
-    /// Reads a describe answer.
-    pub(super) fn read(body: &Json, as_of: Option<String>) -> Option<Self> {
-        let object = ObjectName::from(body.get("name")?.as_str()?);
-        let flag = |json: &Json, name: &str| json.get(name).and_then(Json::as_bool).unwrap_or(false);
+    /// From a describe answer.
+    pub(super) fn of(description: Description, as_of: Option<String>) -> Self {
         let mut fields = BTreeMap::new();
         let mut references = BTreeMap::new();
-        for json in body.get("fields")?.as_array()? {
-            let name = FieldName::from(json.get("name")?.as_str()?);
-            let targets: Vec<ObjectName> = json
-                .get("referenceTo")
-                .and_then(Json::as_array)
-                .map(|names| names.iter().filter_map(Json::as_str).map(ObjectName::from).collect())
-                .unwrap_or_default();
+        for described in description.fields {
+            let name = FieldName::from(&*described.name);
+            let targets = described.reference_to.iter().flatten();
+            let targets: Vec<ObjectName> = targets.map(|name| ObjectName::from(&**name)).collect();
             if !targets.is_empty() {
                 references.insert(name.clone(), targets);
             }
-            fields.insert(name, field(json));
+            fields.insert(name, described.schema());
         }
-        let roles =
-            body.get("childRelationships").and_then(Json::as_array).into_iter().flatten().find_map(|child| {
-                let text = |name: &str| child.get(name).and_then(Json::as_str);
-                (text("childSObject") == Some(super::ROLE_OBJECT) && text("field") == Some("OpportunityId"))
-                    .then(|| text("relationshipName").map(str::to_owned))
-                    .flatten()
-            });
+        let roles = description.child_relationships.into_iter().flatten().find_map(|child| {
+            let is_role = child.child_s_object.as_deref() == Some(super::ROLE_OBJECT)
+                && child.field.as_deref() == Some("OpportunityId");
+            if is_role { child.relationship_name } else { None }
+        });
         let schema = ObjectSchema {
-            object,
-            createable: flag(body, "createable"),
-            updateable: flag(body, "updateable"),
+            object: ObjectName::from(&*description.name),
+            createable: description.createable.unwrap_or_default(),
+            updateable: description.updateable.unwrap_or_default(),
             fields,
         };
-        Some(Self { schema, references: Some(references), roles, as_of })
+        Self { schema, references: Some(references), roles, as_of }
     }
 
     /// Whether the user may see a field.
@@ -111,68 +104,105 @@ impl Described {
     }
 }
 
-fn field(json: &Json) -> FieldSchema {
-    let flag = |name: &str| json.get(name).and_then(Json::as_bool).unwrap_or(false);
-    let text = |name: &str| json.get(name).and_then(Json::as_str).unwrap_or_default();
-    let number = |name: &str| {
-        json.get(name).and_then(Json::as_u64).and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0)
-    };
-    let wire = text("type");
-    let field_type = field_type(wire);
-    let scale = match wire {
-        "int" | "long" => Some(0),
-        "currency" | "double" | "percent" => {
-            json.get("scale").and_then(Json::as_u64).and_then(|n| u32::try_from(n).ok())
+/// A describe answer, as far as it is read. Members that an org leaves out or leaves empty count as not set.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Description {
+    name: String,
+    createable: Option<bool>,
+    updateable: Option<bool>,
+    fields: Vec<Field>,
+    child_relationships: Option<Vec<Child>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Child {
+    #[serde(rename = "childSObject")]
+    child_s_object: Option<String>,
+    field: Option<String>,
+    relationship_name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Field {
+    name: String,
+    label: Option<String>,
+    #[serde(rename = "type")]
+    wire: Option<String>,
+    reference_to: Option<Vec<String>>,
+    createable: Option<bool>,
+    updateable: Option<bool>,
+    nillable: Option<bool>,
+    defaulted_on_create: Option<bool>,
+    unique: Option<bool>,
+    external_id: Option<bool>,
+    id_lookup: Option<bool>,
+    length: Option<u32>,
+    scale: Option<u32>,
+    picklist_values: Option<Vec<Choice>>,
+    restricted_picklist: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Choice {
+    value: Option<String>,
+    label: Option<String>,
+    active: Option<bool>,
+}
+
+impl Field {
+    fn schema(self) -> FieldSchema {
+        let is = |flag: Option<bool>| flag.unwrap_or_default();
+        let wire = self.wire.as_deref().unwrap_or_default();
+        let field_type = field_type(wire);
+        let scale = match wire {
+            "int" | "long" => Some(0),
+            "currency" | "double" | "percent" => self.scale,
+            _ => None,
+        };
+        let max_length = match field_type {
+            FieldType::Text | FieldType::Email | FieldType::Phone | FieldType::Url => {
+                self.length.filter(|length| *length > 0)
+            }
+            FieldType::Bool
+            | FieldType::Decimal
+            | FieldType::Money
+            | FieldType::Date
+            | FieldType::Instant
+            | FieldType::Option
+            | FieldType::Options
+            | FieldType::Reference
+            | FieldType::Other => None,
+        };
+        let createable = is(self.createable);
+        let is_filled = is(self.nillable) || is(self.defaulted_on_create) || field_type == FieldType::Bool;
+        FieldSchema {
+            label: Arc::from(self.label.unwrap_or_default()),
+            field_type,
+            createable,
+            updateable: is(self.updateable),
+            required: createable && !is_filled,
+            unique_key: is(self.unique) && (is(self.external_id) || is(self.id_lookup)),
+            max_length,
+            scale,
+            options: self.picklist_values.into_iter().flatten().filter_map(Choice::option).collect(),
+            restricted: is(self.restricted_picklist),
         }
-        _ => None,
-    };
-    let max_length = match field_type {
-        FieldType::Text | FieldType::Email | FieldType::Phone | FieldType::Url => number("length"),
-        FieldType::Bool
-        | FieldType::Decimal
-        | FieldType::Money
-        | FieldType::Date
-        | FieldType::Instant
-        | FieldType::Option
-        | FieldType::Options
-        | FieldType::Reference
-        | FieldType::Other => None,
-    };
-    let createable = flag("createable");
-    FieldSchema {
-        label: Arc::from(text("label")),
-        field_type,
-        createable,
-        updateable: flag("updateable"),
-        required: createable
-            && !flag("nillable")
-            && !flag("defaultedOnCreate")
-            && field_type != FieldType::Bool,
-        unique_key: flag("unique") && (flag("externalId") || flag("idLookup")),
-        max_length,
-        scale,
-        options: json
-            .get("picklistValues")
-            .and_then(Json::as_array)
-            .map(|entries| options(entries))
-            .unwrap_or_default(),
-        restricted: flag("restrictedPicklist"),
     }
 }
 
-fn options(entries: &[Json]) -> Vec<OptionSchema> {
-    entries
-        .iter()
-        .filter_map(|entry| {
-            let value = entry.get("value")?.as_str()?;
-            Some(OptionSchema {
-                value: Arc::from(value),
-                label: Arc::from(entry.get("label").and_then(Json::as_str).unwrap_or(value)),
-                active: entry.get("active").and_then(Json::as_bool).unwrap_or(true),
-                within: None,
-            })
+impl Choice {
+    fn option(self) -> Option<OptionSchema> {
+        let value: Arc<str> = Arc::from(self.value?);
+        Some(OptionSchema {
+            label: self.label.map_or_else(|| value.clone(), Arc::from),
+            value,
+            active: self.active.unwrap_or(true),
+            within: None,
         })
-        .collect()
+    }
 }
 
 fn field_type(wire: &str) -> FieldType {
@@ -210,7 +240,7 @@ mod tests {
                 {"name": "Key__c", "label": "Key", "type": "string", "length": 36, "unique": true,
                     "externalId": true, "nillable": true},
                 {"name": "Address", "label": "Address", "type": "address"}]});
-        let described = Described::read(&body, None).unwrap();
+        let described = Described::of(serde_json::from_value(body).unwrap(), None);
         assert_eq!(described.roles.as_deref(), Some("OpportunityContactRoles"));
         assert_eq!(described.target("OwnerId", "00G000000000001AAA").as_str(), "Group");
         assert_eq!(described.target("OwnerId", "005000000000001AAA").as_str(), "User");
@@ -226,7 +256,7 @@ mod tests {
             {"name": "AccountId", "type": "reference", "referenceTo": ["Account"]},
             {"name": "Project__c", "type": "reference", "referenceTo": ["Project__c"]},
             {"name": "Note__c", "type": "string"}]});
-        let described = Described::read(&body, None).unwrap();
+        let described = Described::of(serde_json::from_value(body).unwrap(), None);
         let kept = Described::remembered(described.schema.clone(), true);
         let blind = Described::remembered(described.schema.clone(), false);
         let want = |fields: &[&str], edges: &[&str]| ObjectWant {

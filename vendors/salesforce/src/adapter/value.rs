@@ -110,15 +110,15 @@ mod tests {
     use serde_json::json;
 
     fn described() -> Described {
-        Described::read(
-            &json!({"name": "X", "fields": [
+        Described::of(
+            serde_json::from_value(json!({"name": "X", "fields": [
                 {"name": "Amount", "type": "currency", "scale": 2}, {"name": "Tick", "type": "boolean"},
                 {"name": "Many", "type": "multipicklist"}, {"name": "At", "type": "datetime"},
                 {"name": "Name", "type": "string"}, {"name": "AccountId", "type": "reference",
-                "referenceTo": ["Account"]}, {"name": "Share", "type": "percent", "scale": 3}]}),
+                "referenceTo": ["Account"]}, {"name": "Share", "type": "percent", "scale": 3}]}))
+            .unwrap(),
             None,
         )
-        .unwrap()
     }
 
     fn value(field: &str, json: &str) -> Observed {

@@ -96,12 +96,13 @@ impl Salesforce {
             if !reply.ok() {
                 continue; // An object without a log; the next cycle asks again, in a call that is made anyway.
             }
-            let date = |name: &str| reply.body.get(name).and_then(Json::as_str).and_then(time::instant);
+            let body = reply.json();
+            let date = |name: &str| body.get(name).and_then(Json::as_str).and_then(time::instant);
             if date("earliestDateAvailable").is_some_and(|earliest| earliest > log.start) {
                 stream.compare.get_or_insert_default();
             }
             stream.deleted = Some(date("latestDateCovered").unwrap_or(log.end).min(log.end));
-            let logged = log_ids(&reply.body);
+            let logged = log_ids(&body);
             let stored = known.versions(&reading.object, &logged).await;
             let ids: Vec<RecordId> =
                 logged.into_iter().zip(stored).filter_map(|(id, version)| version.map(|_| id)).collect();

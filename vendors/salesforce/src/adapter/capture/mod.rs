@@ -10,7 +10,7 @@ mod place;
 
 use super::{
     ROLE_FIELD, ROLE_OBJECT, Salesforce,
-    composite::{Part, Reply},
+    composite::{Page, Part, Reply},
     ids,
     reading::Reading,
     time,
@@ -123,7 +123,7 @@ impl Salesforce {
         let reading = Reading::new(people, described);
         let stream = place.streams.entry(USER.to_owned()).or_default();
         stream.begin(reading.names(), at);
-        let pages = replies.into_iter().map(Reply::rows).collect::<Result<_, _>>()?;
+        let pages = replies.iter().map(Reply::page).collect::<Result<_, _>>()?;
         let rows = take_page(stream, pages, at);
         let currency = self.currency();
         page.observations
@@ -182,17 +182,18 @@ impl Salesforce {
         parts.extend(logs.iter().map(|log| log.part.clone()));
         let mut deletions = Vec::new();
         if !parts.is_empty() {
-            let (at, mut replies) = self.client.read_parts(parts).await?;
+            let (at, replies) = self.client.read_parts(parts).await?;
             let loaded = next.streams.values().all(|stream| stream.checkpoint.is_some());
-            if planted(Defect::SessionEnds) && loaded && self.client.is_renewed() {
-                replies.iter_mut().for_each(Reply::empty);
-            }
+            let is_lost = planted(Defect::SessionEnds) && loaded && self.client.is_renewed();
             let mut replies = replies.into_iter();
             let mut roles = Vec::new();
             let mut read = BTreeSet::new();
             for (name, count) in asked {
-                let pages: Vec<_> =
-                    replies.by_ref().take(count).map(Reply::rows).collect::<Result<_, _>>()?;
+                let mut pages: Vec<Page> =
+                    replies.by_ref().take(count).map(|reply| reply.page()).collect::<Result<_, _>>()?;
+                if is_lost {
+                    pages.iter_mut().for_each(|page| page.records.clear());
+                }
                 let full =
                     next.streams.get(&name).and_then(|s| s.sweep.as_ref()).is_some_and(|s| s.from.is_none());
                 let Some(stream) = next.streams.get_mut(&name) else { continue };
@@ -278,11 +279,11 @@ impl Salesforce {
 
 /// Takes a page in. Where one object's columns came in several answers, rows are put together up to where all of them
 /// reach; a row that changed between the answers keeps the columns of the first.
-fn take_page(stream: &mut Stream, pages: Vec<(Vec<Json>, bool)>, at: Timestamp) -> Vec<Json> {
-    let complete = pages.iter().all(|(rows, done)| *done && rows.len() < PAGE);
-    let ends: Vec<(Timestamp, String)> = pages.iter().filter_map(|(rows, _)| key(rows.last()?)).collect();
+fn take_page(stream: &mut Stream, pages: Vec<Page>, at: Timestamp) -> Vec<Json> {
+    let complete = pages.iter().all(|page| page.done && page.records.len() < PAGE);
+    let ends: Vec<(Timestamp, String)> = pages.iter().filter_map(|page| key(page.records.last()?)).collect();
     let last = if ends.len() == pages.len() || complete { ends.iter().min().cloned() } else { None };
-    let mut pages = pages.into_iter().map(|(rows, _)| rows);
+    let mut pages = pages.into_iter().map(|page| page.records);
     let mut rows = pages.next().unwrap_or_default();
     for other in pages {
         let mut by_key: BTreeMap<(Timestamp, String), Json> =
@@ -337,7 +338,8 @@ mod tests {
             vec![row(1, "a", &json!({"A": 1})), row(1, "b", &json!({"A": 2})), row(2, "c", &json!({"A": 3}))];
         let second = vec![row(1, "a", &json!({"B": 1})), row(1, "b", &json!({"B": 2}))];
         let at = "2026-01-01T00:01:00Z".parse().unwrap();
-        let rows = take_page(&mut stream, vec![(first, true), (second, false)], at);
+        let page = |records, done| Page { records, done, next_records_url: None };
+        let rows = take_page(&mut stream, vec![page(first, true), page(second, false)], at);
         assert_eq!(rows.len(), 2);
         assert_eq!((&rows[1]["A"], &rows[1]["B"]), (&json!(2), &json!(2)));
         let after = stream.sweep.unwrap().after.unwrap();

@@ -73,7 +73,7 @@ pub(super) fn judge(connection: &ConnectionName, rows: &[WriteRow], slot: &Slot,
         };
         return Judged::Refused(verdict, blame);
     }
-    let entries = reply.body.as_array().map(Vec::as_slice).unwrap_or_default();
+    let entries: Vec<Json> = reply.parse().unwrap_or_default();
     let judged = (0..slot.rows.len()).map(|index| match (row_at(index), entries.get(index)) {
         (Some(row), Some(entry)) => one(connection, row, &slot.sort, entry),
         _ => settled(RowOutcome::Unknown { why: "the answer has no word on this row".to_owned() }),
@@ -101,8 +101,9 @@ fn one(connection: &ConnectionName, row: &WriteRow, sort: &Sort, entry: &Json) -
 fn alone(connection: &ConnectionName, row: &WriteRow, reply: &Reply) -> Verdict {
     match reply.status {
         200..300 => {
-            let created = reply.body.get("created").and_then(Json::as_bool).unwrap_or(reply.status == 201);
-            confirmed(connection, row, reply.body.get("id").and_then(Json::as_str), created)
+            let body = reply.json();
+            let created = body.get("created").and_then(Json::as_bool).unwrap_or(reply.status == 201);
+            confirmed(connection, row, body.get("id").and_then(Json::as_str), created)
         }
         412 => settled(RowOutcome::Rejected(Rejection {
             class: RejectionClass::Moved,
