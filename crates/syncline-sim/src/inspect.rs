@@ -69,9 +69,12 @@ impl Player<'_> {
             }
             let (left, right) = (salesforce.values.get(attr.name), hubspot.values.get(attr.name));
             let ruled = self.profile.ruler(thing.kind, attr.name) == Some(Ruler::AlwaysSalesforce);
+            // The ruling side's clear travels; its blank blanks nothing, neither what was there before it spoke nor what
+            // was said on the other side after it (decisions §1.4).
+            let last = thing.edits(attr.name).last();
             let ever = thing.edits(attr.name).iter().any(|edit| edit.side == Side::Salesforce);
-            if ruled && left.is_none() && !ever {
-                // Its blank counts only where the configuration says so.
+            let after = last.is_some_and(|edit| edit.side == Side::HubSpot && edit.value.as_ref() == right);
+            if ruled && left.is_none() && (!ever || after) {
                 continue;
             }
             if left != right {
@@ -174,7 +177,13 @@ impl Player<'_> {
             Parent::Nameless => false,
             Parent::None => true,
         };
-        let same = salesforce.parent == hubspot.parent;
+        // The only company of a record counts as its parent whether it is marked or not (docs/configuration.md), unless
+        // it was left when the parent was cleared.
+        let only = match &salesforce.parent {
+            Parent::Thing(token) => hubspot.parent == Parent::None && hubspot.further.iter().eq([token]),
+            Parent::None | Parent::Nameless => false,
+        };
+        let same = salesforce.parent == hubspot.parent || only;
         if same || !there(Side::Salesforce, &salesforce.parent) || !there(Side::HubSpot, &hubspot.parent) {
             return None;
         }

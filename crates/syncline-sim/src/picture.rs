@@ -44,6 +44,8 @@ pub(crate) struct Record {
     pub(crate) values: BTreeMap<&'static str, String>,
     /// The parent's token: its account, or the company of a lead's contact.
     pub(crate) parent: Parent,
+    /// In HubSpot, the companies that are not its primary one.
+    pub(crate) further: BTreeSet<String>,
     /// The owner's e-mail.
     pub(crate) owner: Option<String>,
     /// Whether it says somewhere what only stands for a missing value on the other side.
@@ -79,8 +81,10 @@ enum Line {
     Record(At, Record, Option<String>),
     /// A deal and a person who takes part in it.
     Role(At, At),
-    /// A record of HubSpot and its company.
+    /// A record of HubSpot and its primary company.
     Company(At, At),
+    /// A record of HubSpot and another company of its.
+    Further(At, At),
     /// Nothing that the oracle looks at.
     Other,
 }
@@ -153,6 +157,7 @@ impl Line {
                 "companies" if types.any(|of| matches!(of["typeId"].as_u64(), Some(1 | 5))) => {
                     Some(Self::Company(from, to))
                 }
+                "companies" => Some(Self::Further(from, to)),
                 "contacts" => Some(Self::Role(from, to)),
                 _ => None,
             };
@@ -176,7 +181,7 @@ impl Picture {
             .clone()
             .filter_map(|line| match line {
                 Line::Record(at, record, _) => Some((at, record.token.as_ref())),
-                Line::Role(..) | Line::Company(..) | Line::Other => None,
+                Line::Role(..) | Line::Company(..) | Line::Further(..) | Line::Other => None,
             })
             .collect();
         let parent = |at: &At| match tokens.get(at).copied().flatten() {
@@ -204,6 +209,12 @@ impl Picture {
                 Line::Company(at, company) => {
                     if let Some(record) = picture.records.get_mut(at) {
                         record.parent = parent(company);
+                    }
+                }
+                Line::Further(at, company) => {
+                    let record = picture.records.get_mut(at);
+                    if let (Some(record), Some(Some(token))) = (record, tokens.get(company)) {
+                        record.further.insert((*token).clone());
                     }
                 }
                 Line::Record(..) | Line::Other => {}
@@ -269,6 +280,7 @@ fn record(side: Side, object: &'static str, fields: &Json, life: Life) -> Record
         life,
         values,
         parent: Parent::None,
+        further: BTreeSet::new(),
         owner: None,
         filler: false,
         people: BTreeSet::new(),
@@ -327,5 +339,8 @@ mod tests {
         let (first, second) = read(&[head, deal, tie]);
         assert!(first.is_none());
         assert_eq!(second.unwrap().parent, Parent::Nameless);
+        let further = tie.replace('5', "341");
+        let second = read(&[head, company, deal, &further]).1.unwrap();
+        assert_eq!((second.parent, second.further), (Parent::None, ["q1".to_owned()].into()));
     }
 }

@@ -81,6 +81,11 @@ fn always_writes_back_but_its_blank_blanks_nothing() {
     );
     assert_eq!(run(&rule, fresh(1), fresh(2)), agree(Some(1), A, Case::NewRecord));
     assert_eq!(run(&rule, fresh(None), fresh(2)), Decision::Keep);
+    assert_eq!(
+        run(&rule, same(None), changed(2, None)),
+        Decision::Keep,
+        "agreed blank or never set, who knows"
+    );
     assert_eq!(run(&rule, changed(3, None), changed(2, None)), agree(Some(3), A, Case::OneChanged));
 }
 
