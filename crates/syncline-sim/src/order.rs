@@ -24,6 +24,9 @@ const AN_HOUR: u64 = 3_600;
 /// What a company came to: by side, object and token, what each such record shows and is linked to.
 type Outcome = BTreeMap<(Side, &'static str, String), Vec<String>>;
 
+/// What was made, by side, object and token: of doubles the same one is referred to in every order.
+type Made<'p> = BTreeMap<(Side, &'static str, String), (&'p At, String)>;
+
 impl Player<'_> {
     /// Makes what `picture` shows in two orders, and compares.
     pub(crate) fn shuffled(&mut self, picture: &Picture, order: u64) -> Result<(), Broken> {
@@ -55,11 +58,14 @@ impl Player<'_> {
     /// A new company with these records, in this order. `None` where a vendor does not take one of them.
     fn outcome(&self, things: &[(&At, &Record)]) -> Result<Option<Outcome>, Broken> {
         let mut world = World::new(self.profile, self.seed())?;
-        let mut made = BTreeMap::new();
+        let mut made = Made::new();
         for (at, record) in things {
             let Some(id) = make(&world, &self.people.ledger, &made, at, record) else { return Ok(None) };
             if let Some(token) = &record.token {
-                made.insert((at.side, at.object, token.clone()), id);
+                let first = made.entry((at.side, at.object, token.clone())).or_insert((*at, id.clone()));
+                if *at < first.0 {
+                    *first = (*at, id);
+                }
             }
         }
         world.advance(AN_HOUR);
@@ -81,13 +87,7 @@ impl Player<'_> {
 }
 
 /// A record as somebody would make it by hand; its id.
-fn make(
-    world: &World,
-    ledger: &Ledger,
-    made: &BTreeMap<(Side, &'static str, String), String>,
-    at: &At,
-    record: &Record,
-) -> Option<String> {
+fn make(world: &World, ledger: &Ledger, made: &Made<'_>, at: &At, record: &Record) -> Option<String> {
     let side = at.side;
     let token = record.token.as_deref()?;
     let mut fields: Map<String, Json> = attrs::of_kind(record.kind)
@@ -112,7 +112,7 @@ fn make(
     let parent = match &record.parent {
         Parent::Thing(parent) => {
             let object = if side == Salesforce { "Account" } else { "companies" };
-            made.get(&(side, object, parent.clone()))
+            made.get(&(side, object, parent.clone())).map(|(_, id)| id)
         }
         Parent::None | Parent::Nameless => None,
     };
@@ -127,7 +127,7 @@ fn make(
     }
     for person in &record.people {
         let object = if side == Salesforce { "Contact" } else { "contacts" };
-        let Some(person) = made.get(&(side, object, person.clone())) else { continue };
+        let Some((_, person)) = made.get(&(side, object, person.clone())) else { continue };
         let act = match side {
             Salesforce => json!({"do": "create", "object": "OpportunityContactRole",
                 "fields": {"OpportunityId": id, "ContactId": person}}),
