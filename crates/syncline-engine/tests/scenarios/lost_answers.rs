@@ -100,6 +100,26 @@ async fn a_deal_whose_answer_was_lost_is_known_again() {
 }
 
 #[tokio::test]
+async fn who_was_put_on_the_deal_before_it_was_known_again_travels() {
+    let (mut world, account) = keyless().await;
+    let person = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": account});
+    world.create(Salesforce, "Contact", person);
+    world.sync().await;
+    let opportunity = world.create(Salesforce, "Opportunity", roof(&account));
+    world.advance(3_600);
+    world.faults(HubSpot, json!([{"match": "write", "nth": 1, "times": 1, "do": LOST}]));
+    assert_eq!(world.sync_now().await.unwrap().tally.unknown, 1);
+    // At HubSpot this moves no stamp.
+    let [deal, lee] = [("deals", "dealname", "Roof"), ("contacts", "lastname", "Lee")]
+        .map(|(object, field, value)| world.find(HubSpot, object, field, value));
+    world.associate(&format!("deals/{deal}"), &format!("contacts/{lee}"));
+    world.quiet().await;
+    assert_eq!(world.says(HubSpot, "deals", &deal).await, "in_step");
+    assert_eq!(world.says(Salesforce, "Opportunity", &opportunity).await, "in_step");
+    assert_eq!(world.count(Salesforce, "OpportunityContactRole"), 1);
+}
+
+#[tokio::test]
 async fn an_opportunity_whose_answer_was_lost_is_known_again() {
     let (mut world, deal, opportunity) = lost_opportunity().await;
     world.quiet().await;

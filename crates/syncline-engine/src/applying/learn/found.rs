@@ -6,11 +6,12 @@ use crate::{
     error::Error,
     hoods::Surroundings,
     parked::{self, Sent},
+    referring,
 };
 use std::sync::Arc;
 use syncline_kit::vendor::RowOutcome;
 use syncline_model::{
-    Observation, RecordRef, Snapshot,
+    Observation, Observed, RecordRef, Snapshot,
     journal::{Event, RowResult, RowValues, Written},
 };
 use syncline_store::{Dirty, DirtyKey, JournalValue};
@@ -37,12 +38,19 @@ pub(crate) async fn found(
 ) -> Result<(), Error> {
     let Found { sent, record, unedited, work } = found;
     let operation = &sent.operation;
+    // Relations of their own may have been made since and moved no stamp: a create makes none, so they are read, and count as
+    // changes, like all of a record that was edited.
+    let (related, fields): (Vec<_>, Vec<_>) = unedited
+        .iter()
+        .flat_map(|seen| seen.fields.iter().cloned())
+        .partition(|(field, _)| referring::is_association(ctx, record, field));
+    let unread = unedited.is_none() || related.iter().any(|(_, seen)| matches!(seen, Observed::Value(_)));
     let observation = unedited.map(|seen| Observation {
         record: seen.record.clone(),
         version: seen.version.clone(),
         modified: seen.modified,
         state: seen.state.clone(),
-        fields: seen.fields.clone(),
+        fields,
     });
     let outcome =
         RowOutcome::Confirmed { record: (*record).clone(), created: true, observation: observation.clone() };
@@ -60,7 +68,7 @@ pub(crate) async fn found(
         lesson.journal_found(sent, record);
     }
     ctx.store.commit(lesson.batch).await?;
-    if unedited.is_none() {
+    if unread {
         crate::capture::records(ctx, std::slice::from_ref(*record)).await?;
     }
     Ok(())
