@@ -236,7 +236,7 @@ async fn claimed(ctx: &mut Ctx, backfill: &Backfill, by: &str) -> Result<Outcome
         }
         let applied = apply_all(ctx).await?;
         tally.add(&applied.tally);
-        if applied.tally.writes() == 0 && applied.tally.rejected == 0 {
+        if applied.tally.writes() == 0 && applied.tally.rejected == 0 && applied.kept == 0 {
             break;
         }
         only = Some(applied.written);
@@ -297,6 +297,8 @@ async fn start_run(ctx: &Ctx, run: RunId, by: &str) -> Result<JournalSeq, Error>
 /// What one application did.
 pub(crate) struct Applied {
     pub(crate) tally: Tally,
+    /// Records that were not archived because somebody refers to them: that is planned anew.
+    pub(crate) kept: u64,
     pub(crate) written: BTreeSet<ConnectionName>,
 }
 
@@ -316,7 +318,7 @@ async fn apply_all(ctx: &Ctx) -> Result<Applied, Error> {
         }
     }
     applier.finish(&mut pass).await?;
-    Ok(Applied { tally: applier.tally, written: applier.written })
+    Ok(Applied { tally: applier.tally, kept: applier.kept, written: applier.written })
 }
 
 /// Stores what the sides agree on now, and ends the work that has nothing to write; writes to no vendor.

@@ -1,7 +1,7 @@
 //! Neighbourhoods: the store's rows around an entity, as the planner wants them (A4). Loaded a page at a time; never the
 //! world.
 
-use crate::{ctx::Ctx, error::Error, identifying::pending_key, parked, refusals};
+use crate::{ctx::Ctx, error::Error, identifying::pending_key, parked, referring, refusals};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -191,6 +191,7 @@ impl Surroundings {
             refusals: self.refusals_of(stored.entity),
             parked: self.parked.get(&stored.entity).cloned().unwrap_or_default(),
             outlived: outlived(ctx, kind, &stored.links).await?,
+            referred: referring::known(ctx, kind, &stored.links).await?,
             waiting_since: None,
             links: stored.links,
             snapshots: stored.snapshots,

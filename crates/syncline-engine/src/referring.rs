@@ -3,8 +3,11 @@
 
 use crate::{capture, ctx::Ctx, error::Error};
 use std::collections::BTreeMap;
+use syncline_core::mapping::{Carrier, OnDelete};
 use syncline_kit::vendor::Referrer;
-use syncline_model::{ConnectionName, Observed, RecordRef, Snapshot, Value};
+use syncline_model::{
+    ConnectionName, FieldName, Kind, Link, LinkState, Observed, RecordRef, Snapshot, Value,
+};
 
 /// Live records that refer to these now. What the store does not know of that is captured, by id.
 ///
@@ -26,8 +29,8 @@ pub(crate) async fn look(ctx: &Ctx, records: &[RecordRef]) -> Result<Vec<Referre
     found.dedup();
     let children: Vec<RecordRef> = found.iter().map(|it| it.child.clone()).collect();
     let stored = ctx.store.records(&children).await?;
-    let unknown = found.iter().zip(stored).filter(|(referrer, stored)| {
-        !stored.snapshot.as_ref().is_some_and(|snapshot| refers(snapshot, referrer))
+    let unknown = found.iter().zip(stored).filter(|(it, stored)| {
+        !stored.snapshot.as_ref().is_some_and(|snapshot| refers(snapshot, &it.field, &it.parent))
     });
     let unknown: Vec<RecordRef> = unknown.map(|(referrer, _)| referrer.child.clone()).collect();
     capture::records(ctx, &unknown).await?;
@@ -35,8 +38,55 @@ pub(crate) async fn look(ctx: &Ctx, records: &[RecordRef]) -> Result<Vec<Referre
 }
 
 /// Whether a record is known to refer so.
-fn refers(child: &Snapshot, referrer: &Referrer) -> bool {
-    let Observed::Value(Value::Refs(refs)) = child.field(referrer.field.as_str()) else { return false };
-    child.is_live()
-        && refs.iter().any(|it| it.object == referrer.parent.object && it.id == referrer.parent.id)
+fn refers(child: &Snapshot, field: &FieldName, parent: &RecordRef) -> bool {
+    let Observed::Value(Value::Refs(refs)) = child.field(field.as_str()) else { return false };
+    child.is_live() && refs.iter().any(|it| it.object == parent.object && it.id == parent.id)
+}
+
+fn key(record: &RecordRef) -> String {
+    format!("referred/{record}")
+}
+
+/// The small state to keep of a record that was to be archived: who keeps it, if anybody does.
+pub(crate) fn noted(
+    record: &RecordRef,
+    keeper: Option<&Referrer>,
+) -> Result<(String, Option<Vec<u8>>), Error> {
+    let bytes = keeper.map(|it| serde_json::to_vec(&(&it.child, &it.field))).transpose();
+    Ok((key(record), bytes.map_err(|error| Error::Internal(error.to_string()))?))
+}
+
+/// Which of an entity's records were not archived because somebody referred to them who, for all that is known, still does.
+pub(crate) async fn known(
+    ctx: &Ctx,
+    kind: Kind,
+    links: &[Link],
+) -> Result<BTreeMap<RecordRef, RecordRef>, Error> {
+    let mut referred = BTreeMap::new();
+    let archives = ctx.mapping().kinds.get(&kind).is_some_and(|model| model.on_delete == OnDelete::Archive);
+    let own: Vec<&Link> = links.iter().filter(|link| link.facet == kind).collect();
+    if !archives || own.iter().all(|link| link.state != LinkState::Deleted) {
+        return Ok(referred);
+    }
+    for link in own.into_iter().filter(|link| link.state.is_active()) {
+        let Some(bytes) = ctx.store.get(&key(&link.record)).await? else { continue };
+        let Ok((child, field)) = serde_json::from_slice::<(RecordRef, FieldName)>(&bytes) else { continue };
+        let stored = ctx.store.records(std::slice::from_ref(&child)).await?.pop();
+        let snapshot = stored.and_then(|stored| stored.snapshot);
+        if snapshot.is_some_and(|snapshot| refers(&snapshot, &field, &link.record)) {
+            referred.insert(link.record.clone(), child);
+        }
+    }
+    Ok(referred)
+}
+
+/// Whether a field stands for relations that are made by calls of their own.
+pub(crate) fn is_association(ctx: &Ctx, record: &RecordRef, field: &FieldName) -> bool {
+    let mut bindings = ctx
+        .mapping()
+        .kinds
+        .values()
+        .flat_map(|model| &model.edges)
+        .filter_map(|edge| edge.binding(&record.connection, &record.object));
+    bindings.any(|binding| binding.field == *field && binding.carrier == Carrier::Association)
 }

@@ -16,10 +16,7 @@ use std::{
     path::Path,
     sync::Arc,
 };
-use syncline_core::{
-    mapping::Carrier,
-    undo::{self, Note, Present, Standing, Why},
-};
+use syncline_core::undo::{self, Note, Present, Standing, Why};
 use syncline_model::{
     Action, After, ConnectionName, Endpoint, EntityId, FieldName, JournalSeq, ObjectName, Observed,
     Operation, OperationId, RecordRef, RunId, Snapshot, Value,
@@ -385,7 +382,7 @@ async fn changed_since(
     // stamp tells that from an edit. Relations move no stamp everywhere.
     for record in past.written.iter().filter(|row| row.created).map(|row| &row.record) {
         if let (Some(fields), false) = (changed.get_mut(record), is_touched(ctx, past, records, record)) {
-            fields.retain(|field| is_association(ctx, record, field));
+            fields.retain(|field| referring::is_association(ctx, record, field));
         }
     }
     Ok(changed)
@@ -415,16 +412,6 @@ fn is_touched(ctx: &Ctx, past: &Past, records: &BTreeMap<RecordRef, Standing>, r
     });
     let ours = modified.checked_sub(clock.ahead).unwrap_or(modified);
     ours.duration_since(*at) > clock.uncertainty
-}
-
-fn is_association(ctx: &Ctx, record: &RecordRef, field: &FieldName) -> bool {
-    let mut bindings = ctx
-        .mapping()
-        .kinds
-        .values()
-        .flat_map(|model| &model.edges)
-        .filter_map(|edge| edge.binding(&record.connection, &record.object));
-    bindings.any(|binding| binding.field == *field && binding.carrier == Carrier::Association)
 }
 
 fn finding(ctx: &Ctx, note: Note) -> Result<Finding, Error> {

@@ -135,6 +135,9 @@ pub enum HeldReason {
     DeletedElsewhere {
         /// The tombstone.
         record: RecordRef,
+        /// Who refers to what is left, where that is why it was not archived: released when it no longer does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        referred_by: Option<RecordRef>,
     },
     /// Both sides changed and the rule is `manual`; released by a person.
     ManualConflict,
@@ -260,7 +263,12 @@ impl fmt::Display for HeldReason {
                 f.write_str("this model creates organisations only in the other system")
             }
             Self::Ambiguous { review } => write!(f, "more than one record could be meant: review {review}"),
-            Self::DeletedElsewhere { record } => write!(f, "{record} was deleted; a person decides"),
+            Self::DeletedElsewhere { record, referred_by: None } => {
+                write!(f, "{record} was deleted; a person decides")
+            }
+            Self::DeletedElsewhere { record, referred_by: Some(child) } => {
+                write!(f, "{record} was deleted, and {child} refers to what is left; a person decides")
+            }
             Self::ManualConflict => f.write_str("both sides changed and the rule is manual"),
             Self::Unmapped { value } => write!(f, "`{value}` has no counterpart there"),
             Self::DoesNotFit { problem } => f.write_str(problem),

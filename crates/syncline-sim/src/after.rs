@@ -117,7 +117,6 @@ impl Player<'_> {
     fn compare(&mut self, before: &Picture, after: &Picture, intended: &Intended) {
         // What an undo writes is held against how things stood before the run: `undone`.
         let undoing = self.undo.under_way;
-        self.taken_along(before, after);
         let mut created: BTreeMap<(String, String), usize> = BTreeMap::new();
         let mut broken: Vec<(&'static str, String)> = Vec::new();
         for (at, record) in &after.records {
@@ -155,22 +154,6 @@ impl Player<'_> {
         }
     }
 
-    /// What a vendor takes away with a parent that people deleted counts as deleted by them.
-    fn taken_along(&mut self, before: &Picture, after: &Picture) {
-        for (at, record) in &after.records {
-            let went = before.records.get(at).is_some_and(|was| was.life == Life::Live);
-            let (true, Life::Gone, Some(token), Parent::Thing(parent)) =
-                (went, record.life, &record.token, &record.parent)
-            else {
-                continue;
-            };
-            let ended = self.people.ledger.get(parent).is_some_and(|parent| parent.was_ended);
-            if let (true, Some(thing)) = (ended, self.people.ledger.get_mut(token)) {
-                thing.was_ended = true;
-            }
-        }
-    }
-
     /// A record that the engine made.
     fn born(&self, at: &At, record: &Record) -> Option<(&'static str, String)> {
         let token = record.token.as_deref()?;
@@ -189,8 +172,7 @@ impl Player<'_> {
         let token = record.token.as_deref()?;
         let asked = intended.archives.contains(&key(at));
         let ended = self.people.ledger.get(token).is_some_and(|thing| thing.was_ended);
-        let taken_along = matches!(record.parent, Parent::Thing(_)) && ended;
-        if (taken_along || (asked && ended)) && self.profile.archives() {
+        if asked && ended && self.profile.archives() {
             return None;
         }
         Some(("no_silent_delete", format!("{at} ({token}) went, and nobody deleted its counterpart")))

@@ -4,7 +4,7 @@
 use crate::{
     attrs::{self, Attr},
     ledger::{OWNER, PARENT, Thing},
-    picture::{At, Parent, Picture, Record},
+    picture::{At, Life, Parent, Picture, Record},
     player::Player,
     profile::{Change, Ruler},
     script::Access,
@@ -306,6 +306,18 @@ impl Player<'_> {
         hidden || thing.ended.len() == Side::BOTH.len()
     }
 
+    /// Whether a record is there and refers to this thing.
+    fn refers(&self, child: &RecordRef, thing: &Thing) -> bool {
+        self.people.picture.records.iter().any(|(at, record)| {
+            at.side.name() == child.connection.as_str()
+                && at.object == child.object.as_str()
+                && at.id == child.id.as_str()
+                && record.life == Life::Live
+                && (record.parent == Parent::Thing(thing.token.clone())
+                    || record.people.contains(&thing.token))
+        })
+    }
+
     /// Whether what people did explains why this is held.
     fn bears_out(&self, thing: &Thing, held: &Held) -> bool {
         let side = Side::of_connection(held.connection.as_str());
@@ -333,8 +345,9 @@ impl Player<'_> {
             }
             HeldReason::WaitsForAccount => thing.kind == Kind::Deal && !self.profile.creates_everywhere(),
             // What was restored after its counterpart was archived waits for somebody's word.
-            HeldReason::DeletedElsewhere { .. } => {
-                !thing.ended.is_empty() || (self.profile.archives() && thing.was_ended)
+            HeldReason::DeletedElsewhere { referred_by, .. } => {
+                let ended = !thing.ended.is_empty() || (self.profile.archives() && thing.was_ended);
+                ended && referred_by.as_ref().is_none_or(|child| self.refers(child, thing))
             }
             HeldReason::Ambiguous { .. } => thing.murky,
             HeldReason::Parked { .. } => self.doubt && !self.profile.keyed(),

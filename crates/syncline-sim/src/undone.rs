@@ -273,8 +273,6 @@ pub(crate) fn check(taken: &TakenBack<'_>, notes: &[Note], excuses: &Excuses<'_>
                 });
                 match again {
                     None if said(at, None) || record.token.is_none() => {}
-                    // A vendor deletes with an account what hangs on it: no write of the run.
-                    None if excuses.archives && excuses.went_along(taken, at, record) => {}
                     None => broken
                         .push(format!("{at} ({:?}), which the run took away, is not back", record.token)),
                     Some((new, again)) => {
@@ -341,12 +339,6 @@ impl Excuses<'_> {
             _ => return false,
         };
         taken.left.live(side, target).next().is_none()
-    }
-
-    /// Whether a record's parent went in the run, too.
-    fn went_along(&self, taken: &TakenBack<'_>, at: &At, record: &Record) -> bool {
-        let Parent::Thing(parent) = &record.parent else { return false };
-        taken.before.live(at.side, parent).any(|(parent, _)| live(taken.after, parent).is_none())
     }
 
     /// Whether an administrator took options of this attribute away.

@@ -289,14 +289,19 @@ impl Draftsman<'_> {
         let Some(tombstone) = self.tombstone().map(|link| link.record.clone()) else { return };
         // Whoever takes a record out of the bin does not want it archived again because its counterpart is still there.
         let outlived = self.hood.outlived.contains(&tombstone);
+        let referred_by = self.sides.iter().find_map(|side| self.hood.referred.get(side.record)).cloned();
         match self.model.on_delete {
-            OnDelete::Archive if !outlived && !self.has_swallowed() => self.archive_with(&tombstone),
+            OnDelete::Archive if !outlived && referred_by.is_none() && !self.has_swallowed() => {
+                self.archive_with(&tombstone);
+            }
             OnDelete::Review | OnDelete::Archive => {
                 self.plan
                     .questions
                     .push(Question::Deleted { entity: self.hood.entity, record: tombstone.clone() });
                 let connection = tombstone.connection.clone();
-                self.hold(None, &connection, HeldReason::DeletedElsewhere { record: tombstone }, Vec::new());
+                let wake = referred_by.iter().map(|child| format!("record:{child}")).collect();
+                let reason = HeldReason::DeletedElsewhere { record: tombstone, referred_by };
+                self.hold(None, &connection, reason, wake);
             }
             OnDelete::Unlink => {}
         }

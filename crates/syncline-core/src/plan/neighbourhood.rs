@@ -74,6 +74,9 @@ pub struct Neighbourhood {
     pub parked: BTreeMap<ConnectionName, Arc<str>>,
     /// Deleted records whose counterpart somebody has restored since.
     pub outlived: BTreeSet<RecordRef>,
+    /// Its records that somebody live refers to, where that has kept one from being archived.
+    #[serde(with = "crate::pairs")]
+    pub referred: BTreeMap<RecordRef, RecordRef>,
     /// Since when this entity has been waiting for a parent, if it is.
     pub waiting_since: Option<Timestamp>,
 }

@@ -90,6 +90,8 @@ pub struct Applier<'a> {
     created: BTreeMap<(EntityId, ConnectionName), RecordRef>,
     /// Whose relations were to end and have not.
     clinging: BTreeSet<(EntityId, ConnectionName)>,
+    /// Records that were to follow a delete and that somebody refers to.
+    pub(crate) kept: u64,
     /// What was done so far.
     pub tally: Tally,
     /// Connections that were written.
@@ -108,6 +110,7 @@ impl<'a> Applier<'a> {
             run: None,
             created: BTreeMap::new(),
             clinging: BTreeSet::new(),
+            kept: 0,
             tally: Tally::default(),
             written: BTreeSet::new(),
         }
@@ -225,14 +228,27 @@ impl<'a> Applier<'a> {
             .filter(|(_, (before, after))| before.snapshot == after.snapshot)
             .map(|(record, _)| record.clone())
             .collect();
-        let taken_back = operations.iter().filter_map(archived).filter(|(_, case)| *case == Case::Undone);
-        let taken_back: Vec<RecordRef> = taken_back.map(|(record, _)| record.clone()).collect();
-        let referrers = referring::look(self.ctx, &taken_back).await?;
+        let referrers = referring::look(self.ctx, &records).await?;
+        let mut batch = self.ctx.batch();
         // Whoever stays keeps what it refers to, until nothing more has to stay.
-        while let Some(kept) =
+        while let Some(keeper) =
             referrers.iter().find(|it| going.contains(&it.parent) && !going.contains(&it.child))
         {
-            going.remove(&kept.parent);
+            going.remove(&keeper.parent);
+            // What is taken back is listed by the next plan of it; of the rest a person is asked.
+            let by_rule = |it: &Operation| {
+                archived(it).is_some_and(|it| it.0 == &keeper.parent && it.1 != Case::Undone)
+            };
+            if operations.iter().any(by_rule) {
+                batch.puts.push(referring::noted(&keeper.parent, Some(keeper))?);
+                self.kept += 1;
+            }
+        }
+        for record in &going {
+            batch.puts.push(referring::noted(record, None)?);
+        }
+        if !batch.puts.is_empty() {
+            self.ctx.store.commit(batch).await?;
         }
         let (ready, waiting): (Vec<Operation>, Vec<Operation>) = operations
             .into_iter()

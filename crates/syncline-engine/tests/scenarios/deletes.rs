@@ -223,3 +223,72 @@ async fn what_is_restored_after_its_counterpart_was_archived_is_not_archived_aga
     world.advance(86_400);
     assert_eq!(world.sync().await.tally.archived, 1);
 }
+
+fn archiving() -> Setting {
+    let changes = vec![("on_delete = \"review\"", "on_delete = \"archive\"")];
+    Setting { changes, ..Setting::default() }
+}
+
+#[tokio::test]
+async fn who_belonged_to_a_company_that_was_deleted_in_hubspot_does_not_go_with_its_account() {
+    let (mut world, account, company) = acme(archiving()).await;
+    let person = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": account});
+    world.create(Salesforce, "Contact", person);
+    let deal =
+        json!({"Name": "Wall", "StageName": "Prospecting", "CloseDate": "2026-06-30", "AccountId": account});
+    world.create(Salesforce, "Opportunity", deal);
+    world.sync().await;
+    world.admin(HubSpot, json!({"do": "archive", "object": "companies", "id": company}));
+    world.advance(2 * 86_400);
+    let outcome = world.sync().await;
+    assert_eq!(outcome.tally.archived, 1);
+    expect![[r#"
+        salesforce
+          Account Acme Website=https://acme.com Phone=+1 555 0100 (deleted)
+          Contact Lee Email=lee@acme.com
+          Opportunity Wall StageName=Prospecting CloseDate=2026-06-30
+        hubspot
+          companies Acme domain=acme.com website=https://acme.com phone=+1 555 0100 (archived)
+          contacts Lee email=lee@acme.com
+          deals Wall dealstage=prospecting closedate=2026-06-30T00:00:00Z
+    "#]]
+    .assert_eq(world.picture().text());
+    world.still().await;
+}
+
+#[tokio::test]
+async fn an_account_that_somebody_refers_to_is_not_archived_for_its_company() {
+    let (mut world, account, company) = acme(archiving()).await;
+    world.admin(HubSpot, json!({"do": "archive", "object": "companies", "id": company}));
+    let person = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": account});
+    let lee = world.create(Salesforce, "Contact", person);
+    world.advance(2 * 86_400);
+    assert_eq!(world.sync().await.tally.archived, 0);
+    world.still().await;
+    assert_eq!(world.says(Salesforce, "Account", &account).await, "deleted_elsewhere SYN-2005 *@hubspot");
+    assert_eq!(world.reviews().await.len(), 1);
+    // When nobody does any more, it goes.
+    world.edit(Salesforce, "Contact", &lee, json!({"AccountId": null}));
+    world.advance(3_600);
+    assert_eq!(world.sync().await.tally.archived, 1);
+    assert_eq!(world.reviews().await.len(), 0);
+    world.still().await;
+    assert_eq!(world.find_all(Salesforce, "Contact", "LastName", "Lee").len(), 1);
+}
+
+#[tokio::test]
+async fn an_account_goes_once_we_have_taken_away_who_referred_to_it() {
+    let (mut world, account, company) = acme(archiving()).await;
+    let person = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": account});
+    world.create(Salesforce, "Contact", person);
+    world.sync().await;
+    world.admin(HubSpot, json!({"do": "archive", "object": "companies", "id": company}));
+    // A webhook tells of the company; that the contact has none any more moves no stamp, and is read at night.
+    assert_eq!(world.hinted(HubSpot, "companies", &company).await.tally.archived, 0);
+    assert_eq!(world.says(Salesforce, "Account", &account).await, "deleted_elsewhere SYN-2005 *@hubspot");
+    world.advance(2 * 86_400);
+    assert_eq!(world.sync().await.tally.archived, 1);
+    world.still().await;
+    assert_eq!(world.find_all(Salesforce, "Contact", "LastName", "Lee").len(), 1);
+    assert_eq!(world.reviews().await.len(), 0);
+}

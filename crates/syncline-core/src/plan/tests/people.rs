@@ -153,6 +153,20 @@ fn a_deleted_record_is_asked_about_and_never_brought_back() {
 }
 
 #[test]
+fn what_somebody_refers_to_does_not_follow_a_delete() {
+    let mut case = hubspot(&[]).model(|model| model.on_delete = OnDelete::Archive);
+    case = case.link("salesforce/Contact/003", LinkState::Deleted);
+    assert_eq!(case.plan().operations.len(), 1);
+    let (own, deal) = (case.hood.links[0].record.clone(), record("hubspot/deals/7"));
+    case.hood.referred.insert(own, deal.clone());
+    let plan = case.plan();
+    assert!(plan.operations.is_empty());
+    assert_eq!(held(&plan), ["salesforce - deleted_elsewhere [record:hubspot/deals/7]"]);
+    assert_eq!(plan.questions.len(), 1);
+    assert!(plan.held[0].0.reason.to_string().contains(&deal.to_string()));
+}
+
+#[test]
 fn a_delete_is_followed_where_declared_and_only_while_it_holds() {
     let mut case = hubspot(&[]).model(|model| model.on_delete = OnDelete::Archive);
     case = case.link("salesforce/Contact/003", LinkState::Deleted);

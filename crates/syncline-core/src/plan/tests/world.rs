@@ -83,6 +83,7 @@ impl Case {
             parked: BTreeMap::new(),
             names: BTreeMap::new(),
             outlived: BTreeSet::new(),
+            referred: BTreeMap::new(),
             waiting_since: None,
         };
         Self { mapping, hood, now: at(0) }

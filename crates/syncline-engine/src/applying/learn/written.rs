@@ -13,8 +13,8 @@ use syncline_core::{
 };
 use syncline_kit::vendor::{EdgeWrite, Write, WriteRow};
 use syncline_model::{
-    Action, After, AttributeName, Base, BaseEntry, EntityId, Evidence, FieldName, JournalSeq, Kind, Link,
-    LinkState, Observation, Observed, Operation, RecordRef, RecordState, Ref, Snapshot, Value,
+    Action, After, AttributeName, Base, BaseEntry, EntityId, Evidence, FieldChange, FieldName, JournalSeq,
+    Kind, Link, LinkState, Observation, Observed, Operation, RecordRef, RecordState, Ref, Snapshot, Value,
     defect::{Defect, planted},
     journal::Event,
     operation::Case,
@@ -188,6 +188,11 @@ impl Lesson {
         let stored = hood.snapshots.get(position).cloned().flatten();
         let now = observe(stored.as_ref(), std::slice::from_mut(&mut hood.links[position]), &seen);
         hood.snapshots[position] = Some(now.snapshot);
+        // Whatever waits until this record refers to it no more.
+        let referred = |change: &FieldChange| matches!(change.before, Observed::Value(Value::Refs(_)));
+        if operation.action.fields().iter().any(referred) {
+            self.batch.wake.push(format!("record:{record}"));
+        }
         let Neighbourhood { links, snapshots, kind, .. } = hood;
         if let (Some(base), Some(shown)) = (&mut links[position].base, &snapshots[position]) {
             // What the answer shows for a field that we wrote is what was agreed, however the vendor spells it (HUB-9).
@@ -287,6 +292,9 @@ impl Lesson {
                 }
             }
         }
+        if related == Related::No {
+            self.batch.wake.push(format!("record:{}", edge.from));
+        }
         self.touched.insert(edge.from.clone());
     }
 
@@ -307,6 +315,7 @@ impl Lesson {
                 }
             }
         }
+        self.batch.wake.push(format!("record:{record}"));
         self.touched.insert(record.clone());
     }
 }

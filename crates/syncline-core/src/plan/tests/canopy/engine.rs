@@ -56,6 +56,7 @@ impl World {
             parked: BTreeMap::new(),
             names: BTreeMap::new(),
             outlived: BTreeSet::new(),
+            referred: BTreeMap::new(),
             waiting_since: Some(at(0)),
         }
     }
