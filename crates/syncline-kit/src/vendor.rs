@@ -36,7 +36,8 @@ pub trait Vendor: Send + Sync {
     ) -> BoxFuture<'a, Result<CapturePage, VendorError>>;
 
     /// Reads these records as they are now, by id (a strong read), edges included. A record that is gone comes back as a
-    /// tombstone; a merged one as [`syncline_model::RecordState::MergedInto`], followed by its survivor.
+    /// tombstone; a merged one as [`syncline_model::RecordState::MergedInto`], followed by its survivor. Where a survivor says
+    /// which records were merged into it, those come as merged too, asked for or not, known or not.
     fn read<'a>(
         &'a self,
         want: &'a CaptureWant,

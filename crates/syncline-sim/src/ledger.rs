@@ -152,6 +152,8 @@ impl Ledger {
             if let Some(thing) = self.get_mut(token) {
                 if came {
                     thing.ended.remove(&at.side);
+                    // A lead that is converted into no account makes one, also of a company that is there already.
+                    thing.murky |= was.is_none() && after.live(at.side, token).nth(1).is_some();
                 } else if went {
                     thing.was_ended = true;
                     if after.live(at.side, token).next().is_none() {

@@ -239,6 +239,25 @@ fn a_merge_is_seen_by_its_survivor() {
 }
 
 #[test]
+fn a_merge_is_seen_also_by_a_survivor_that_was_read_by_id_before() {
+    let (mut world, company, ..) = at_rest();
+    let other = world.make("companies", json!({"name": "Acme Ltd"}));
+    world.pass(10);
+    world.capture();
+    let merged = world.admin(json!({"do": "merge", "object": "companies", "id": company, "merge": other}));
+    let survivor = merged["id"].as_str().unwrap().to_owned();
+    let asked = [adapter_support::record("companies", &survivor)];
+    let mut read = adapter_support::run(world.hub.read(&world.want, &asked)).unwrap();
+    read.retain(|one| one.state == RecordState::Live);
+    world.stored.take(&read);
+    world.pass(10);
+    let seen = world.capture();
+    let states: Vec<_> = seen.iter().map(|one| (one.record.id.to_string(), one.state.clone())).collect();
+    let into = RecordState::MergedInto(survivor.as_str().into());
+    assert_eq!(states, [(company, into.clone()), (other, into)]);
+}
+
+#[test]
 fn an_edge_that_changes_alone_is_found_by_the_nightly_sweep() {
     let (mut world, company, contact, deal) = at_rest();
     world.admin(json!({"do": "dissociate", "from": format!("contacts/{contact}"), "to": format!("companies/{company}")}));
@@ -409,12 +428,13 @@ fn strong_reads_tell_what_became_of_a_record() {
         states,
         [
             (company, RecordState::MergedInto(survivor.as_str().into())),
+            (other, RecordState::MergedInto(survivor.as_str().into())),
             (survivor.clone(), RecordState::Live),
             (contact, RecordState::Deleted),
             (deal, RecordState::Live),
         ]
     );
-    let edge = seen[3].fields.iter().find(|(name, _)| name.as_str() == "@deal_to_company").unwrap();
+    let edge = seen[4].fields.iter().find(|(name, _)| name.as_str() == "@deal_to_company").unwrap();
     assert_eq!(edge.1, refs(&[Ref::to("companies", &*survivor).primary()]));
 }
 

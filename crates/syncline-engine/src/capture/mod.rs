@@ -6,9 +6,9 @@ mod page;
 use crate::{ctx::Ctx, error::Error, schemas};
 use known::StoreKnows;
 pub(crate) use page::{matching_keys, work};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use syncline_kit::vendor::Cursor;
-use syncline_model::{ConnectionName, ObjectSchema, RecordRef};
+use syncline_model::{ConnectionName, ObjectSchema, Observation, RecordRef, RecordState};
 use syncline_store::{Batch, Store};
 
 /// What a capture brought.
@@ -81,6 +81,7 @@ pub async fn records(ctx: &Ctx, records: &[RecordRef]) -> Result<Captured, Error
         }
         let seen =
             live.vendor.read(want, &records).await.map_err(|error| Error::vendor(connection, error))?;
+        let seen = without_strangers(ctx, &records, seen).await?;
         let mut batch = ctx.batch();
         let taken = page::take(&*ctx.store, ctx.mapping(), &seen, &mut batch).await?;
         commit(ctx, batch).await?;
@@ -89,6 +90,30 @@ pub async fn records(ctx: &Ctx, records: &[RecordRef]) -> Result<Captured, Error
         captured.changed += taken.changed;
     }
     Ok(captured)
+}
+
+/// Leaves out what survivors say of records that were never read: nobody's tombstones.
+async fn without_strangers(
+    ctx: &Ctx,
+    asked: &[RecordRef],
+    seen: Vec<Observation>,
+) -> Result<Vec<Observation>, Error> {
+    let unasked = |seen: &Observation| {
+        matches!(seen.state, RecordState::MergedInto(_)) && !asked.contains(&seen.record)
+    };
+    let told: Vec<RecordRef> =
+        seen.iter().filter(|seen| unasked(seen)).map(|seen| seen.record.clone()).collect();
+    if told.is_empty() {
+        return Ok(seen);
+    }
+    let stored = ctx.store.records(&told).await?;
+    let known: BTreeSet<RecordRef> = told
+        .into_iter()
+        .zip(stored)
+        .filter(|(_, stored)| stored.snapshot.is_some())
+        .map(|(told, _)| told)
+        .collect();
+    Ok(seen.into_iter().filter(|seen| !unasked(seen) || known.contains(&seen.record)).collect())
 }
 
 async fn keep_schemas(

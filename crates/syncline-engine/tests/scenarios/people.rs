@@ -161,6 +161,25 @@ async fn merged_record_in_hubspot_keeps_one_person_and_writes_the_survivor() {
     assert_eq!(world.field(HubSpot, "contacts", survivor, "jobtitle"), "CTO");
 }
 
+/// A webhook tells of the one that was swallowed; that the other one is gone too, only the survivor says.
+#[tokio::test]
+async fn survivor_read_for_one_of_its_parts_takes_the_place_of_the_others_too() {
+    let (mut world, _, contact) = ann().await;
+    let other = world.create(HubSpot, "contacts", json!({"firstname": "Ann", "jobtitle": "CTO"}));
+    world.advance(60);
+    world.sync().await;
+    world.admin(HubSpot, json!({"do": "merge", "object": "contacts", "id": contact, "merge": other}));
+    world.hinted(HubSpot, "contacts", &other).await;
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Lead Ann Lee Email=ann@acme.com Phone=1 Title=CTO Company=Acme
+        hubspot
+          contacts Ann Lee email=ann@acme.com phone=1 jobtitle=CTO company=Acme
+    "#]]
+    .assert_eq(world.picture().text());
+}
+
 #[tokio::test]
 async fn two_matches_for_one_person_are_a_question() {
     let mut world = World::new().await;

@@ -4,7 +4,10 @@ use super::{HubSpot, client::Call, codec::OWNERS, records::Row};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeMap;
 use syncline_kit::vendor::{CaptureWant, ObjectWant, VendorError};
-use syncline_model::{ObjectName, Observation, RecordId, RecordRef, RecordState};
+use syncline_model::{
+    ObjectName, Observation, RecordId, RecordRef, RecordState,
+    defect::{Defect, planted},
+};
 
 /// An id as one path segment.
 pub(super) fn segment(id: &str) -> String {
@@ -71,16 +74,30 @@ impl HubSpot {
         };
         for (id, fate) in fates {
             match fate {
-                Fate::Live(row) => seen.push(observe(&row)),
+                Fate::Live(row) => {
+                    seen.extend(self.swallowed(object, &row, ids));
+                    seen.push(observe(&row));
+                }
                 Fate::Merged(row) => {
                     let state = RecordState::MergedInto(RecordId::from(row.id.as_str()));
                     seen.push(self.tombstone(object, id, row.updated_at, state));
+                    seen.extend(self.swallowed(object, &row, ids));
                     seen.push(observe(&row));
                 }
                 Fate::Gone(at) => seen.push(self.tombstone(object, id, at, RecordState::Deleted)),
             }
         }
         Ok(())
+    }
+
+    /// The records that were merged into this one, as it says; those that were asked for speak for themselves.
+    fn swallowed(&self, object: &ObjectName, row: &Row, asked: &[RecordId]) -> Vec<Observation> {
+        if planted(Defect::MergeMissed) {
+            return Vec::new();
+        }
+        let state = RecordState::MergedInto(RecordId::from(row.id.as_str()));
+        let tombstone = |id| self.tombstone(object, id, row.updated_at, state.clone());
+        row.merged().into_iter().filter(|id| !asked.contains(id)).map(tombstone).collect()
     }
 
     /// Batches first; an id that they do not know is asked for alone, since only that tells a merge from a deletion.

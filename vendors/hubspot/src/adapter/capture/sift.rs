@@ -22,13 +22,15 @@ pub(super) enum Mode {
 impl Scene<'_> {
     /// Sifts a page, and reads the edges of what remains.
     pub(super) async fn sift(&self, rows: Vec<Row>, mode: Mode) -> Result<Vec<Observation>, VendorError> {
+        // Of all rows: a survivor that was read by id, or that we wrote, is known already, and what it swallowed is not.
+        let mut merges = self.merges(&rows).await;
         let rows = self.current(rows, mode).await?;
         if rows.is_empty() {
-            return Ok(Vec::new());
+            return Ok(merges.into_values().flatten().collect());
         }
+        merges.extend(self.merges(&rows).await);
         let portal = self.hub.portal_currency().await?;
         let mut missing = false;
-        let mut merges = self.merges(&rows).await;
         let ids: Vec<RecordId> = rows.iter().map(|row| RecordId::from(row.id.as_str())).collect();
         // Edges move no stamp, so a row that only our own write moved tells nothing new of them. What is read anew is read
         // with them: the next sweep counts from there.
@@ -46,6 +48,7 @@ impl Scene<'_> {
             seen.extend(merges.remove(&id).unwrap_or_default());
             seen.push(self.hub.observation(&self.want.object, row, fields));
         }
+        seen.extend(merges.into_values().flatten());
         if missing {
             self.forget_schema();
         }
