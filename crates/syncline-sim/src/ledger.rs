@@ -97,6 +97,12 @@ impl Ledger {
         })
     }
 
+    /// Whether an index may show it for the first time after something else has become of it.
+    pub(crate) fn is_new(&self, thing: &Thing) -> bool {
+        let edits = thing.edits.values().flatten();
+        edits.map(|edit| edit.at).min().is_some_and(|first| self.now.duration_since(first) < INDEXED)
+    }
+
     /// A new thing; its token.
     pub(crate) fn thing(&mut self, kind: Kind) -> String {
         let token = format!("q{}", self.things.len() + 1);
