@@ -113,7 +113,8 @@ impl<'a> Draftsman<'a> {
     }
 
     fn read(&self, attribute: &'a Attribute) -> Vec<Bound<'a>> {
-        self.sides
+        let mut bound: Vec<Bound<'a>> = self
+            .sides
             .iter()
             .enumerate()
             .filter_map(|(position, side)| {
@@ -121,7 +122,13 @@ impl<'a> Draftsman<'a> {
                 let standing = self.stand(attribute, binding, side, &self.bases[position]);
                 Some(Bound { position, binding, standing })
             })
-            .collect()
+            .collect();
+        if bound.iter().any(|side| matches!(side.standing.stand, Stand::NoBase(_))) {
+            for side in &mut bound {
+                side.standing.unmapped = side.standing.unmapped.take().or(side.standing.retired.take());
+            }
+        }
+        bound
     }
 
     /// How a side goes into the decision: one that is only written is not read, and one whose record was the source of
@@ -320,6 +327,9 @@ impl<'a> Draftsman<'a> {
 
     fn note_unmapped(&mut self, attribute: &Attribute, bound: &[Bound<'_>]) {
         for side in bound.iter().filter(|side| side.binding.direction.reads()) {
+            if let Some(value) = &side.standing.retired {
+                self.unmapped.insert(attribute.name.clone(), value.clone());
+            }
             let Some(value) = &side.standing.unmapped else { continue };
             self.unmapped.insert(attribute.name.clone(), value.clone());
             let source = self.sides[side.position].record.clone();

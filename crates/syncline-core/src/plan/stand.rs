@@ -23,6 +23,9 @@ pub(super) struct Standing {
     pub(super) agreed: Option<Option<Value>>,
     /// The side moved to a value that has no counterpart: it neither travels nor is it written over.
     pub(super) unmapped: Option<Arc<str>>,
+    /// The value that was agreed has lost its counterpart since: nothing to tell those who agreed on it, but as unmapped as
+    /// any for whoever did not.
+    pub(super) retired: Option<Arc<str>>,
     /// The base is not spelled as the field is now, though it means the same.
     pub(super) respelled: bool,
     pub(super) seen: SideSeen,
@@ -62,6 +65,7 @@ impl Draftsman<'_> {
             spelling: None,
             agreed: None,
             unmapped: None,
+            retired: None,
             respelled: false,
             seen: SideSeen {
                 record: side.record.clone(),
@@ -81,9 +85,8 @@ impl Draftsman<'_> {
             Meaning::Known(Observed::Empty) => {}
             Meaning::Known(_) => return standing,
             Meaning::Unmapped(value) => {
-                if agreed.as_ref() != Some(now) {
-                    standing.unmapped = Some(value);
-                }
+                let is_agreed = agreed.as_ref() == Some(now);
+                *(if is_agreed { &mut standing.retired } else { &mut standing.unmapped }) = Some(value);
                 return standing;
             }
         }

@@ -156,6 +156,23 @@ fn an_unmapped_stage_is_quarantined_and_the_rest_of_the_deal_syncs() {
 }
 
 #[test]
+fn an_agreed_stage_that_lost_its_counterpart_is_quiet_among_those_who_agreed_and_unmapped_for_a_newcomer() {
+    let opportunity = [("Name", text("Big")), ("StageName", option("Odd"))];
+    let agreed = || Case::of(Kind::Deal).agreed("salesforce/Opportunity/006", &opportunity);
+    let deal = |stage| [("dealname", text("Big")), ("dealstage", stage), ("pipeline", option("default"))];
+    let quiet = agreed().agreed("hubspot/deals/9", &deal(option("s1"))).plan();
+    assert!(quiet.operations.is_empty() && held(&quiet).is_empty(), "{quiet:?}");
+    for shown in [Observed::Empty, option("s2")] {
+        let plan = agreed().fresh("hubspot/deals/9", &deal(shown)).plan();
+        assert!(plan.operations.is_empty(), "{plan:?}");
+        assert_eq!(held(&plan), ["hubspot stage unmapped [schema:salesforce/Opportunity config]"]);
+    }
+    let alone = agreed().plan();
+    assert_eq!(operations(&alone), ["create hubspot/deals dealname=Big"]);
+    assert_eq!(held(&alone), ["hubspot stage unmapped [schema:hubspot/deals config]"]);
+}
+
+#[test]
 fn a_new_deal_with_an_unmapped_stage_is_created_without_it_where_it_may_be() {
     let case = Case::of(Kind::Deal)
         .fresh("salesforce/Opportunity/006", &[("Name", text("Big")), ("StageName", option("Odd"))]);
