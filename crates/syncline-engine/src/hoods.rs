@@ -207,7 +207,8 @@ impl Surroundings {
             parents.into_iter().filter(|entity| !self.records_of.contains_key(entity)).collect();
         for entity in ctx.store.entities(&missing).await? {
             self.records_of.insert(entity.entity, in_force(&entity.links, &entity.snapshots));
-            if let Some(name) = organisation_name(ctx.mapping(), &entity) {
+            let name = organisation_names(ctx.mapping(), &entity).next().map(Arc::from);
+            if let Some(name) = name {
                 self.names.insert(entity.entity, name);
             }
         }
@@ -235,15 +236,19 @@ async fn outlived(ctx: &Ctx, kind: Kind, links: &[Link]) -> Result<BTreeSet<Reco
     Ok(outlived)
 }
 
-/// What an organisation is called, on any side.
-fn organisation_name(mapping: &Mapping, entity: &StoredEntity) -> Option<Arc<str>> {
-    let model = mapping.kinds.get(&Kind::Organisation)?;
-    let name = model.attributes.iter().find(|attribute| attribute.name.as_str() == "name")?;
+/// What an organisation is called, on each side that names it.
+pub(crate) fn organisation_names<'e>(
+    mapping: &Mapping,
+    entity: &'e StoredEntity,
+) -> impl Iterator<Item = &'e str> {
+    let model = mapping.kinds.get(&Kind::Organisation);
+    let attributes = model.into_iter().flat_map(|model| &model.attributes);
+    let name = attributes.into_iter().find(|attribute| attribute.name.as_str() == "name");
     let sides = entity.links.iter().zip(&entity.snapshots);
-    sides.filter(|(link, _)| link.facet == Kind::Organisation && link.state.is_active()).find_map(
-        |(link, snapshot)| {
-            let binding = name.binding(&link.record.connection, &link.record.object)?;
-            snapshot.as_ref()?.field(binding.field.as_str()).value()?.as_str().map(Arc::from)
+    sides.filter(|(link, _)| link.facet == Kind::Organisation && link.state.is_active()).filter_map(
+        move |(link, snapshot)| {
+            let binding = name?.binding(&link.record.connection, &link.record.object)?;
+            snapshot.as_ref()?.field(binding.field.as_str()).value()?.as_str()
         },
     )
 }

@@ -6,13 +6,17 @@ use crate::{
     capture,
     ctx::Ctx,
     error::Error,
-    hoods::{domain_key, outlived_key},
+    hoods::{domain_key, organisation_names, outlived_key},
     parked::forget,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use syncline_core::{
     identify,
-    plan::{LinkChange, looked_at, settle},
+    mapping::Mapping,
+    plan::{LinkChange, company_field, looked_at, settle},
 };
 use syncline_model::{
     EntityId, Evidence, Kind, Link, LinkState, RecordRef, RecordState, Snapshot,
@@ -109,6 +113,7 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
         }
         links.insert(record.clone(), stored.links);
     }
+    let named: BTreeMap<RecordRef, Arc<str>> = links.values().flatten().filter_map(named_company).collect();
     let mut batch = ctx.batch();
     let mut to_read = Vec::new();
     for member in members {
@@ -117,7 +122,8 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
         });
         for change in settled.links {
             if let LinkChange::Put(link) = &change
-                && let Some(question) = elsewhere(ctx, link, unseen.contains(&link.record)).await?
+                && let renamed = renamed(mapping, &named, member, link)
+                && let Some(question) = elsewhere(ctx, link, renamed, unseen.contains(&link.record)).await?
             {
                 let review = Review { id: 0, question, opened_at: batch.at, state: ReviewState::Open };
                 batch.reviews.push(ReviewWrite::Open(review));
@@ -191,34 +197,68 @@ fn outlived_by(change: &LinkChange, member: &Member<'_>) -> Vec<(String, Option<
     gone.map(|link| (outlived_key(&link.record), Some(Vec::new()))).collect()
 }
 
+fn named_company(link: &Link) -> Option<(RecordRef, Arc<str>)> {
+    let Evidence::CompanyNamed { name } = &link.evidence else { return None };
+    Some((link.record.clone(), name.clone()))
+}
+
+/// What a lead calls its company now, where it named another one when its link to the organisation was made.
+fn renamed<'m>(
+    mapping: &Mapping,
+    named: &BTreeMap<RecordRef, Arc<str>>,
+    member: &Member<'m>,
+    account: &Link,
+) -> Option<&'m str> {
+    let Evidence::Conversion(id) = &account.evidence else { return None };
+    let is_lead =
+        |seen: &&Snapshot| seen.record.connection == account.record.connection && seen.record.id == *id;
+    let lead = member.snapshots.iter().flatten().find(is_lead)?;
+    let was = named.get(&lead.record)?;
+    let now = lead.field(company_field(mapping, &lead.record)?.as_str()).value()?.as_str()?;
+    (identify::company_name(was) != identify::company_name(now)).then_some(now)
+}
+
 /// Whoever converts a lead says which account its company is; but an account with the domain of another organisation is
-/// not linked before a person has said that the two are one.
-async fn elsewhere(ctx: &Ctx, account: &Link, unseen: bool) -> Result<Option<Question>, Error> {
+/// not linked before a person has said that the two are one, nor one that came of a lead whose company was changed.
+async fn elsewhere(
+    ctx: &Ctx,
+    account: &Link,
+    renamed: Option<&str>,
+    unseen: bool,
+) -> Result<Option<Question>, Error> {
     if account.facet != Kind::Organisation || !matches!(account.evidence, Evidence::Conversion(_)) {
         return Ok(None);
     }
-    let Some(name) = domain_key(ctx.mapping()) else { return Ok(None) };
     if unseen {
         capture::records(ctx, std::slice::from_ref(&account.record)).await?;
     }
+    let key = domain_key(ctx.mapping());
     let domain = |snapshot: &Snapshot| {
         let keys = identify::keys(ctx.mapping(), Kind::Organisation, snapshot);
-        keys.into_iter().find(|key| key.name == name).map(|key| key.value)
+        keys.into_iter().find(|found| Some(&found.name) == key.as_ref()).map(|found| found.value)
     };
     let stored = ctx.store.records(std::slice::from_ref(&account.record)).await?.pop();
-    let Some(theirs) = stored.and_then(|stored| domain(&stored.snapshot?)) else { return Ok(None) };
+    let theirs = stored.and_then(|stored| domain(&stored.snapshot?));
     let Some(entity) = ctx.store.entities(&[account.entity]).await?.pop() else { return Ok(None) };
     let own = entity.links.iter().zip(&entity.snapshots).filter(|(link, _)| {
         link.facet == Kind::Organisation && link.state.is_active() && link.record != account.record
     });
-    let own: Vec<_> = own.filter_map(|(link, snapshot)| Some((link, domain(snapshot.as_ref()?)?))).collect();
-    if own.is_empty() || own.iter().any(|(_, ours)| *ours == theirs) {
-        return Ok(None);
-    }
-    let mut records: Vec<RecordRef> = own.into_iter().map(|(link, _)| link.record.clone()).collect();
+    let own: Vec<_> = own.map(|(link, seen)| (&link.record, seen.as_ref().and_then(domain))).collect();
+    let known = || own.iter().filter_map(|(_, ours)| ours.as_ref());
+    let called = |name: &str| {
+        let name = identify::company_name(name);
+        organisation_names(ctx.mapping(), &entity).any(|ours| identify::company_name(ours) == name)
+    };
+    let why = match (&theirs, renamed) {
+        (Some(theirs), _) if known().any(|ours| ours == theirs) => return Ok(None),
+        (Some(_), _) if known().next().is_some() => "their domains differ",
+        (_, Some(name)) if !own.is_empty() && !called(name) => "the lead's company had been changed",
+        (_, _) => return Ok(None),
+    };
+    let mut records: Vec<RecordRef> = own.into_iter().map(|(record, _)| record.clone()).collect();
     records.push(account.record.clone());
     records.sort();
-    let key = "a lead of the one was converted into the other, and their domains differ".into();
+    let key = format!("a lead of the one was converted into the other, and {why}").into();
     Ok(Some(Question::SameThing { kind: Kind::Organisation, key, records }))
 }
 

@@ -86,8 +86,14 @@ pub enum Evidence {
         /// Who.
         who: Arc<str>,
     },
-    /// The organisation known for a lead (CRM-15).
+    /// The organisation known for a lead that does not name it (CRM-15).
     CompanyOfLead,
+    /// The organisation known for a lead, and what the lead called it then: one that names another company later is no
+    /// evidence any more.
+    CompanyNamed {
+        /// The lead's text for it.
+        name: Arc<str>,
+    },
 }
 
 /// What one record last agreed on with the others, in the record's own spelling. Only fields that differ from the

@@ -240,7 +240,7 @@ const LEGAL_FORMS: &[&str] = &[
 ];
 
 /// A company's name without case, accents, punctuation and trailing legal forms; `None` where nothing is left.
-fn company_name(name: &str) -> Option<String> {
+pub fn company_name(name: &str) -> Option<String> {
     let folded = fold(&name.replace(['.', '\''], ""));
     let mut words: Vec<&str> = folded.split(' ').filter(|word| !word.is_empty()).collect();
     while words.len() > 1 && words.last().is_some_and(|word| LEGAL_FORMS.contains(word)) {

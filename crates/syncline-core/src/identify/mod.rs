@@ -5,7 +5,7 @@
 
 mod keys;
 
-pub use keys::{RecordKey, domain, keys};
+pub use keys::{RecordKey, company_name, domain, keys};
 
 use crate::mapping::{KindModel, Mapping};
 use std::{collections::BTreeMap, sync::Arc};

@@ -1,7 +1,9 @@
 //! Sides on which an entity has no record yet: whether one may be created, as what, and with what.
 
 use super::{Draftsman, Parent, attributes::companion_change, attributes::is_user};
-use crate::mapping::{Attribute, AttributeType, Cardinality, Carrier, CreateAllowed, Edge, FieldState, Pick};
+use crate::mapping::{
+    Attribute, AttributeType, Cardinality, Carrier, CreateAllowed, Edge, FieldState, Mapping, Pick,
+};
 use syncline_model::{
     Action, After, AttributeName, ConnectionName, EdgeName, EntityId, Evidence, FieldChange, FieldName, Kind,
     Link, LinkState, ObjectName, Observed, Reason, RecordId, RecordRef, Value,
@@ -239,17 +241,8 @@ impl Draftsman<'_> {
         connection: &ConnectionName,
         object: &ObjectName,
     ) -> Option<Value> {
-        let CreateAllowed::LeadOrContact { lead, contact, edge } =
-            &self.model.create.get(connection)?.allowed
-        else {
-            return None;
-        };
-        if object != lead
-            || attribute.value_type != AttributeType::Text
-            || attribute.binding(connection, contact).is_some()
-        {
-            return None;
-        }
+        let rule = &self.model.create.get(connection)?.allowed;
+        let edge = company_edge(rule, attribute, connection, object)?;
         Value::text(self.hood.names.get(&self.organisation(edge)?)?)
     }
 
@@ -415,4 +408,29 @@ impl Draftsman<'_> {
         }
         found
     }
+}
+
+/// The field of a new lead that stands for the organisation it has as a contact, if there is one (CRM-15).
+pub fn company_field<'m>(mapping: &'m Mapping, lead: &RecordRef) -> Option<&'m FieldName> {
+    let model = mapping.kinds.get(&Kind::Person)?;
+    let rule = &model.create.get(&lead.connection)?.allowed;
+    let named =
+        |attribute: &&Attribute| company_edge(rule, attribute, &lead.connection, &lead.object).is_some();
+    let attribute = model.attributes.iter().find(named)?;
+    Some(&attribute.binding(&lead.connection, &lead.object)?.field)
+}
+
+/// The edge to the organisation that an attribute stands for on new leads: a text that leads have and contacts have not.
+fn company_edge<'m>(
+    rule: &'m CreateAllowed,
+    attribute: &Attribute,
+    connection: &ConnectionName,
+    object: &ObjectName,
+) -> Option<&'m EdgeName> {
+    let CreateAllowed::LeadOrContact { lead, contact, edge } = rule else { return None };
+    let stands = object == lead
+        && attribute.value_type == AttributeType::Text
+        && attribute.binding(connection, lead).is_some()
+        && attribute.binding(connection, contact).is_none();
+    stands.then_some(edge)
 }

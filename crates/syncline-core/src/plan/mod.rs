@@ -14,6 +14,7 @@ mod settle;
 mod stand;
 mod watch;
 
+pub use create::company_field;
 pub(crate) use edges::picked;
 pub use inputs::Inputs;
 pub use neighbourhood::{

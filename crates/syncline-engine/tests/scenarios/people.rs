@@ -374,3 +374,23 @@ async fn a_lead_converted_into_an_account_of_another_domain_makes_two_organisati
     assert_eq!(world.says(Salesforce, "Account", &account).await, "in_step");
     assert_eq!(world.reviews().await.len(), 0);
 }
+
+#[tokio::test]
+async fn a_lead_whose_company_was_changed_before_it_was_converted_is_of_another_company() {
+    for (company_now, is_asked) in [("Acme", true), ("Beta, Inc.", false)] {
+        let mut world = World::new().await;
+        let company = world.create(HubSpot, "companies", json!({"name": "Beta", "domain": "beta.io"}));
+        let bo = world.create(HubSpot, "contacts", json!({"email": "bo@else.org", "lastname": "Ek"}));
+        world.associate(&format!("contacts/{bo}"), &format!("companies/{company}"));
+        world.first_contact().await;
+        let lead = world.find(Salesforce, "Lead", "LastName", "Ek");
+        world.edit(Salesforce, "Lead", &lead, json!({"Company": company_now}));
+        world.quiet().await;
+        world.admin(Salesforce, json!({"do": "convert_lead", "lead": lead, "no_opportunity": true}));
+        world.quiet().await;
+        let asked = world.reviews().await;
+        assert_eq!(!asked.is_empty(), is_asked, "{company_now}: {asked:?}");
+        let name = world.field(HubSpot, "companies", &company, "name");
+        assert_eq!(name, if is_asked { "Beta" } else { "Beta, Inc." }, "nobody renamed it to Acme");
+    }
+}

@@ -61,6 +61,10 @@ pub(crate) fn encode_link_detail(state: &LinkState, evidence: &Evidence) -> Vec<
             to.text(who);
         }
         Evidence::CompanyOfLead => to.byte(9),
+        Evidence::CompanyNamed { name } => {
+            to.byte(10);
+            to.text(name);
+        }
     }
     to.finish()
 }
@@ -91,6 +95,7 @@ pub(crate) fn decode_link_detail(state: i64, bytes: &[u8]) -> Result<(LinkState,
         7 => Evidence::Merge(from.text()?.into()),
         8 => Evidence::Person { who: from.text()?.into() },
         9 => Evidence::CompanyOfLead,
+        10 => Evidence::CompanyNamed { name: from.text()?.into() },
         other => return Err(from.broken(&format!("no evidence has the tag {other}"))),
     };
     from.end()?;

@@ -157,6 +157,7 @@ pub fn evidence() -> impl Strategy<Value = Evidence> {
         record_id().prop_map(Evidence::Merge),
         text().prop_map(|who| Evidence::Person { who: who.into() }),
         Just(Evidence::CompanyOfLead),
+        text().prop_map(|name| Evidence::CompanyNamed { name: name.into() }),
     ]
 }
 

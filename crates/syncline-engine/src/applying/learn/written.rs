@@ -7,8 +7,8 @@ use syncline_core::{
     mapping::Cardinality,
     observe::observe,
     plan::{
-        Neighbourhood, Target, Wrote, before_hash, note_step, note_undone, note_write, side_digest,
-        side_fields,
+        Neighbourhood, Target, Wrote, before_hash, company_field, note_step, note_undone, note_write,
+        side_digest, side_fields,
     },
 };
 use syncline_kit::vendor::{EdgeWrite, Write, WriteRow};
@@ -35,7 +35,7 @@ impl Lesson {
         match (&operation.action, &row.write) {
             (Action::Create { .. }, Write::Create { fields, .. }) => {
                 surroundings.forget([operation.entity]);
-                let learnt = self.created(operation, record, fields, observation);
+                let learnt = self.created(ctx, operation, record, fields, observation);
                 self.agree_on_answer(ctx, operation, record);
                 learnt
             }
@@ -63,6 +63,7 @@ impl Lesson {
 
     fn created(
         &mut self,
+        ctx: &Ctx,
         operation: &Operation,
         record: &RecordRef,
         written: &[(FieldName, Option<Value>)],
@@ -117,18 +118,31 @@ impl Lesson {
         self.batch.wake.push(format!("entity:{}", operation.entity));
         self.batch.wake.push(format!("record:{record}"));
         if let Some(organisation) = self.organisations.get(&operation.entity).copied() {
-            self.pending_organisation(record, organisation);
+            self.pending_organisation(ctx, record, written, organisation);
         }
         Learnt::Created
     }
 
-    fn pending_organisation(&mut self, lead: &RecordRef, organisation: EntityId) {
+    fn pending_organisation(
+        &mut self,
+        ctx: &Ctx,
+        lead: &RecordRef,
+        written: &[(FieldName, Option<Value>)],
+        organisation: EntityId,
+    ) {
+        let field = company_field(ctx.mapping(), lead);
+        let named = written.iter().find(|(name, _)| Some(name) == field);
+        let name = named.and_then(|(_, value)| value.as_ref()?.as_str());
+        let evidence = match name {
+            Some(name) => Evidence::CompanyNamed { name: name.into() },
+            None => Evidence::CompanyOfLead,
+        };
         let link = Link {
             record: lead.clone(),
             facet: Kind::Organisation,
             entity: organisation,
             state: LinkState::Pending,
-            evidence: Evidence::CompanyOfLead,
+            evidence: evidence.clone(),
             since: JournalSeq::default(),
             base: None,
         };
@@ -137,7 +151,7 @@ impl Lesson {
             facet: Kind::Organisation,
             entity: organisation,
             state: LinkState::Pending,
-            evidence: Evidence::CompanyOfLead,
+            evidence,
         });
         self.batch.links.push(LinkWrite::Put(link));
     }
