@@ -314,6 +314,7 @@ impl Player<'_> {
                 && at.id == child.id.as_str()
                 && record.life == Life::Live
                 && (record.parent == Parent::Thing(thing.token.clone())
+                    || record.further.contains(&thing.token)
                     || record.people.contains(&thing.token))
         })
     }

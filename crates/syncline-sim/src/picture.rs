@@ -44,6 +44,8 @@ pub(crate) struct Record {
     pub(crate) values: BTreeMap<&'static str, String>,
     /// The parent's token: its account, or the company of a lead's contact.
     pub(crate) parent: Parent,
+    /// The id of its parent's record, under whatever name.
+    pub(crate) under: Option<String>,
     /// In HubSpot, the companies that are not its primary one.
     pub(crate) further: BTreeSet<String>,
     /// The owner's e-mail.
@@ -192,6 +194,7 @@ impl Picture {
         for line in lines.clone() {
             if let Line::Record(at, record, account) = line {
                 let mut record = record.clone();
+                record.under.clone_from(account);
                 if let Some(account) = account {
                     record.parent = parent(&At { side: at.side, object: "Account", id: account.clone() });
                 }
@@ -209,6 +212,7 @@ impl Picture {
                 Line::Company(at, company) => {
                     if let Some(record) = picture.records.get_mut(at) {
                         record.parent = parent(company);
+                        record.under = Some(company.id.clone());
                     }
                 }
                 Line::Further(at, company) => {
@@ -280,6 +284,7 @@ fn record(side: Side, object: &'static str, fields: &Json, life: Life) -> Record
         life,
         values,
         parent: Parent::None,
+        under: None,
         further: BTreeSet::new(),
         owner: None,
         filler: false,

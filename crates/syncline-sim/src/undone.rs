@@ -219,6 +219,8 @@ pub(crate) fn half(taken: &TakenBack<'_>, attempt: Attempt) -> Vec<String> {
             }
             (Some(found), Some(left)) => {
                 let origin = places_of(live(taken.origin, at));
+                // The same parent, which has its former name again.
+                let stays = found.under.is_some() && found.under == left.under;
                 let [before, after, found, left] = [before, after, Some(found), Some(left)].map(places_of);
                 for name in found.keys().chain(left.keys()).collect::<BTreeSet<_>>() {
                     let [was, wrote, found, left] =
@@ -227,7 +229,8 @@ pub(crate) fn half(taken: &TakenBack<'_>, attempt: Attempt) -> Vec<String> {
                     let written = was != wrote && (found == wrote || origin.get(name) == wrote);
                     // A parent is replaced in two calls.
                     let between = attempt == Attempt::Stopped && name == PARENT && left.is_none();
-                    let may_be = left == found || (written && (left == was || between));
+                    let may_be =
+                        left == found || (written && (left == was || between)) || (name == PARENT && stays);
                     if !may_be {
                         broken.push(format!(
                             "{at} {name} was {was:?} before the run and {wrote:?} after it; the undo found {found:?} and left {left:?}"
