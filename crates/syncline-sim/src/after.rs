@@ -271,7 +271,9 @@ impl Player<'_> {
                 let allowed = made(*side).max(made(side.other()));
                 // A merge may give a record another thing's name: only what came new was made a second time.
                 let born = all.iter().any(|at| !before.records.contains_key(*at));
-                let twofold = self.people.ledger.get(token).is_some_and(|thing| thing.twofold);
+                // A part of a merge is copied once more where an index shows it for the first time, and as it was before.
+                let ledger = &self.people.ledger;
+                let twofold = ledger.get(token).is_some_and(|it| it.twofold || ledger.was_missed(it));
                 born && !twofold && all.len() > allowed.unwrap_or_default().max(1)
             })
             .map(|((token, side), all)| {

@@ -33,6 +33,8 @@ pub(crate) struct Thing {
     pub(crate) converted: Option<u32>,
     /// Somebody made it twice on one side, or nothing tells any more that what both sides have is one thing.
     pub(crate) twofold: bool,
+    /// When it was merged in HubSpot, if no run had read it by then.
+    pub(crate) merged_unread: Option<Timestamp>,
     /// A company that was made with a web site, by which it can be known.
     pub(crate) sited: bool,
     /// A person deleted it on some side at some time.
@@ -53,6 +55,12 @@ pub(crate) const OWNER: &str = "@owner";
 const INDEXED: SignedDuration = SignedDuration::from_secs(400);
 /// A run is over after this, also one that slept.
 const WORKING: SignedDuration = SignedDuration::from_hours(1);
+
+/// Whether a run was at work when an index did not show something of this time yet.
+fn overlaps(run: Timestamp, at: Timestamp) -> bool {
+    let after = run.duration_since(at);
+    after < INDEXED && -after < WORKING
+}
 
 /// All things and what people did to them.
 #[derive(Debug, Default)]
@@ -89,18 +97,20 @@ impl Thing {
 impl Ledger {
     /// Whether a run read before an index showed the last edit of a side, or was at work when it was made.
     pub(crate) fn raced(&self, thing: &Thing, attribute: &str, side: Side) -> bool {
-        thing.last(attribute, side, self.stretch).is_some_and(|edit| {
-            self.runs.iter().any(|run| {
-                let after = run.duration_since(edit.at);
-                after < INDEXED && -after < WORKING
-            })
-        })
+        thing
+            .last(attribute, side, self.stretch)
+            .is_some_and(|edit| self.runs.iter().any(|run| overlaps(*run, edit.at)))
     }
 
-    /// Whether an index may show it for the first time after something else has become of it.
-    pub(crate) fn is_new(&self, thing: &Thing) -> bool {
-        let edits = thing.edits.values().flatten();
-        edits.map(|edit| edit.at).min().is_some_and(|first| self.now.duration_since(first) < INDEXED)
+    /// Whether no run came late enough after it was made to find it in an index.
+    pub(crate) fn is_unread(&self, thing: &Thing) -> bool {
+        let first = thing.edits.values().flatten().map(|edit| edit.at).min();
+        first.is_none_or(|first| self.runs.iter().all(|run| run.duration_since(first) < INDEXED))
+    }
+
+    /// Whether it was merged before any run had read it, and a run may have been shown it as it was before.
+    pub(crate) fn was_missed(&self, thing: &Thing) -> bool {
+        thing.merged_unread.is_some_and(|at| self.runs.iter().any(|run| overlaps(*run, at)))
     }
 
     /// A new thing; its token.
@@ -114,6 +124,7 @@ impl Ledger {
             murky: false,
             converted: None,
             twofold: false,
+            merged_unread: None,
             sited: false,
             was_ended: false,
             met: false,

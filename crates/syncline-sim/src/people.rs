@@ -538,13 +538,15 @@ impl People {
         };
         let made = self.admin(world, side, &act);
         if made.is_some() {
+            let now = self.ledger.now;
             for token in [token, lost] {
-                // A part that no index showed yet is shown for what it was: it is made on the other side once more.
-                let unshown =
-                    side == HubSpot && self.ledger.get(&token).is_some_and(|it| self.ledger.is_new(it));
+                let unread =
+                    side == HubSpot && self.ledger.get(&token).is_some_and(|it| self.ledger.is_unread(it));
                 if let Some(thing) = self.ledger.get_mut(&token) {
                     thing.murky = true;
-                    thing.twofold |= unshown;
+                    if unread {
+                        thing.merged_unread.get_or_insert(now);
+                    }
                 }
             }
         }
