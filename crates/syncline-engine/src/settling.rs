@@ -16,7 +16,7 @@ use std::{
 use syncline_core::{
     identify,
     mapping::Mapping,
-    plan::{LinkChange, company_field, looked_at, settle},
+    plan::{Beside, Known, LinkChange, company_field, looked_at, settle},
 };
 use syncline_model::{
     EntityId, Evidence, Kind, Link, LinkState, RecordRef, RecordState, Snapshot,
@@ -113,12 +113,15 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
         }
         links.insert(record.clone(), stored.links);
     }
+    let others = links.values().flatten().map(|link| link.entity).collect::<BTreeSet<_>>();
+    let others = ctx.store.entities(&others.into_iter().collect::<Vec<_>>()).await?;
     let named: BTreeMap<RecordRef, Arc<str>> = links.values().flatten().filter_map(named_company).collect();
     let mut batch = ctx.batch();
     let mut to_read = Vec::new();
     for member in members {
         let settled = settle(mapping, member.kind, member.links, member.snapshots, |record, facet| {
-            find(&links, record, facet)
+            let link = find(&links, record, facet)?;
+            Some(Known { beside: beside(&others, &link), link })
         });
         for change in settled.links {
             if let LinkChange::Put(link) = &change
@@ -165,6 +168,17 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
     // What took a record's place and was never seen may be gone again already: no sweep shows a stranger's tombstone.
     capture::records(ctx, &to_read).await?;
     Ok(true)
+}
+
+/// Who else is in force in a link's entity, as far as it was stored.
+fn beside(entities: &[StoredEntity], link: &Link) -> Beside {
+    let own = entities.iter().filter(|stored| stored.entity == link.entity).flat_map(|stored| &stored.links);
+    let mut others = own.filter(|other| {
+        other.facet == link.facet
+            && other.state.is_active()
+            && other.record.connection != link.record.connection
+    });
+    if others.next().is_some() { Beside::Counterparts } else { Beside::Nobody }
 }
 
 fn find(links: &BTreeMap<RecordRef, Vec<Link>>, record: &RecordRef, facet: Kind) -> Option<Link> {

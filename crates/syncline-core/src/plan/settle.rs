@@ -29,6 +29,24 @@ pub struct Settled {
     pub replan: Vec<EntityId>,
 }
 
+/// A record that an event leads to, as it is linked already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Its link.
+    pub link: Link,
+    /// Who else is in force in that entity.
+    pub beside: Beside,
+}
+
+/// Whether an entity has a record in force on another connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// It has none.
+    Nobody,
+    /// It has.
+    Counterparts,
+}
+
 /// Settles the events of one entity. `link_of` gives the link that a record of [`looked_at`] has for a facet, if any; the
 /// record itself need not have been captured yet.
 pub fn settle(
@@ -36,7 +54,7 @@ pub fn settle(
     kind: Kind,
     links: &[Link],
     snapshots: &[Option<Snapshot>],
-    link_of: impl Fn(&RecordRef, Kind) -> Option<Link>,
+    link_of: impl Fn(&RecordRef, Kind) -> Option<Known>,
 ) -> Settled {
     let mut settled = Settled::default();
     for (link, snapshot) in links.iter().zip(snapshots) {
@@ -150,7 +168,7 @@ fn converted(
     taken: &Taken<'_>,
     contact: &RecordId,
     account: Option<&RecordId>,
-    successor: &impl Fn(&RecordRef, Kind) -> Option<Link>,
+    successor: &impl Fn(&RecordRef, Kind) -> Option<Known>,
     settled: &mut Settled,
 ) {
     let (mapping, lead) = (taken.mapping, taken.before);
@@ -169,7 +187,8 @@ fn converted(
         successor,
         settled,
     );
-    let pending = successor(&lead.record, Kind::Organisation).filter(|link| link.state == LinkState::Pending);
+    let pending = successor(&lead.record, Kind::Organisation).map(|known| known.link);
+    let pending = pending.filter(|link| link.state == LinkState::Pending);
     let Some(pending) = pending else { return };
     settled.links.push(LinkChange::Remove(pending.record.clone(), pending.facet));
     if let Some(account) = account
@@ -203,7 +222,7 @@ fn first_object(mapping: &Mapping, kind: Kind, beside: &RecordRef) -> Option<syn
 fn merged(
     taken: &Taken<'_>,
     survivor: &RecordId,
-    successor: &impl Fn(&RecordRef, Kind) -> Option<Link>,
+    successor: &impl Fn(&RecordRef, Kind) -> Option<Known>,
     settled: &mut Settled,
 ) {
     let loser = taken.before;
@@ -228,13 +247,15 @@ fn succeed(
     state: LinkState,
     record: RecordRef,
     evidence: Evidence,
-    successor: &impl Fn(&RecordRef, Kind) -> Option<Link>,
+    successor: &impl Fn(&RecordRef, Kind) -> Option<Known>,
     settled: &mut Settled,
 ) {
     let Taken { mapping, before, snapshot, links } = *taken;
     let base = |record: &RecordRef| inherited(mapping, before, snapshot, record);
     settled.replan.push(before.entity);
-    match successor(&record, before.facet) {
+    let known = successor(&record, before.facet);
+    let beside = known.as_ref().map_or(Beside::Nobody, |known| known.beside);
+    match known.map(|known| known.link) {
         Some(known) if known.entity == before.entity => {
             if state.is_active() && !known.state.is_active() {
                 let base = known.base.clone().or_else(|| base(&known.record));
@@ -258,7 +279,8 @@ fn succeed(
         }
         Some(known) => {
             // Both were linked: the survivor keeps its own entity. If it never agreed with anything and this one did, it
-            // moves here; else the other sides hold two records for what is now one, which a person has to look at.
+            // moves here, unless a record was made of it meanwhile; else the other sides hold two records for what is now
+            // one, which a person has to look at.
             let mut records: Vec<RecordRef> = links
                 .iter()
                 .filter(|link| {
@@ -272,7 +294,7 @@ fn succeed(
             let stranger = known.evidence == Evidence::First
                 && matches!(evidence, Evidence::Conversion(_))
                 && !records.is_empty();
-            let moves = before.base.is_some() || stranger;
+            let moves = (before.base.is_some() || stranger) && beside == Beside::Nobody;
             if known.state.is_active() && known.base.is_none() && moves && state.is_active() {
                 settled.links.push(LinkChange::Put(Link {
                     entity: before.entity,

@@ -1,7 +1,7 @@
 //! Conversions, merges, deletes and restores: links move, fields do not.
 
 use super::world::*;
-use crate::plan::{LinkChange, Settled, looked_at, settle, side_digest};
+use crate::plan::{Beside, Known, LinkChange, Settled, looked_at, settle, side_digest};
 use syncline_model::{Evidence, Kind, Link, LinkState, RecordRef, RecordState, review::Question};
 
 const LEAD: &str = "salesforce/Lead/00Q";
@@ -27,7 +27,14 @@ fn becomes(mut case: Case, address: &str, state: RecordState) -> Case {
 
 fn settled(case: &Case, known: &[Link]) -> Settled {
     let link_of = |record: &RecordRef, facet: Kind| {
-        known.iter().find(|link| link.record == *record && link.facet == facet).cloned()
+        let link = known.iter().find(|link| link.record == *record && link.facet == facet)?.clone();
+        let is_beside = |other: &Link| {
+            other.entity == link.entity
+                && other.record.connection != link.record.connection
+                && other.state.is_active()
+        };
+        let beside = if known.iter().any(is_beside) { Beside::Counterparts } else { Beside::Nobody };
+        Some(Known { link, beside })
     };
     settle(&case.mapping, case.hood.kind, &case.hood.links, &case.hood.snapshots, link_of)
 }
@@ -137,6 +144,23 @@ fn a_merge_is_followed_to_the_survivor() {
     assert_eq!((link.entity, &link.state), (entity(1), &LinkState::Active));
     assert_eq!(link.evidence, Evidence::Merge("003".into()));
     assert!(joined.questions.is_empty());
+}
+
+#[test]
+fn a_survivor_that_a_record_was_just_made_of_is_a_question() {
+    let contacts = Case::of(Kind::Person)
+        .agreed("salesforce/Contact/003", &[("Email", text("a@b.de"))])
+        .agreed(H, &[("email", text("a@b.de"))]);
+    let case = becomes(contacts, H, RecordState::MergedInto("2".into()));
+    // The survivor was the source of a lead, and was not looked at since: it has no base of its own.
+    let survivor = link("hubspot/contacts/2", Kind::Person, 9, LinkState::Active);
+    let made = link(LEAD, Kind::Person, 9, LinkState::Active);
+    let joined = settled(&case, std::slice::from_ref(&survivor));
+    assert_eq!((joined.links.len(), joined.questions.len()), (2, 0));
+    let asked = settled(&case, &[survivor, made]);
+    assert_eq!(links(&asked), ["hubspot/contacts/1 person MergedInto(RecordId(\"2\"))"]);
+    let [Question::SameThing { records, .. }] = asked.questions.as_slice() else { panic!("{asked:?}") };
+    assert_eq!(records, &[record("hubspot/contacts/2"), record("salesforce/Contact/003")]);
 }
 
 #[test]
