@@ -136,6 +136,27 @@ async fn merged_record_in_salesforce_moves_the_link_to_the_survivor() {
 }
 
 #[tokio::test]
+async fn a_webhook_that_tells_of_one_part_of_a_merge_makes_no_second_person() {
+    let mut world = World::new().await;
+    let lead = json!({"LastName": "Lee", "Company": "Acme", "Email": "lee@acme.com"});
+    world.create(Salesforce, "Lead", lead);
+    // Nobody in particular: without an address there is no lead of it.
+    let other = world.create(HubSpot, "contacts", json!({"lastname": "Ek"}));
+    world.first_contact().await;
+    let lee = world.find(HubSpot, "contacts", "lastname", "Lee");
+    world.admin(HubSpot, json!({"do": "merge", "object": "contacts", "id": lee, "merge": other}));
+    // Neither the survivor nor that the other part is gone stands in the index yet.
+    let outcome = world.hinted(HubSpot, "contacts", &other).await;
+    assert_eq!(outcome.tally.created, 0);
+    assert_eq!(world.find_all(Salesforce, "Lead", "Email", "lee@acme.com").len(), 1);
+    world.advance(2 * 86_400);
+    world.sync().await;
+    world.still().await;
+    assert_eq!(world.find_all(Salesforce, "Lead", "Email", "lee@acme.com").len(), 1);
+    assert_eq!(world.reviews().await.len(), 0);
+}
+
+#[tokio::test]
 async fn merged_record_in_hubspot_keeps_one_person_and_writes_the_survivor() {
     let (mut world, lead, contact) = ann().await;
     let other = world.create(
