@@ -184,6 +184,20 @@ pub(crate) enum Attempt {
     Stopped,
 }
 
+impl TakenBack<'_> {
+    /// Whether a participant only seems to have changed: it was given another thing's name (a merge does that), and is the same
+    /// record.
+    fn renames(&self, side: Side, place: &str) -> bool {
+        let Some(person) = place.strip_prefix(PEOPLE) else { return false };
+        let pictures = [self.before, self.after, self.origin, self.found, self.left];
+        self.after.records.keys().filter(|at| at.side == side).any(|at| {
+            let tokens: BTreeSet<&str> =
+                pictures.iter().filter_map(|picture| live(picture, at)?.token.as_deref()).collect();
+            tokens.len() > 1 && tokens.contains(person)
+        })
+    }
+}
+
 /// What no attempt may do, also one that something stopped: change what the run did not write or what was changed since,
 /// or leave a value that is neither what it found nor what was there before the run.
 pub(crate) fn half(taken: &TakenBack<'_>, attempt: Attempt) -> Vec<String> {
@@ -231,7 +245,7 @@ pub(crate) fn half(taken: &TakenBack<'_>, attempt: Attempt) -> Vec<String> {
                     let between = attempt == Attempt::Stopped && name == PARENT && left.is_none();
                     let may_be =
                         left == found || (written && (left == was || between)) || (name == PARENT && stays);
-                    if !may_be {
+                    if !may_be && !taken.renames(at.side, name) {
                         broken.push(format!(
                             "{at} {name} was {was:?} before the run and {wrote:?} after it; the undo found {found:?} and left {left:?}"
                         ));
@@ -303,7 +317,9 @@ pub(crate) fn check(taken: &TakenBack<'_>, notes: &[Note], excuses: &Excuses<'_>
                     let with_it = taken.before.records.get(at).is_some_and(|record| {
                         wrote.is_none() && excuses.is_gone(taken, at.side, record, name)
                     });
-                    if was != wrote && found == wrote && left != was && !with_it && !said(at, Some(name)) {
+                    let lost = was != wrote && found == wrote && left != was && !with_it;
+                    let renamed = taken.renames(at.side, name);
+                    if lost && !renamed && !said(at, Some(name)) {
                         broken.push(format!(
                             "{at} {name} was {was:?} before the run, which made it {wrote:?}; the undo left {left:?}, and nothing says why"
                         ));
