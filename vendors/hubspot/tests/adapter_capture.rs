@@ -471,3 +471,21 @@ fn who_refers_to_a_record_is_asked_from_its_side() {
     assert_eq!(ask(&[record("companies", &company), record("contacts", &contact)]), expected.into());
     assert_eq!(ask(&[record("companies", &below), record("deals", &deal)]), [].into());
 }
+
+#[test]
+fn an_edit_that_was_archived_before_anybody_searched_is_seen_when_the_record_is_back() {
+    let (mut world, ..) = at_rest();
+    let deal = world.make("deals", json!({"dealname": "Two", "dealstage": "qualifiedtobuy"}));
+    world.pass(600);
+    world.capture();
+    world.edit("deals", &deal, json!({"dealname": "Three"}));
+    world.admin(json!({"do": "archive", "object": "deals", "id": deal}));
+    world.pass(3 * 3_600);
+    world.capture();
+    assert_eq!(world.field("deals", &deal, "dealname"), text("Two"));
+    // Restoring moves no stamp, and the search has long passed that of the edit.
+    world.admin(json!({"do": "restore", "object": "deals", "id": deal}));
+    world.pass(2 * 86_400);
+    world.capture();
+    assert_eq!(world.field("deals", &deal, "dealname"), text("Three"));
+}

@@ -8,10 +8,10 @@ use crate::adapter::{
     client::Call,
     records::{BATCH, List, Row},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use syncline_kit::vendor::{CaptureWant, VendorError};
 use syncline_model::{
-    FieldName, Observation, Observed, RecordId, RecordRef, RecordState,
+    FieldName, Observation, Observed, RecordId, RecordRef, RecordState, Version,
     defect::{Defect, planted},
 };
 
@@ -71,7 +71,9 @@ impl Scene<'_> {
     }
 
     /// "No associations" is also what is said of a record that is gone, perhaps without a trace in the bin (a privacy
-    /// deletion, a merge): those without edges are looked up by id, and what is not there is read for what became of it.
+    /// deletion, a merge): those without edges are looked up by id, and what is not there is read for what became of it. So is
+    /// what has another version: an edit that the index lost (the record was archived before anybody searched, and restored,
+    /// which moves no stamp).
     async fn vanished(
         &self,
         field: &FieldName,
@@ -90,13 +92,17 @@ impl Scene<'_> {
         let bare: Vec<RecordId> = ids.iter().filter(|id| !has_edges(id)).cloned().collect();
         let name = ["hs_object_id".to_owned()];
         let rows = self.hub.read_batch(object, &bare, &name).await?;
-        let present: BTreeSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-        let gone: Vec<RecordRef> = bare
+        let versions = self.known.versions(object, &bare).await;
+        let present: BTreeMap<&str, Option<Version>> =
+            rows.iter().map(|row| (row.id.as_str(), row.version())).collect();
+        let unlike: Vec<RecordRef> = bare
             .into_iter()
-            .filter(|id| !present.contains(id.as_str()))
+            .zip(versions)
+            .filter(|(id, known)| present.get(id.as_str()) != Some(known))
+            .map(|(id, _)| id)
             .inspect(|id| drop(related.remove(id)))
             .map(|id| self.hub.record(object.clone(), id))
             .collect();
-        self.hub.read_records(&CaptureWant { objects: vec![self.want.clone()] }, &gone).await
+        self.hub.read_records(&CaptureWant { objects: vec![self.want.clone()] }, &unlike).await
     }
 }
