@@ -16,7 +16,7 @@ use std::{
 use syncline_core::{
     identify,
     mapping::Mapping,
-    plan::{Beside, Known, LinkChange, company_field, looked_at, settle},
+    plan::{Beside, LinkChange, Successor, company_field, looked_at, settle},
 };
 use syncline_model::{
     EntityId, Evidence, Kind, Link, LinkState, RecordRef, RecordState, Snapshot,
@@ -121,7 +121,7 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
     for member in members {
         let settled = settle(mapping, member.kind, member.links, member.snapshots, |record, facet| {
             let link = find(&links, record, facet)?;
-            Some(Known { beside: beside(&others, &link), link })
+            Some(Successor { beside: beside(&others, &link), link })
         });
         for change in settled.links {
             if let LinkChange::Put(link) = &change

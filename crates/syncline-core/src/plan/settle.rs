@@ -31,7 +31,7 @@ pub struct Settled {
 
 /// A record that an event leads to, as it is linked already.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub struct Successor {
     /// Its link.
     pub link: Link,
     /// Who else is in force in that entity.
@@ -54,7 +54,7 @@ pub fn settle(
     kind: Kind,
     links: &[Link],
     snapshots: &[Option<Snapshot>],
-    link_of: impl Fn(&RecordRef, Kind) -> Option<Known>,
+    link_of: impl Fn(&RecordRef, Kind) -> Option<Successor>,
 ) -> Settled {
     let mut settled = Settled::default();
     for (link, snapshot) in links.iter().zip(snapshots) {
@@ -168,7 +168,7 @@ fn converted(
     taken: &Taken<'_>,
     contact: &RecordId,
     account: Option<&RecordId>,
-    successor: &impl Fn(&RecordRef, Kind) -> Option<Known>,
+    successor: &impl Fn(&RecordRef, Kind) -> Option<Successor>,
     settled: &mut Settled,
 ) {
     let (mapping, lead) = (taken.mapping, taken.before);
@@ -222,7 +222,7 @@ fn first_object(mapping: &Mapping, kind: Kind, beside: &RecordRef) -> Option<syn
 fn merged(
     taken: &Taken<'_>,
     survivor: &RecordId,
-    successor: &impl Fn(&RecordRef, Kind) -> Option<Known>,
+    successor: &impl Fn(&RecordRef, Kind) -> Option<Successor>,
     settled: &mut Settled,
 ) {
     let loser = taken.before;
@@ -247,7 +247,7 @@ fn succeed(
     state: LinkState,
     record: RecordRef,
     evidence: Evidence,
-    successor: &impl Fn(&RecordRef, Kind) -> Option<Known>,
+    successor: &impl Fn(&RecordRef, Kind) -> Option<Successor>,
     settled: &mut Settled,
 ) {
     let Taken { mapping, before, snapshot, links } = *taken;

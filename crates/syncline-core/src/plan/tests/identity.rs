@@ -1,7 +1,7 @@
 //! Conversions, merges, deletes and restores: links move, fields do not.
 
 use super::world::*;
-use crate::plan::{Beside, Known, LinkChange, Settled, looked_at, settle, side_digest};
+use crate::plan::{Beside, LinkChange, Settled, Successor, looked_at, settle, side_digest};
 use syncline_model::{Evidence, Kind, Link, LinkState, RecordRef, RecordState, review::Question};
 
 const LEAD: &str = "salesforce/Lead/00Q";
@@ -34,7 +34,7 @@ fn settled(case: &Case, known: &[Link]) -> Settled {
                 && other.state.is_active()
         };
         let beside = if known.iter().any(is_beside) { Beside::Counterparts } else { Beside::Nobody };
-        Some(Known { link, beside })
+        Some(Successor { link, beside })
     };
     settle(&case.mapping, case.hood.kind, &case.hood.links, &case.hood.snapshots, link_of)
 }
