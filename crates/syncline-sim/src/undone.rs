@@ -185,15 +185,19 @@ pub(crate) enum Attempt {
 }
 
 impl TakenBack<'_> {
-    /// Whether a participant only seems to have changed: it was given another thing's name (a merge does that), and is the same
-    /// record.
-    fn renames(&self, side: Side, place: &str) -> bool {
-        let Some(person) = place.strip_prefix(PEOPLE) else { return false };
+    /// Whether a relation only seems to have changed, or to have stayed: what it leads to was given another thing's name (a
+    /// merge does that), and is the same record.
+    fn renames(&self, side: Side, place: &str, values: &[Option<&String>]) -> bool {
+        let named: Vec<&str> = match place.strip_prefix(PEOPLE) {
+            Some(person) => vec![person],
+            None if place == PARENT => values.iter().copied().flatten().map(String::as_str).collect(),
+            None => return false,
+        };
         let pictures = [self.before, self.after, self.origin, self.found, self.left];
         self.after.records.keys().filter(|at| at.side == side).any(|at| {
             let tokens: BTreeSet<&str> =
                 pictures.iter().filter_map(|picture| live(picture, at)?.token.as_deref()).collect();
-            tokens.len() > 1 && tokens.contains(person)
+            tokens.len() > 1 && named.iter().any(|name| tokens.contains(name))
         })
     }
 }
@@ -245,7 +249,7 @@ pub(crate) fn half(taken: &TakenBack<'_>, attempt: Attempt) -> Vec<String> {
                     let between = attempt == Attempt::Stopped && name == PARENT && left.is_none();
                     let may_be =
                         left == found || (written && (left == was || between)) || (name == PARENT && stays);
-                    if !may_be && !taken.renames(at.side, name) {
+                    if !may_be && !taken.renames(at.side, name, &[was, wrote, found, left]) {
                         broken.push(format!(
                             "{at} {name} was {was:?} before the run and {wrote:?} after it; the undo found {found:?} and left {left:?}"
                         ));
@@ -318,7 +322,7 @@ pub(crate) fn check(taken: &TakenBack<'_>, notes: &[Note], excuses: &Excuses<'_>
                         wrote.is_none() && excuses.is_gone(taken, at.side, record, name)
                     });
                     let lost = was != wrote && found == wrote && left != was && !with_it;
-                    let renamed = taken.renames(at.side, name);
+                    let renamed = taken.renames(at.side, name, &[was, wrote, found, left]);
                     if lost && !renamed && !said(at, Some(name)) {
                         broken.push(format!(
                             "{at} {name} was {was:?} before the run, which made it {wrote:?}; the undo left {left:?}, and nothing says why"
