@@ -171,7 +171,7 @@ pub struct Script {
 }
 
 /// Steps after the first contact.
-const STEPS: std::ops::Range<usize> = 100..140;
+const STEPS: std::ops::Range<usize> = 100..112;
 /// Things before the first contact.
 const FIRST: std::ops::Range<usize> = 14..24;
 /// What the end of a seed is drawn from, beside the seed.
@@ -371,24 +371,32 @@ impl Author {
         let (fault, meets) = match self.rng.u8(0..14) {
             0..=2 => (TimeoutAfterCommit, Meets::Write),
             3 => (ResetAfterCommit, Meets::Write),
-            4 => (TruncatedBody, if self.rng.bool() { Meets::Write } else { Meets::Read }),
-            5 => (RateLimited, if self.rng.bool() { Meets::Write } else { Meets::Read }),
-            6 => (WrongRetryAfter, if self.rng.bool() { Meets::Write } else { Meets::Read }),
-            7 => (ServerError, if self.rng.bool() { Meets::Write } else { Meets::Read }),
-            8 => (HtmlError, if self.rng.bool() { Meets::Write } else { Meets::Read }),
-            9 => (TokenExpired, if self.rng.bool() { Meets::Write } else { Meets::Read }),
+            4 => (TruncatedBody, self.meets()),
+            5 => (RateLimited, self.meets()),
+            6 => (WrongRetryAfter, self.meets()),
+            7 => (ServerError, self.meets()),
+            8 => (HtmlError, self.meets()),
+            9 => (TokenExpired, self.meets()),
             10 => (RowLock, Meets::Write),
             _ => (StaleIndex, Meets::Search),
         };
-        let side = if fault == StaleIndex {
-            Side::HubSpot
-        } else if fault == RowLock {
-            Side::Salesforce
-        } else {
-            self.side()
+        let side = match (fault, meets) {
+            // Only HubSpot is read by searching.
+            (_, Meets::Search) => Side::HubSpot,
+            (RowLock, _) => Side::Salesforce,
+            (_, Meets::Read | Meets::Write) => self.side(),
         };
         let after = self.rng.usize(0..3);
         Step::Fault { side, fault, meets, after }
+    }
+
+    /// What may befall any request: often a page of changes.
+    fn meets(&mut self) -> Meets {
+        match self.rng.u8(0..4) {
+            0 | 1 => Meets::Write,
+            2 => Meets::Read,
+            _ => Meets::Search,
+        }
     }
 
     /// The end of some seeds: records in another order, and fresh work of people with a run over it that is taken back.
