@@ -137,6 +137,11 @@ pub(crate) fn changed(was: Option<&Record>, is: Option<&Record>) -> BTreeSet<Str
     names.filter(|name| was.get(*name) != is.get(*name)).cloned().collect()
 }
 
+/// Whether a record belongs to another record now, which may have the same name: what came of its parent in a merge.
+fn moved(was: Option<&Record>, is: Option<&Record>) -> bool {
+    was.zip(is).is_some_and(|(was, is)| was.under != is.under)
+}
+
 /// The configuration's name of a place.
 pub(crate) fn attribute_of(place: &str) -> &str {
     match place {
@@ -398,12 +403,14 @@ impl Excuses<'_> {
         });
         match &note.why {
             Why::ChangedSince if note.attribute.is_some() => {
-                !seen || places.iter().any(|place| touched(place))
+                let parents = places.iter().any(|place| place == PARENT);
+                !seen || places.iter().any(|place| touched(place)) || (parents && moved(after, found))
             }
             Why::ChangedSince => {
                 // Saved without a change is touched too: the engine sees it by the stamp alone, and is careful.
                 taken.touched.iter().any(|(of, _)| of == at)
                     || !changed(after, found).is_empty()
+                    || moved(after, found)
                     || self.people.saved.contains(&(at.side, at.id.clone()))
             }
             Why::Consent | Why::Other(_) => false,
