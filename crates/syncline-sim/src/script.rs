@@ -444,7 +444,21 @@ impl Author {
         (0..self.rng.usize(1..4)).map(|_| self.plain()).collect()
     }
 
+    /// Somebody enters by hand what HubSpot has since a moment, and the page of changes that shows it does not arrive whole:
+    /// whoever takes that for an empty one makes it a second time.
+    fn twin_behind_a_lost_page(&mut self) {
+        let (side, n) = (Side::HubSpot, self.number());
+        self.steps.push(Step::Organisation { side, n });
+        let twin = Step::Twin { thing: self.recent(), n: self.number() };
+        self.steps.push(twin);
+        let fault = if self.rng.bool() { Fault::TruncatedBody } else { Fault::HtmlError };
+        self.steps.push(Step::Fault { side, fault, meets: Meets::Search, after: 0 });
+    }
+
     fn run(&mut self) {
+        if self.rng.u8(..) < 6 {
+            self.twin_behind_a_lost_page();
+        }
         let when = if self.rng.bool() { When::Before } else { When::After };
         let stop = match self.rng.u8(0..100) {
             0..=6 => Some(Interruption::CutAtJournal { after: self.rng.usize(0..10), when }),
