@@ -270,7 +270,11 @@ impl<'a> Applier<'a> {
         let vendor = self.ctx.connection(connection)?.vendor.clone();
         self.written.insert(connection.clone());
         let (outcomes, moved) = match vendor.write(&call).await {
-            Ok(outcomes) => self.settle_unknown(connection, &call, outcomes).await,
+            // Where nobody can be asked either, the call stays open: the next run settles it before anything else.
+            Ok(outcomes) => self
+                .settle_unknown(connection, &call, outcomes)
+                .await
+                .map_err(|error| Error::vendor(connection, error))?,
             Err(error) => {
                 let refused = refused_call(&error);
                 let outcomes = call
@@ -322,12 +326,16 @@ impl<'a> Applier<'a> {
     }
 
     /// Rows that nobody knows of are settled by reading (HUB-11). Also returns the records that were changed since.
+    ///
+    /// # Errors
+    /// What the vendor said where it could not be read, and nothing is known of any row: what such a call wrote must not be
+    /// taken for somebody's edit later.
     async fn settle_unknown(
         &self,
         connection: &ConnectionName,
         call: &WriteCall,
         mut outcomes: Vec<RowOutcome>,
-    ) -> (Vec<RowOutcome>, Vec<RecordRef>) {
+    ) -> Result<(Vec<RowOutcome>, Vec<RecordRef>), VendorError> {
         let mut moved = Vec::new();
         // A call that answers fewer rows than it was sent says nothing about the rest.
         outcomes.resize(call.rows.len(), RowOutcome::Unknown { why: "no answer for this row".to_owned() });
@@ -338,10 +346,10 @@ impl<'a> Applier<'a> {
             .map(|(position, _)| position)
             .collect();
         if unknown.is_empty() {
-            return (outcomes, moved);
+            return Ok((outcomes, moved));
         }
         let rows: Vec<WriteRow> = unknown.iter().map(|position| call.rows[*position].clone()).collect();
-        let Ok(live) = self.ctx.connection(connection) else { return (outcomes, moved) };
+        let Ok(live) = self.ctx.connection(connection) else { return Ok((outcomes, moved)) };
         match live.vendor.probe(&rows).await {
             Ok(probes) => {
                 for (position, probe) in unknown.into_iter().zip(probes) {
@@ -350,9 +358,10 @@ impl<'a> Applier<'a> {
                     }
                 }
             }
+            Err(error) if rows.len() == outcomes.len() => return Err(error),
             Err(error) => tracing::warn!(%connection, %error, "unknown rows could not be read back"),
         }
-        (outcomes, moved)
+        Ok((outcomes, moved))
     }
 }
 
