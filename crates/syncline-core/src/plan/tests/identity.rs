@@ -5,6 +5,7 @@ use crate::plan::{Beside, LinkChange, Settled, Successor, looked_at, settle, sid
 use syncline_model::{Evidence, Kind, Link, LinkState, RecordRef, RecordState, review::Question};
 
 const LEAD: &str = "salesforce/Lead/00Q";
+const CONTACT: &str = "salesforce/Contact/003";
 const H: &str = "hubspot/contacts/1";
 
 fn pair() -> Case {
@@ -254,6 +255,67 @@ fn a_survivor_of_the_same_entity_comes_into_force_unless_it_is() {
         &[link("salesforce/Contact/004", Kind::Person, 9, LinkState::Active)],
     );
     assert!(put(&joined, 1).base.is_some());
+}
+
+/// What becomes of `contact`, which the pair's lead became, beside what else is known.
+fn became(lead: Case, contact: &Link, others: &[Link]) -> Settled {
+    let case = becomes(lead, LEAD, converted());
+    let mut known = others.to_vec();
+    known.push(contact.clone());
+    settled(&case, &known)
+}
+
+#[test]
+fn a_lead_that_was_merged_away_and_went_on_puts_its_contact_in_force() {
+    let mut lead = pair();
+    lead.link_mut(LEAD).state = LinkState::MergedInto("00R".into());
+    let contact = link(CONTACT, Kind::Person, 1, LinkState::DuplicateOf("00R".into()));
+    let back = became(lead, &contact, &[]);
+    assert_eq!((&put(&back, 1).record, &put(&back, 1).state), (&record(CONTACT), &LinkState::Active));
+    assert_eq!(put(&back, 1).evidence, Evidence::Conversion("00Q".into()));
+}
+
+#[test]
+fn a_conversion_says_what_a_contact_is_that_waits_for_a_word() {
+    let contact = link(CONTACT, Kind::Person, 9, LinkState::Pending);
+    let said = became(pair(), &contact, &[]);
+    let moved = put(&said, 1);
+    assert_eq!((moved.entity, &moved.state), (entity(1), &LinkState::Active));
+    assert_eq!(moved.evidence, Evidence::Conversion("00Q".into()));
+    assert_eq!(moved.base.as_ref().unwrap().entries["Title"].agreed, Some(text("Dr")));
+    assert!(said.questions.is_empty());
+    // A lead that waits for a word itself says nothing.
+    let mut lead = pair();
+    lead.link_mut(LEAD).state = LinkState::Pending;
+    let unsaid = became(lead, &contact, &[]);
+    assert_eq!((unsaid.links.len(), unsaid.questions.len()), (1, 1));
+}
+
+#[test]
+fn a_contact_that_nothing_else_is_known_of_joins_a_lead_that_agreed_on_nothing() {
+    let mut lead = pair();
+    lead.link_mut(LEAD).base = None;
+    let alone = lead.hood.links[..1].to_vec();
+    let stranger = link(CONTACT, Kind::Person, 9, LinkState::Active);
+    let again = || Case { hood: lead.hood.clone(), mapping: lead.mapping.clone(), now: lead.now };
+    let joined = became(again(), &stranger, &[]);
+    assert_eq!((put(&joined, 1).entity, &put(&joined, 1).base), (entity(1), &None));
+    assert_eq!((joined.questions.len(), &joined.replan[..]), (0, &[entity(1), entity(9)][..]));
+    // It was matched with something: which of the two it is, a person has to say.
+    let mut matched = stranger.clone();
+    matched.evidence = Evidence::Planted;
+    let asked = became(again(), &matched, &[]);
+    assert_eq!((asked.links.len(), asked.questions.len()), (1, 1));
+    // A record was made of it: the same.
+    let made = link("hubspot/contacts/2", Kind::Person, 9, LinkState::Active);
+    let asked = became(again(), &stranger, &[made]);
+    assert_eq!((asked.links.len(), asked.questions.len()), (1, 1));
+    // Nobody is on the other side of the lead: nothing has to move.
+    let mut single = again();
+    single.hood.links = alone;
+    let stays = became(single, &stranger, &[]);
+    assert_eq!((stays.links.len(), stays.questions.len()), (1, 0));
+    assert_eq!(stays.replan, [entity(1), entity(9)]);
 }
 
 #[test]

@@ -181,6 +181,25 @@ fn a_delete_is_followed_where_declared_and_only_while_it_holds() {
 }
 
 #[test]
+fn what_took_another_record_in_does_not_follow_a_delete() {
+    let merged = |address: &str| {
+        let mut case = hubspot(&[]).model(|model| model.on_delete = OnDelete::Archive);
+        case = case.link("salesforce/Contact/003", LinkState::Deleted);
+        case.link_mut(address).evidence = Evidence::Merge("2".into());
+        case.plan()
+    };
+    let plan = merged(H);
+    assert_eq!((operations(&plan), plan.questions.len()), (vec![], 1));
+    assert_eq!(held(&plan), ["salesforce - deleted_elsewhere []"]);
+    let gone = merged("salesforce/Contact/003");
+    assert_eq!(
+        operations(&gone),
+        [format!("archive {H}")],
+        "what was deleted had taken one in: both are gone"
+    );
+}
+
+#[test]
 fn a_record_that_was_seen_deleted_has_a_successor_after_a_merge_and_nobody_is_asked() {
     let plan = hubspot(&[])
         .agreed("salesforce/Contact/004", &[("LastName", text("Lovelace")), ("Email", text("ada@acme.com"))])

@@ -1,7 +1,10 @@
 //! Attributes: what stands in the way of a write, and what a new record gets.
 
 use super::world::*;
-use crate::mapping::{Attribute, AttributeType, Binding, Direction, FieldState, Rule, test_support};
+use crate::{
+    mapping::{Attribute, AttributeType, Binding, Direction, FieldState, Rule, test_support},
+    plan::company_field,
+};
 use std::collections::BTreeSet;
 use syncline_model::{
     BaseEntry, Currency, FieldType, Interval, Kind, LinkState, Money, Observed, RunId, Value,
@@ -258,4 +261,13 @@ fn a_contact_is_not_given_a_company_text() {
     case.hood.names.insert(entity(2), "Acme".into());
     let made = operations(&case.fresh(H, &person(Observed::Empty)).plan()).join("");
     assert!(made.contains("create salesforce/Contact") && made.contains("Company=[not provided]"), "{made}");
+}
+
+#[test]
+fn the_field_that_stands_for_a_leads_company_is_found_by_its_lead_only() {
+    let case = Case::of(Kind::Person).model(|model| model.attributes.push(company(AttributeType::Text)));
+    let field = |address: &str| company_field(&case.mapping, &record(address)).map(|field| field.as_str());
+    assert_eq!(field("salesforce/Lead/00Q"), Some("Company"));
+    assert_eq!((field(C), field(H)), (None, None));
+    assert_eq!(company_field(&mapping(), &record("salesforce/Lead/00Q")), None, "no such field is bound");
 }

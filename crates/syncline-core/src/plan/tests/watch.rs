@@ -3,7 +3,7 @@
 use super::world::*;
 use crate::{
     mapping::Rule,
-    plan::{Wrote, note_step, note_undone, note_write},
+    plan::{Wrote, note_step, note_undone, note_write, shows_same},
 };
 use syncline_model::{FieldName, Kind, Observed, Rest, RunId, Watch, operation::Case as Reason};
 
@@ -137,6 +137,19 @@ fn a_value_is_compared_in_the_normal_form_of_its_field() {
         0xc0c1_e23a_5144_4308,
         "as stores hold it"
     );
+}
+
+#[test]
+fn a_field_shows_the_same_in_another_spelling_where_the_mapping_knows_its_type() {
+    let same = |field: &str, one: &str, other: &str| {
+        let (mapping, field) = (mapping(), FieldName::new(field));
+        shows_same(&mapping, Kind::Person, &record(H), &field, &text(one), &text(other))
+    };
+    assert!(same("phone", "+1", "+(1)"));
+    assert!(!same("phone", "+1", "+2"));
+    assert!(!same("jobtitle", "+1", "+(1)"), "as titles they differ");
+    assert!(same("not_bound", "+1", "+1"));
+    assert!(!same("not_bound", "+1", "+(1)"), "letter by letter");
 }
 
 #[test]
