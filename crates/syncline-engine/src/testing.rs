@@ -22,7 +22,7 @@ use syncline_core::config;
 use syncline_kit::{
     BoxFuture, Clock, HttpRequest, HttpResponse, Transport, TransportError,
     vendor::{
-        CapturePage, CaptureWant, Cursor, Hint, Known, Probe, Referrer, RowOutcome, SetupStep, Vendor,
+        CapturePage, CaptureWant, Cursor, Cycle, Hint, Known, Probe, Referrer, RowOutcome, SetupStep, Vendor,
         VendorError, WebhookRefused, WriteCall, WriteRow,
     },
 };
@@ -68,6 +68,8 @@ pub(crate) struct Shown {
     pub(crate) describe_calls: Mutex<u32>,
     pub(crate) schemas: Mutex<Vec<ObjectSchema>>,
     pub(crate) pages: Mutex<VecDeque<Vec<Observation>>>,
+    /// How many pages end a cycle that a former run began.
+    pub(crate) rest: Mutex<usize>,
     pub(crate) renewed: Mutex<Option<serde_json::Value>>,
     /// What the adapter was handed, by process.
     pub(crate) remembered: Mutex<Vec<Vec<ObjectName>>>,
@@ -120,7 +122,15 @@ impl Vendor for Fake {
         let step = cursor.0.as_u64().unwrap_or(0);
         let cursor = Cursor((step + u64::from(observations.is_some())).into());
         let observations = observations.unwrap_or_default();
-        done(CapturePage { observations, cursor, more: !pages.is_empty(), schemas: Vec::new() })
+        let mut rest = self.shown.rest.lock().unwrap();
+        let (cycle, more) = match rest.checked_sub(1) {
+            Some(left) => {
+                *rest = left;
+                (Cycle::Resumed, left > 0)
+            }
+            None => (Cycle::Begun, !pages.is_empty()),
+        };
+        done(CapturePage { observations, cursor, cycle, more, schemas: Vec::new() })
     }
     fn read<'a>(
         &'a self,

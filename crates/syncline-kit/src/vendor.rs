@@ -27,7 +27,8 @@ pub trait Vendor: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<ObjectSchema>, VendorError>>;
 
     /// Reads on from `cursor`: one page. `Cursor::default()` starts the initial load. The engine stores the page and the
-    /// new cursor in one transaction and calls again while [`CapturePage::more`].
+    /// new cursor in one transaction and calls again while [`CapturePage::more`]. A cursor between two pages goes on with its
+    /// cycle, however long ago that began; any other begins one ([`CapturePage::cycle`]).
     fn capture<'a>(
         &'a self,
         want: &'a CaptureWant,
@@ -167,6 +168,16 @@ pub struct Referrer {
 #[serde(transparent)]
 pub struct Cursor(pub serde_json::Value);
 
+/// The cycle of a page. Only a cycle that has ended shows all that was there *when it began*: what changed since may have
+/// been passed already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cycle {
+    /// It began with this page.
+    Begun,
+    /// An earlier page began it, maybe one of a run that was cut off.
+    Resumed,
+}
+
 /// One page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CapturePage {
@@ -174,6 +185,8 @@ pub struct CapturePage {
     pub observations: Vec<Observation>,
     /// Where to go on.
     pub cursor: Cursor,
+    /// To which cycle it belongs.
+    pub cycle: Cycle,
     /// Whether this cycle has more to read.
     pub more: bool,
     /// Schemas that the vendor sent along because they changed.

@@ -11,7 +11,10 @@ mod adapter_support;
 
 use adapter_support::{World, record, refs, run, text, update, want};
 use serde_json::{Value as Json, json};
-use syncline_kit::{sandbox::Limits, vendor::Vendor as _};
+use syncline_kit::{
+    sandbox::Limits,
+    vendor::{Cycle, Vendor as _},
+};
 use syncline_model::{Observed, RecordRef, RecordState, Ref, Value};
 
 /// A small account, loaded and at rest.
@@ -272,6 +275,32 @@ fn an_edge_that_changes_alone_is_found_by_the_nightly_sweep() {
     assert_eq!(world.field("contacts", &contact, "@contact_to_company"), Observed::Empty);
     assert_eq!(world.field("deals", &deal, "@deal_to_contact"), refs(&[Ref::to("contacts", &*contact)]));
     assert_eq!(world.field("contacts", &contact, "firstname"), text("Ada"), "what was not read stays");
+}
+
+#[test]
+fn a_cycle_that_was_cut_off_says_so_and_the_next_one_has_what_it_missed() {
+    let (mut world, company, ..) = at_rest();
+    world.pass(86_400);
+    world.edit("companies", &company, json!({"name": "Changed"}));
+    world.pass(60);
+    let page = run(world.hub.capture(&world.want, &world.cursor, &world.stored)).unwrap();
+    assert_eq!((page.cycle, page.more), (Cycle::Begun, true), "what was read is stored before the sweep");
+    world.stored.take(&page.observations);
+    world.cursor = page.cursor;
+    world.restart();
+    let made = world.make("companies", json!({"name": "Made meanwhile"}));
+    world.pass(60);
+    let page = run(world.hub.capture(&world.want, &world.cursor, &world.stored)).unwrap();
+    assert_eq!((page.cycle, page.more), (Cycle::Resumed, true));
+    world.stored.take(&page.observations);
+    world.cursor = page.cursor;
+    world.capture();
+    let knows = |world: &World| world.stored.records.contains_key(&("companies".to_owned(), made.clone()));
+    assert!(!knows(&world), "companies had been looked at");
+    let page = run(world.hub.capture(&world.want, &world.cursor, &world.stored)).unwrap();
+    assert_eq!(page.cycle, Cycle::Begun);
+    world.stored.take(&page.observations);
+    assert!(knows(&world));
 }
 
 #[test]

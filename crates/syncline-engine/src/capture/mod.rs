@@ -7,7 +7,7 @@ use crate::{ctx::Ctx, error::Error, schemas};
 use known::StoreKnows;
 pub(crate) use page::{matching_keys, work};
 use std::collections::{BTreeMap, BTreeSet};
-use syncline_kit::vendor::Cursor;
+use syncline_kit::vendor::{Cursor, Cycle};
 use syncline_model::{ConnectionName, ObjectSchema, Observation, RecordRef, RecordState};
 use syncline_store::{Batch, Store};
 
@@ -24,7 +24,10 @@ pub struct Captured {
     pub schemas_changed: bool,
 }
 
-/// Reads on from the connection's cursor until the vendor has no more.
+/// Reads on from the connection's cursor until a whole cycle was read.
+///
+/// A run that was cut off leaves its cycle in the middle. What it had passed may have changed since and is not read again by
+/// the rest of that cycle: another one follows, which has only that to read.
 ///
 /// # Errors
 /// [`Error::Vendor`]; [`Error::Store`]; [`Error::UnknownConnection`]. Pages before the failing one are kept.
@@ -34,6 +37,7 @@ pub async fn cycle(ctx: &Ctx, connection: &ConnectionName) -> Result<Captured, E
     let knows = StoreKnows::new(&*ctx.store, connection);
     let mut cursor = load_cursor(&*ctx.store, connection).await?;
     let mut captured = Captured::default();
+    let mut cycles = 1;
     loop {
         let page = live
             .vendor
@@ -49,11 +53,17 @@ pub async fn cycle(ctx: &Ctx, connection: &ConnectionName) -> Result<Captured, E
             live.keep_pace(&mut batch);
         }
         commit(ctx, batch).await?;
+        if captured.pages == 0 && page.cycle == Cycle::Resumed {
+            cycles += 1;
+        }
         captured.pages += 1;
         captured.rows += taken.rows;
         captured.changed += taken.changed;
         cursor = page.cursor;
         if !page.more {
+            cycles -= 1;
+        }
+        if cycles == 0 {
             return Ok(captured);
         }
     }

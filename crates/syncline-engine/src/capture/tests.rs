@@ -87,6 +87,17 @@ async fn a_first_read_stores_snapshots_keys_work_and_one_baseline_a_page() {
 }
 
 #[tokio::test]
+async fn a_cycle_that_was_cut_off_is_ended_and_a_whole_one_follows() {
+    let bench = Bench::new().await;
+    let page = |id: &str| vec![contact(id, 1, &format!("{id}@example.com"), id)];
+    let ctx = ctx_with(&bench, ["1", "2", "3", "4"].map(page).into()).await;
+    *bench.left.rest.lock().unwrap() = 2;
+    assert_eq!(cycle_left(&ctx).await.pages, 4);
+    assert!(snapshot(&ctx, "4").await.is_some());
+    assert_eq!(cycle_left(&ctx).await.pages, 1, "nothing is left over from it");
+}
+
+#[tokio::test]
 async fn reading_the_same_again_writes_nothing_but_the_cursor() {
     let bench = Bench::new().await;
     let ctx = ctx_with(&bench, vec![vec![contact("1", 1, "a@example.com", "A")]]).await;

@@ -374,3 +374,41 @@ async fn commit_then_timeout_of_a_keyless_hubspot_create_doubles_nothing() {
     assert_eq!(world.says(Salesforce, "Account", &account).await, "in_step");
     assert_eq!(world.reviews().await.len(), 0);
 }
+
+// A cycle of capture that was cut off goes on where it was; what it had passed by then is read again before anything is planned.
+
+#[tokio::test]
+async fn what_salesforce_showed_before_the_power_went_is_not_planned_from() {
+    let mut world = World::new().await;
+    world.knob(Salesforce, "page_size", json!(3));
+    let account = |n| json!({"Name": format!("A{n}"), "Website": format!("a{n}.com")});
+    let accounts: Vec<String> = (0..5).map(|n| world.create(Salesforce, "Account", account(n))).collect();
+    world.first_contact().await;
+    for account in &accounts {
+        world.edit(Salesforce, "Account", account, json!({"BillingCity": "Bern"}));
+    }
+    world.advance(60);
+    power_cut(&mut world, Salesforce, "AND+Id", Cut::Before).await;
+    let person = json!({"LastName": "Ek", "Company": "Else", "Email": "bo@else.org"});
+    let lead = world.create(Salesforce, "Lead", person);
+    let person = json!({"email": "bo@else.org", "lastname": "Ek"});
+    world.create(HubSpot, "contacts", person);
+    world.sync().await;
+    assert_eq!(world.find(Salesforce, "Lead", "Email", "bo@else.org"), lead);
+    world.quiet().await;
+}
+
+#[tokio::test]
+async fn what_hubspot_showed_before_the_power_went_is_not_planned_from() {
+    let (mut world, _, company) = acme(Setting::default()).await;
+    // A day later relations are swept, for which what was read so far is stored first.
+    world.advance(86_400);
+    world.edit(HubSpot, "companies", &company, json!({"description": "changed"}));
+    world.advance(60);
+    power_cut(&mut world, HubSpot, "/contacts/search", Cut::Before).await;
+    let made = world.create(HubSpot, "companies", json!({"name": "Else", "domain": "else.org"}));
+    world.create(Salesforce, "Account", json!({"Name": "Else", "Website": "else.org"}));
+    world.sync().await;
+    assert_eq!(world.find(HubSpot, "companies", "name", "Else"), made);
+    world.quiet().await;
+}

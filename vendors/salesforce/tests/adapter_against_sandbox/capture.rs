@@ -1,7 +1,7 @@
 use crate::world::{World, everything, field, last, now_or_never, of, text, want};
 use serde_json::json;
 use std::collections::BTreeSet;
-use syncline_kit::vendor::{Cursor, Vendor, VendorError};
+use syncline_kit::vendor::{Cursor, Cycle, Vendor, VendorError};
 use syncline_model::{Observed, RecordRef, RecordState, Ref, Value};
 
 const NAMES: (&str, &[&str]) = ("Account", &["Name"]);
@@ -389,4 +389,27 @@ fn who_refers_to_a_record_is_asked_from_its_side() {
     ];
     assert_eq!(ask(&[("Account", &account), ("Contact", &contact)]), expected.into());
     assert_eq!(ask(&[("Opportunity", &deal)]), [].into());
+}
+
+#[test]
+fn a_cycle_that_was_cut_off_says_so_and_the_next_one_has_what_it_missed() {
+    let mut world = World::new();
+    let wanted = want(&[NAMES, ("Lead", &["LastName"])]);
+    for n in 0..5 {
+        world.create("Account", json!({"Name": format!("A{n}")}));
+    }
+    world.admin(json!({"do": "set_knob", "knob": "page_size", "value": 3}));
+    world.clock.advance(5);
+    let page = now_or_never(world.vendor.capture(&wanted, &world.cursor, &world.stored)).unwrap();
+    assert_eq!((page.cycle, page.more), (Cycle::Begun, true));
+    world.cursor = page.cursor;
+    world.restart();
+    let lead = world.create("Lead", json!({"LastName": "Doe", "Company": "Acme"}));
+    world.clock.advance(5);
+    let page = now_or_never(world.vendor.capture(&wanted, &world.cursor, &world.stored)).unwrap();
+    assert_eq!((page.cycle, page.more), (Cycle::Resumed, false));
+    assert_eq!(page.observations.len(), 2, "the accounts that were left, and no lead");
+    let page = now_or_never(world.vendor.capture(&wanted, &page.cursor, &world.stored)).unwrap();
+    assert_eq!(page.cycle, Cycle::Begun);
+    last(&page.observations, &lead);
 }

@@ -3,7 +3,7 @@
 use super::RETENTION;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use syncline_kit::vendor::{CaptureWant, Cursor};
+use syncline_kit::vendor::{CaptureWant, Cursor, Cycle};
 use syncline_model::{FieldName, ObjectName, RecordId};
 
 /// The cursor's content.
@@ -140,12 +140,14 @@ impl Position {
     }
 
     /// Begins a cycle where none is under way, and drops objects that are no longer wanted.
-    pub(super) fn begin(&mut self, want: &CaptureWant) {
+    pub(super) fn begin(&mut self, want: &CaptureWant) -> Cycle {
         let is_wanted = |object: &ObjectName| want.objects.iter().any(|one| one.object == *object);
         self.objects.retain(|object, _| is_wanted(object));
-        if self.turns.is_empty() {
-            self.turns =
-                want.objects.iter().map(|one| Turn { object: one.object.clone(), looked: false }).collect();
+        if !self.turns.is_empty() {
+            return Cycle::Resumed;
         }
+        self.turns =
+            want.objects.iter().map(|one| Turn { object: one.object.clone(), looked: false }).collect();
+        Cycle::Begun
     }
 }

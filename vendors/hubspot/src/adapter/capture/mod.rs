@@ -51,7 +51,7 @@ pub(super) async fn page(
     known: &dyn Known,
 ) -> Result<CapturePage, VendorError> {
     let mut position = Position::read(cursor);
-    position.begin(want);
+    let cycle = position.begin(want);
     let mut observations = Vec::new();
     let mut steps = 0;
     while observations.len() < PAGE && steps < STEPS {
@@ -76,7 +76,7 @@ pub(super) async fn page(
     }
     let more = !position.turns.is_empty();
     let schemas = hub.renewed_schemas().await?;
-    Ok(CapturePage { observations, cursor: position.write(), more, schemas })
+    Ok(CapturePage { observations, cursor: position.write(), cycle, more, schemas })
 }
 
 /// The look, or one page of the object's first task; and whether the object is through with this cycle.

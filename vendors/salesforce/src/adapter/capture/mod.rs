@@ -19,7 +19,7 @@ use jiff::{SignedDuration, Timestamp};
 use place::{PAGE, Place, Stream};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
-use syncline_kit::vendor::{CapturePage, CaptureWant, Cursor, Known, VendorError};
+use syncline_kit::vendor::{CapturePage, CaptureWant, Cursor, Cycle, Known, VendorError};
 use syncline_model::{
     ObjectName, RecordId,
     defect::{Defect, planted},
@@ -45,17 +45,17 @@ impl Salesforce {
         let mut page = CapturePage {
             observations: Vec::new(),
             cursor: Cursor::default(),
+            cycle: if place.is_idle() { Cycle::Begun } else { Cycle::Resumed },
             more: false,
             schemas: Vec::new(),
         };
-        let starts = place.is_idle();
         let objects: Vec<ObjectName> = want.objects.iter().map(|object| object.object.clone()).collect();
         let users = if self.check_is_due(want) {
             self.look_around(want, &mut place, &mut page).await?
         } else {
             self.people_are_fresh(&place)
         };
-        if let Err(error) = self.round(want, &mut place, &mut page, starts, users, known).await {
+        if let Err(error) = self.round(want, &mut place, &mut page, users, known).await {
             // A field may have been hidden since the schemas were read: look again, then once more.
             let VendorError::Refused { code, .. } = &error else { return Err(error) };
             if code != "INVALID_FIELD" && code != "INVALID_TYPE" {
@@ -64,7 +64,7 @@ impl Salesforce {
             self.forget(&objects);
             let (_, changed, _) = self.check(&objects, Vec::new()).await?;
             page.schemas.extend(changed);
-            self.round(want, &mut place, &mut page, starts, users, known).await?;
+            self.round(want, &mut place, &mut page, users, known).await?;
         }
         page.more = !place.is_idle();
         page.cursor = place.cursor()?;
@@ -137,10 +137,10 @@ impl Salesforce {
         want: &CaptureWant,
         place: &mut Place,
         page: &mut CapturePage,
-        starts: bool,
         users: bool,
         known: &dyn Known,
     ) -> Result<(), VendorError> {
+        let starts = page.cycle == Cycle::Begun;
         let readings = self.readings(want);
         let mut next = place.clone();
         for (_, stream) in
