@@ -40,7 +40,7 @@ proof: tools ## Minutes: the real binary killed at every request and every step 
 mutants: tools ## An hour or two: every line of the merge and the planner changed once; do the core's tests notice? (docs/mutation.md)
 	$(call say,mutants: cargo mutants)
 	@command -v cargo-mutants >/dev/null || { echo "installing cargo-mutants"; cargo install cargo-mutants --locked; }
-	CARGO_PROFILE_TEST_DEBUG=0 PROPTEST_CASES=48 PROPTEST_RNG_SEED=1 PROPTEST_MAX_SHRINK_ITERS=0 cargo mutants --no-shuffle
+	CARGO_PROFILE_TEST_DEBUG=0 PROPTEST_CASES=48 PROPTEST_RNG_SEED=1 PROPTEST_MAX_SHRINK_ITERS=0 PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 cargo mutants --no-shuffle
 
 foreign: clients ## The vendors' client libraries against the sandboxes
 	$(call say,foreign clients: clients/run)
