@@ -293,10 +293,12 @@ pub(crate) fn check(taken: &TakenBack<'_>, notes: &[Note], excuses: &Excuses<'_>
                 }
             }
             (Some(record), None) => {
-                let again = taken.left.records.iter().find(|(new, it)| {
+                let came = taken.left.records.iter().filter(|(new, it)| {
                     let came = live(taken.found, new).is_none();
                     came && new.object == at.object && it.life == Life::Live && it.token == record.token
                 });
+                // Of doubles that came back, its own is the one that is most like it.
+                let again = came.min_by_key(|(_, it)| changed(Some(record), Some(it)).len());
                 match again {
                     None if said(at, None) || record.token.is_none() => {}
                     None => broken
