@@ -332,7 +332,7 @@ impl Author {
                 Step::Wait { seconds }
             }
             77..=87 => self.fault(),
-            88..=91 => Step::Webhooks {
+            88..=90 => Step::Webhooks {
                 how: match self.rng.u8(0..5) {
                     0 | 1 => Delivered::Once,
                     2 => Delivered::Twice,
@@ -340,7 +340,7 @@ impl Author {
                     _ => Delivered::Lost,
                 },
             },
-            92 | 93 => {
+            91..=93 => {
                 let access = match self.rng.u8(0..4) {
                     0 | 1 => Access::Full,
                     2 => Access::ReadOnly,
@@ -455,9 +455,19 @@ impl Author {
         self.steps.push(Step::Fault { side, fault, meets: Meets::Search, after: 0 });
     }
 
+    /// Another program's edit in HubSpot that shows only when runs have gone on past its stamp.
+    fn edit_behind_the_runs(&mut self) {
+        let (thing, attribute, n) = (self.number(), self.number(), self.number());
+        self.steps.push(Step::LateEdit { side: Side::HubSpot, thing, attribute, n });
+        self.steps.push(Step::Sync { stop: None });
+        self.steps.push(Step::Wait { seconds: 170 });
+    }
+
     fn run(&mut self) {
-        if self.rng.u8(..) < 6 {
-            self.twin_behind_a_lost_page();
+        match self.rng.u8(..) {
+            0..6 => self.twin_behind_a_lost_page(),
+            6..12 => self.edit_behind_the_runs(),
+            _ => {}
         }
         let when = if self.rng.bool() { When::Before } else { When::After };
         let stop = match self.rng.u8(0..100) {
