@@ -17,7 +17,7 @@ pub(crate) struct Edit {
     pub(crate) value: Option<String>,
     /// In which stretch between two looks at everything.
     pub(crate) stretch: u32,
-    at: Timestamp,
+    pub(crate) at: Timestamp,
 }
 
 /// A real thing of the simulated company.
@@ -100,6 +100,13 @@ impl Ledger {
         thing
             .last(attribute, side, self.stretch)
             .is_some_and(|edit| self.runs.iter().any(|run| overlaps(*run, edit.at)))
+    }
+
+    /// Whether a run may have read it on a side before a time.
+    pub(crate) fn was_read_before(&self, thing: &Thing, side: Side, at: Timestamp) -> bool {
+        let there = thing.edits.values().flatten().filter(|edit| edit.side == side);
+        let first = there.map(|edit| edit.at).min();
+        first.is_some_and(|first| self.runs.iter().any(|run| (first..at).contains(run)))
     }
 
     /// Whether no run came late enough after it was made to find it in an index.

@@ -236,7 +236,10 @@ pub(crate) fn half(taken: &TakenBack<'_>, attempt: Attempt) -> Vec<String> {
                         "the undo took {at} ({:?}) away, which the run had not made",
                         found.token
                     ));
-                } else if let Some(name) = changed(after, Some(found)).first() {
+                } else if let Some(name) = changed(after, Some(found))
+                    .iter()
+                    .find(|name| *name != PARENT || moved(after, Some(found)))
+                {
                     broken.push(format!("the undo took {at} away, whose {name} was changed since the run"));
                 }
             }
