@@ -2,6 +2,7 @@
 //! first; what the sides agree on already is stored; what has to be written is handed on.
 
 use crate::{
+    companies,
     ctx::Ctx,
     error::Error,
     hoods::Surroundings,
@@ -172,6 +173,8 @@ impl<'a> Pass<'a> {
             planned.push(Planned { dirty, hood, plan });
         }
         if self.keep == Keep::Stored {
+            let leads = planned.iter().flat_map(|planned| &planned.plan.companies);
+            companies::keep(self.ctx, &mut batch, &leads.collect::<Vec<_>>()).await?;
             self.ctx.store.commit(batch).await?;
         }
         Ok(planned)

@@ -94,6 +94,8 @@ pub async fn reject(store: &dyn Store, answer: &Answer, now: Timestamp) -> Resul
                         batch.links.push(LinkWrite::Remove(record.clone(), *kind));
                         batch.puts.push((crate::identifying::pending_key(link.entity), None));
                         batch.dirty.push(DirtyKey::Record(*kind, record.clone()));
+                        // Who waits for it is told where it went.
+                        batch.wake.push(format!("entity:{}", link.entity));
                     }
                     Some(link) => batch.dirty.push(DirtyKey::Entity(*kind, link.entity)),
                     None => batch.dirty.push(DirtyKey::Record(*kind, record.clone())),

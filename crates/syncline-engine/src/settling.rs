@@ -7,6 +7,7 @@ use crate::{
     ctx::Ctx,
     error::Error,
     hoods::{domain_key, organisation_names, outlived_key},
+    identifying::pending_key,
     parked::forget,
 };
 use std::{
@@ -16,7 +17,7 @@ use std::{
 use syncline_core::{
     identify,
     mapping::Mapping,
-    plan::{Beside, LinkChange, Successor, company_field, looked_at, settle},
+    plan::{Beside, LinkChange, Successor, company_binding, looked_at, settle},
 };
 use syncline_model::{
     EntityId, Evidence, Kind, Link, LinkState, RecordRef, RecordState, Snapshot,
@@ -118,6 +119,7 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
     let named: BTreeMap<RecordRef, Arc<str>> = links.values().flatten().filter_map(named_company).collect();
     let mut batch = ctx.batch();
     let mut to_read = Vec::new();
+    let mut asked = Vec::new();
     for member in members {
         let settled = settle(mapping, member.kind, member.links, member.snapshots, |record, facet| {
             let link = find(&links, record, facet)?;
@@ -125,13 +127,17 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
         });
         for change in settled.links {
             if let LinkChange::Put(link) = &change
-                && let renamed = renamed(mapping, &named, member, link)
-                && let Some(question) = elsewhere(ctx, link, renamed, unseen.contains(&link.record)).await?
+                && is_of_conversion(link)
             {
-                let review = Review { id: 0, question, opened_at: batch.at, state: ReviewState::Open };
-                batch.reviews.push(ReviewWrite::Open(review));
-                batch.wake.push(format!("entity:{}", link.entity));
-                continue;
+                let otherwise = called_otherwise(mapping, &named, member, link);
+                match handover(ctx, link, otherwise, unseen.contains(&link.record)).await? {
+                    Handover::Same => {}
+                    Handover::Another => continue,
+                    Handover::Asked(question) => {
+                        asked.push((link.clone(), question));
+                        continue;
+                    }
+                }
             }
             if let LinkChange::Put(link) = &change
                 && unseen.contains(&link.record)
@@ -161,6 +167,7 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
             }
         }
     }
+    ask(ctx, &mut batch, asked).await?;
     if batch.links.is_empty() && batch.reviews.is_empty() {
         return Ok(false);
     }
@@ -216,8 +223,14 @@ fn named_company(link: &Link) -> Option<(RecordRef, Arc<str>)> {
     Some((link.record.clone(), name.clone()))
 }
 
-/// What a lead calls its company now, where it named another one when its link to the organisation was made.
-fn renamed<'m>(
+/// Whether a link is of the account that a lead was converted into.
+fn is_of_conversion(link: &Link) -> bool {
+    link.facet == Kind::Organisation && matches!(link.evidence, Evidence::Conversion(_))
+}
+
+/// What a lead calls its company, where it names another one than its link to the organisation does. What only stands for
+/// a name says nothing.
+fn called_otherwise<'m>(
     mapping: &Mapping,
     named: &BTreeMap<RecordRef, Arc<str>>,
     member: &Member<'m>,
@@ -227,22 +240,31 @@ fn renamed<'m>(
     let is_lead =
         |seen: &&Snapshot| seen.record.connection == account.record.connection && seen.record.id == *id;
     let lead = member.snapshots.iter().flatten().find(is_lead)?;
-    let was = named.get(&lead.record)?;
-    let now = lead.field(company_field(mapping, &lead.record)?.as_str()).value()?.as_str()?;
-    (identify::company_name(was) != identify::company_name(now)).then_some(now)
+    let linked_as = named.get(&lead.record)?;
+    let binding = company_binding(mapping, &lead.record)?;
+    let called = lead.field(binding.field.as_str()).value()?;
+    let differs = |text: &&str| identify::company_name(linked_as) != identify::company_name(text);
+    called.as_str().filter(differs).filter(|_| binding.placeholder.as_ref() != Some(called))
+}
+
+/// What an account, that a lead of an organisation was converted into, is to that organisation.
+enum Handover {
+    /// It is the organisation's.
+    Same,
+    /// It is some other one's: the organisation has an account, and whoever converted the lead did not take it.
+    Another,
+    /// A person has to say; until then nothing is made of it.
+    Asked(Question),
 }
 
 /// Whoever converts a lead says which account its company is; but an account with the domain of another organisation is
-/// not linked before a person has said that the two are one, nor one that came of a lead whose company was changed.
-async fn elsewhere(
+/// not linked before a person has said that the two are one, nor one that came of a lead that calls its company otherwise.
+async fn handover(
     ctx: &Ctx,
     account: &Link,
-    renamed: Option<&str>,
+    otherwise: Option<&str>,
     unseen: bool,
-) -> Result<Option<Question>, Error> {
-    if account.facet != Kind::Organisation || !matches!(account.evidence, Evidence::Conversion(_)) {
-        return Ok(None);
-    }
+) -> Result<Handover, Error> {
     if unseen {
         capture::records(ctx, std::slice::from_ref(&account.record)).await?;
     }
@@ -253,27 +275,51 @@ async fn elsewhere(
     };
     let stored = ctx.store.records(std::slice::from_ref(&account.record)).await?.pop();
     let theirs = stored.and_then(|stored| domain(&stored.snapshot?));
-    let Some(entity) = ctx.store.entities(&[account.entity]).await?.pop() else { return Ok(None) };
+    let Some(entity) = ctx.store.entities(&[account.entity]).await?.pop() else { return Ok(Handover::Same) };
     let own = entity.links.iter().zip(&entity.snapshots).filter(|(link, _)| {
         link.facet == Kind::Organisation && link.state.is_active() && link.record != account.record
     });
     let own: Vec<_> = own.map(|(link, seen)| (&link.record, seen.as_ref().and_then(domain))).collect();
+    if own.iter().any(|(record, _)| record.connection == account.record.connection) {
+        return Ok(Handover::Another);
+    }
     let known = || own.iter().filter_map(|(_, ours)| ours.as_ref());
     let called = |name: &str| {
         let name = identify::company_name(name);
         organisation_names(ctx.mapping(), &entity).any(|ours| identify::company_name(ours) == name)
     };
-    let why = match (&theirs, renamed) {
-        (Some(theirs), _) if known().any(|ours| ours == theirs) => return Ok(None),
+    let why = match (&theirs, otherwise) {
+        (Some(theirs), _) if known().any(|ours| ours == theirs) => return Ok(Handover::Same),
         (Some(_), _) if known().next().is_some() => "their domains differ",
-        (_, Some(name)) if !own.is_empty() && !called(name) => "the lead's company had been changed",
-        (_, _) => return Ok(None),
+        (_, Some(name)) if !own.is_empty() && !called(name) => "the lead called its company otherwise",
+        (_, _) => return Ok(Handover::Same),
     };
     let mut records: Vec<RecordRef> = own.into_iter().map(|(record, _)| record.clone()).collect();
     records.push(account.record.clone());
     records.sort();
     let key = format!("a lead of the one was converted into the other, and {why}").into();
-    Ok(Some(Question::SameThing { kind: Kind::Organisation, key, records }))
+    Ok(Handover::Asked(Question::SameThing { kind: Kind::Organisation, key, records }))
+}
+
+/// Opens the questions first, so that the accounts that wait for them can name them; asking again is harmless.
+async fn ask(ctx: &Ctx, batch: &mut Batch, asked: Vec<(Link, Question)>) -> Result<(), Error> {
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let mut questions = ctx.batch();
+    let opened_at = questions.at;
+    for (_, question) in &asked {
+        let review = Review { id: 0, question: question.clone(), opened_at, state: ReviewState::Open };
+        questions.reviews.push(ReviewWrite::Open(review));
+    }
+    let numbers = ctx.store.commit(questions).await?.reviews;
+    for ((account, _), review) in asked.into_iter().zip(numbers) {
+        let entity = ctx.ids.entity(batch.at);
+        batch.puts.push((pending_key(entity), Some(review.to_string().into_bytes())));
+        batch.dirty.push(DirtyKey::Entity(account.facet, entity));
+        put_change(batch, LinkChange::Put(Link { entity, state: LinkState::Pending, ..account }));
+    }
+    Ok(())
 }
 
 fn put_change(batch: &mut Batch, change: LinkChange) {

@@ -31,6 +31,8 @@ pub(crate) struct Thing {
     pub(crate) murky: bool,
     /// In which stretch it became a contact, if it did: what is blank from the first sight on is not cleared.
     pub(crate) converted: Option<u32>,
+    /// A lead of another company was converted into it when it was new: whether the two are one is a matter for people.
+    pub(crate) disputed: bool,
     /// Somebody made it twice on one side, or nothing tells any more that what both sides have is one thing.
     pub(crate) twofold: bool,
     /// When it was merged in HubSpot, if no run had read it by then.
@@ -130,6 +132,7 @@ impl Ledger {
             ended: BTreeSet::new(),
             murky: false,
             converted: None,
+            disputed: false,
             twofold: false,
             merged_unread: None,
             sited: false,
@@ -170,6 +173,9 @@ impl Ledger {
             if let (Life::Converted, Some(thing)) = (record.life, self.get_mut(token)) {
                 thing.converted = Some(stretch);
             }
+            if record.life == Life::Converted && was.is_some_and(|was| was.life == Life::Live) {
+                self.dispute(before, after, token);
+            }
             if record.life == Life::Live {
                 self.values(at.side, token, was.filter(|_| !came), record);
             }
@@ -198,6 +204,22 @@ impl Ledger {
             }
         }
         self.count(after);
+    }
+
+    /// Who converts a lead into a new account, though the person has a company of another name, may mean that one.
+    fn dispute(&mut self, before: &Picture, after: &Picture, person: &str) {
+        let mut contacts = after.live(Side::Salesforce, person).filter(|(at, _)| at.object == "Contact");
+        let Some(Parent::Thing(account)) = contacts.next().map(|(_, contact)| &contact.parent) else {
+            return;
+        };
+        let is_new = before.live(Side::Salesforce, account).next().is_none();
+        let said = self.get(person).map(|person| person.edits(PARENT)).unwrap_or_default();
+        let of_another = said
+            .iter()
+            .any(|edit| edit.side == Side::HubSpot && edit.value.as_ref().is_some_and(|it| it != account));
+        if let (true, true, Some(account)) = (is_new, of_another, self.get_mut(account)) {
+            account.disputed = true;
+        }
     }
 
     fn values(&mut self, side: Side, token: &str, was: Option<&Record>, record: &Record) {

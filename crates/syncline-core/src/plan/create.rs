@@ -2,7 +2,7 @@
 
 use super::{Draftsman, Parent, attributes::companion_change, attributes::is_user};
 use crate::mapping::{
-    Attribute, AttributeType, Cardinality, Carrier, CreateAllowed, Edge, FieldState, Mapping, Pick,
+    Attribute, AttributeType, Binding, Cardinality, Carrier, CreateAllowed, Edge, FieldState, Mapping, Pick,
 };
 use syncline_model::{
     Action, After, AttributeName, ConnectionName, EdgeName, EntityId, Evidence, FieldChange, FieldName, Kind,
@@ -410,14 +410,14 @@ impl Draftsman<'_> {
     }
 }
 
-/// The field of a new lead that stands for the organisation it has as a contact, if there is one (CRM-15).
-pub fn company_field<'m>(mapping: &'m Mapping, lead: &RecordRef) -> Option<&'m FieldName> {
+/// The field of a lead that stands for the organisation it has as a contact, if there is one (CRM-15).
+pub fn company_binding<'m>(mapping: &'m Mapping, lead: &RecordRef) -> Option<&'m Binding> {
     let model = mapping.kinds.get(&Kind::Person)?;
     let rule = &model.create.get(&lead.connection)?.allowed;
     let named =
         |attribute: &&Attribute| company_edge(rule, attribute, &lead.connection, &lead.object).is_some();
     let attribute = model.attributes.iter().find(named)?;
-    Some(&attribute.binding(&lead.connection, &lead.object)?.field)
+    attribute.binding(&lead.connection, &lead.object)
 }
 
 /// The edge to the organisation that an attribute stands for on new leads: a text that leads have and contacts have not.

@@ -3,6 +3,7 @@
 //! same function, and `explain` prints what it derived.
 
 mod attributes;
+mod company;
 mod create;
 mod edges;
 mod inherit;
@@ -14,7 +15,8 @@ mod settle;
 mod stand;
 mod watch;
 
-pub use create::company_field;
+pub use company::LeadCompany;
+pub use create::company_binding;
 pub(crate) use edges::picked;
 pub use inputs::Inputs;
 pub use neighbourhood::{
@@ -50,6 +52,8 @@ pub struct EntityPlan {
     pub questions: Vec<Question>,
     /// The organisation to keep as a pending link of a lead that is created (CRM-15).
     pub pending_organisation: Option<EntityId>,
+    /// The organisations to keep as pending links of leads that are there (CRM-15).
+    pub companies: Vec<LeadCompany>,
     /// How each attribute and edge was decided; printed by `explain`.
     pub derivations: Vec<Derivation>,
 }
@@ -218,6 +222,7 @@ impl Draftsman<'_> {
         self.prune_watches();
         self.attributes();
         self.edges();
+        self.companies_of_leads();
         self.deleted();
         self.updates();
         if !self.awaits_delete() {

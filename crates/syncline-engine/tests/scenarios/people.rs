@@ -415,3 +415,104 @@ async fn a_lead_whose_company_was_changed_before_it_was_converted_is_of_another_
         assert_eq!(name, if is_asked { "Beta" } else { "Beta, Inc." }, "nobody renamed it to Acme");
     }
 }
+
+/// A lead that people made, and the company that its contact got in HubSpot.
+async fn lead_of(company: &str) -> (World, String, String) {
+    let mut world = World::new().await;
+    let bo = json!({"LastName": "Ek", "Company": "Beta", "Email": "bo@else.org"});
+    let lead = world.create(Salesforce, "Lead", bo);
+    world.first_contact().await;
+    let company =
+        world.create(HubSpot, "companies", json!({"name": company, "domain": "beta.io", "city": "Oslo"}));
+    let contact = world.find(HubSpot, "contacts", "lastname", "Ek");
+    world.associate(&format!("contacts/{contact}"), &format!("companies/{company}"));
+    world.edit(HubSpot, "contacts", &contact, json!({"jobtitle": "CEO"}));
+    world.quiet().await;
+    let links = world.links(HubSpot, "companies", &company).await;
+    assert_eq!(links[&format!("salesforce/Lead/{lead}")], "pending");
+    (world, lead, company)
+}
+
+#[tokio::test]
+async fn the_company_that_the_contact_of_a_lead_is_given_is_handed_over_at_conversion() {
+    let (mut world, lead, company) = lead_of("Beta, Inc.").await;
+    world.admin(Salesforce, json!({"do": "convert_lead", "lead": lead, "no_opportunity": true}));
+    world.quiet().await;
+    let account = world.find(Salesforce, "Account", "BillingCity", "Oslo");
+    assert_eq!(world.find_all(HubSpot, "companies", "domain", "beta.io"), [&*company]);
+    let links = world.links(HubSpot, "companies", &company).await;
+    assert_eq!(links[&format!("salesforce/Account/{account}")], "active");
+    assert_eq!(world.reviews().await.len(), 0);
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+}
+
+#[tokio::test]
+async fn a_new_account_of_a_lead_that_calls_its_company_otherwise_is_no_second_company_but_a_question() {
+    for same in [true, false] {
+        let (mut world, lead, company) = lead_of("Acme").await;
+        let contact = world.find(HubSpot, "contacts", "lastname", "Ek");
+        let made =
+            world.admin(Salesforce, json!({"do": "convert_lead", "lead": lead, "no_opportunity": true}));
+        world.quiet().await;
+        let account = made["account"].as_str().unwrap();
+        assert_eq!(world.find_all(HubSpot, "companies", "name", "Beta"), [""; 0]);
+        assert_eq!(world.field(HubSpot, "companies", &company, "name"), "Acme");
+        let asked = world.reviews().await;
+        assert_eq!(asked.len(), 1, "{asked:?}");
+        let waits = world.says(Salesforce, "Account", account).await;
+        assert!(waits.starts_with("ambiguous SYN-"), "{waits}");
+        if same {
+            world.answer(asked[0].id, &[]).await;
+        } else {
+            world.reject(asked[0].id).await;
+        }
+        world.quiet().await;
+        assert_eq!(world.says(Salesforce, "Account", account).await, "in_step");
+        assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step");
+        assert_eq!(world.find_all(HubSpot, "companies", "name", "Beta").len(), 1);
+        assert_eq!(world.find_all(HubSpot, "companies", "name", "Acme").len(), usize::from(!same));
+        assert_eq!(world.reviews().await.len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn the_company_of_a_lead_follows_its_contact() {
+    let (mut world, lead, company) = lead_of("Acme").await;
+    let contact = world.find(HubSpot, "contacts", "lastname", "Ek");
+    world.admin(
+        HubSpot,
+        json!({"do": "dissociate", "from": format!("contacts/{contact}"), "to": format!("companies/{company}")}),
+    );
+    let beta = world.create(HubSpot, "companies", json!({"name": "Beta", "domain": "beta.com"}));
+    world.associate(&format!("contacts/{contact}"), &format!("companies/{beta}"));
+    world.edit(HubSpot, "contacts", &contact, json!({"jobtitle": "CTO"}));
+    world.quiet().await;
+    let lead = format!("salesforce/Lead/{lead}");
+    assert_eq!(world.links(HubSpot, "companies", &company).await.get(&lead), None);
+    assert_eq!(world.links(HubSpot, "companies", &beta).await[&lead], "pending");
+}
+
+#[tokio::test]
+async fn a_new_account_of_a_lead_whose_company_has_one_is_another_company() {
+    let (mut world, lead, company) = lead_of("Beta").await;
+    let cy = world.create(
+        Salesforce,
+        "Lead",
+        json!({"LastName": "Orr", "Company": "Gamma", "Email": "cy@else.org"}),
+    );
+    world.quiet().await;
+    let contact = world.find(HubSpot, "contacts", "lastname", "Orr");
+    world.associate(&format!("contacts/{contact}"), &format!("companies/{company}"));
+    world.edit(HubSpot, "contacts", &contact, json!({"jobtitle": "CTO"}));
+    world.quiet().await;
+    for lead in [lead, cy] {
+        world.admin(Salesforce, json!({"do": "convert_lead", "lead": lead, "no_opportunity": true}));
+        world.quiet().await;
+    }
+    // Whoever converted the second one was shown the account of the company, and took another.
+    let account = world.find(Salesforce, "Account", "Name", "Gamma");
+    assert_eq!(world.says(Salesforce, "Account", &account).await, "in_step");
+    assert_eq!(world.field(HubSpot, "companies", &company, "name"), "Beta");
+    assert_eq!(world.find_all(HubSpot, "companies", "name", "Gamma").len(), 1);
+    assert_eq!(world.reviews().await.len(), 0);
+}

@@ -63,6 +63,32 @@ fn any_other_person_becomes_a_lead_with_its_organisation_pending() {
 }
 
 #[test]
+fn the_company_of_a_lead_that_is_there_is_what_its_contact_shows() {
+    let lead = |company: Observed| {
+        hubspot(&[("@contact_to_company", company)])
+            .fresh("salesforce/Lead/L1", &[("LastName", text("Lovelace")), ("Email", text("ada@acme.com"))])
+            .other(2, &["hubspot/companies/C2"])
+    };
+    let companies = |case: Case| -> Vec<_> {
+        let companies = case.plan().companies.into_iter();
+        companies.map(|it| (it.lead.to_string(), it.organisation, it.name)).collect()
+    };
+    let noted = |organisation, name: Option<&str>| {
+        vec![("salesforce/Lead/L1".to_owned(), organisation, name.map(Into::into))]
+    };
+    let mut named = lead(refs(&["companies/C2!"]));
+    named.hood.names.insert(entity(2), "Acme".into());
+    assert_eq!(companies(named), noted(Some(entity(2)), Some("Acme")));
+    assert_eq!(companies(lead(Observed::Empty)), noted(None, None));
+    for unknown in [Observed::NotPermitted, Observed::NotFetched, refs(&["companies/C9!"])] {
+        assert_eq!(companies(lead(unknown.clone())), [], "{unknown:?}: what is known stays");
+    }
+    let mut asked = lead(refs(&["companies/C2!"]));
+    asked.hood.records_of.clear();
+    assert_eq!(companies(asked), [], "a company that waits for somebody's word is none yet");
+}
+
+#[test]
 fn a_person_waits_for_a_company_that_is_nobodys_before_it_becomes_anything() {
     let mut case =
         hubspot(&[("@contact_to_company", refs(&["companies/C9!"]))]).other(2, &["salesforce/Account/A2"]);

@@ -3,7 +3,7 @@
 use super::world::*;
 use crate::{
     mapping::{Attribute, AttributeType, Binding, Direction, FieldState, Rule, test_support},
-    plan::company_field,
+    plan::company_binding,
 };
 use std::collections::BTreeSet;
 use syncline_model::{
@@ -266,8 +266,10 @@ fn a_contact_is_not_given_a_company_text() {
 #[test]
 fn the_field_that_stands_for_a_leads_company_is_found_by_its_lead_only() {
     let case = Case::of(Kind::Person).model(|model| model.attributes.push(company(AttributeType::Text)));
-    let field = |address: &str| company_field(&case.mapping, &record(address)).map(|field| field.as_str());
+    let field = |address: &str| {
+        company_binding(&case.mapping, &record(address)).map(|binding| binding.field.as_str())
+    };
     assert_eq!(field("salesforce/Lead/00Q"), Some("Company"));
     assert_eq!((field(C), field(H)), (None, None));
-    assert_eq!(company_field(&mapping(), &record("salesforce/Lead/00Q")), None, "no such field is bound");
+    assert!(company_binding(&mapping(), &record("salesforce/Lead/00Q")).is_none(), "no such field is bound");
 }

@@ -1,13 +1,16 @@
 //! Rows that were confirmed: what the records of their entities are now known to be.
 
 use super::{super::rows::bound_fields, Learnt, Lesson};
-use crate::{ctx::Ctx, hoods::Surroundings, restored};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::{companies, ctx::Ctx, hoods::Surroundings, restored};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use syncline_core::{
     mapping::Cardinality,
     observe::observe,
     plan::{
-        Neighbourhood, Target, Wrote, before_hash, company_field, note_step, note_undone, note_write,
+        Neighbourhood, Target, Wrote, before_hash, company_binding, note_step, note_undone, note_write,
         side_digest, side_fields,
     },
 };
@@ -20,7 +23,7 @@ use syncline_model::{
     operation::Case,
     review::Question,
 };
-use syncline_store::{Batch, LinkWrite};
+use syncline_store::Batch;
 
 impl Lesson {
     pub(super) fn confirmed(
@@ -130,30 +133,10 @@ impl Lesson {
         written: &[(FieldName, Option<Value>)],
         organisation: EntityId,
     ) {
-        let field = company_field(ctx.mapping(), lead);
+        let field = company_binding(ctx.mapping(), lead).map(|binding| &binding.field);
         let named = written.iter().find(|(name, _)| Some(name) == field);
-        let name = named.and_then(|(_, value)| value.as_ref()?.as_str());
-        let evidence = match name {
-            Some(name) => Evidence::CompanyNamed { name: name.into() },
-            None => Evidence::CompanyOfLead,
-        };
-        let link = Link {
-            record: lead.clone(),
-            facet: Kind::Organisation,
-            entity: organisation,
-            state: LinkState::Pending,
-            evidence: evidence.clone(),
-            since: JournalSeq::default(),
-            base: None,
-        };
-        self.batch.journal.push(Event::Linked {
-            record: lead.clone(),
-            facet: Kind::Organisation,
-            entity: organisation,
-            state: LinkState::Pending,
-            evidence,
-        });
-        self.batch.links.push(LinkWrite::Put(link));
+        let name = named.and_then(|(_, value)| value.as_ref()?.as_str()).map(Arc::from);
+        companies::put(&mut self.batch, lead, organisation, name);
     }
 
     /// The fields of a record that we made: what was written, what the answer shows, and nothing in the rest.
