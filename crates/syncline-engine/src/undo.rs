@@ -62,8 +62,8 @@ pub async fn named(store: &dyn Store, name: &str) -> Result<RunId, Error> {
     }
 }
 
-/// Reads both systems on, what the run wrote once more by id, and what refers to the records that it made: what was related
-/// since may have moved no stamp, on either end.
+/// Reads both systems on; by id what the run wrote and what it had replaced, and who refers to the records that it made: what
+/// was related since may have moved no stamp, on either end, and what is to be related to again may be gone.
 ///
 /// # Errors
 /// As for [`lines`]; [`Error::Vendor`].
@@ -72,8 +72,9 @@ pub async fn observe(ctx: &mut Ctx, run: RunId) -> Result<(), Error> {
     recover(ctx).await?;
     let made: BTreeSet<RecordRef> =
         past.written.iter().filter(|row| row.created).map(|row| row.record.clone()).collect();
-    let written: BTreeSet<RecordRef> = past.written.into_iter().map(|row| row.record).collect();
-    capture::records(ctx, &written.into_iter().collect::<Vec<_>>()).await?;
+    let (mut concerned, _) = past.named();
+    concerned.extend(past.beside_archived(&*ctx.store).await?);
+    capture::records(ctx, &concerned.into_iter().collect::<Vec<_>>()).await?;
     referring::look(ctx, &made.into_iter().collect::<Vec<_>>()).await?;
     cycle::observe(ctx, None).await
 }
@@ -188,7 +189,20 @@ impl Past {
         Ok(past)
     }
 
-    /// Every record that the rows name, and every entity.
+    /// What the records that the run archived referred to: what comes back is to refer to it again.
+    async fn beside_archived(&self, store: &dyn Store) -> Result<BTreeSet<RecordRef>, Error> {
+        let archived =
+            self.written.iter().filter(|row| matches!(row.operation.action, Action::Archive { .. }));
+        let archived: Vec<RecordRef> = archived.map(|row| row.record.clone()).collect();
+        let mut beside = BTreeSet::new();
+        for chunk in archived.chunks(PAGE) {
+            let stored = store.records(chunk).await?;
+            beside.extend(stored.iter().filter_map(|stored| stored.snapshot.as_ref()).flat_map(referred));
+        }
+        Ok(beside)
+    }
+
+    /// Every record that the rows name, what fields referred to before included, and every entity.
     fn named(&self) -> (BTreeSet<RecordRef>, BTreeSet<EntityId>) {
         let (mut records, mut entities) = (BTreeSet::new(), BTreeSet::new());
         for row in &self.written {
@@ -218,6 +232,11 @@ impl Past {
     }
 }
 
+/// The records that a record refers to.
+fn referred(snapshot: &Snapshot) -> impl Iterator<Item = RecordRef> {
+    snapshot.fields.iter().flat_map(|(_, seen)| targets(&snapshot.record, seen))
+}
+
 /// The records that a value refers to.
 fn targets(beside: &RecordRef, seen: &Observed) -> Vec<RecordRef> {
     let Observed::Value(Value::Refs(refs)) = seen else { return Vec::new() };
@@ -240,14 +259,9 @@ async fn present<'a>(ctx: &'a Ctx, past: &Past) -> Result<Present<'a>, Error> {
     }
     let mut records = BTreeMap::new();
     load(&*ctx.store, &wanted, &mut records).await?;
-    let refers = |standing: &Standing| -> Vec<RecordRef> {
-        let snapshot = standing.snapshot.iter();
-        snapshot
-            .flat_map(|snapshot| snapshot.fields.iter().flat_map(|(_, seen)| targets(&snapshot.record, seen)))
-            .collect()
-    };
+    let snapshots = records.values().filter_map(|standing| standing.snapshot.as_ref());
     let further: BTreeSet<RecordRef> =
-        records.values().flat_map(refers).filter(|record| !wanted.contains(record)).collect();
+        snapshots.flat_map(referred).filter(|record| !wanted.contains(record)).collect();
     load(&*ctx.store, &further, &mut records).await?;
     let referrers = referrers(ctx, past, &mut records).await?;
     let changed = changed_since(ctx, past, &records).await?;

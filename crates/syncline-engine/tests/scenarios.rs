@@ -34,6 +34,8 @@ mod plan;
 mod refusals;
 #[path = "scenarios/undo.rs"]
 mod undo;
+#[path = "scenarios/undo_relations.rs"]
+mod undo_relations;
 #[path = "scenarios/undo_since.rs"]
 mod undo_since;
 #[path = "scenarios/values.rs"]

@@ -110,9 +110,13 @@ pub struct Association {
     /// The junction row to take away, where the side has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<crate::ids::RecordId>,
-    /// How the two were related when the plan was made, where the relation is to be made.
+    /// How the two were related when the plan was made, if not as the primary one: not at all where the relation is to be
+    /// made, or beside another.
     #[serde(default, skip_serializing_if = "Tied::is_default")]
     pub before: Tied,
+    /// Who is the primary one when the plan is made, and stays as a further one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub displaces: Option<RecordRef>,
     /// Why.
     pub reason: Reason,
 }

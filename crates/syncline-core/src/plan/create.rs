@@ -288,6 +288,7 @@ impl Draftsman<'_> {
                         primary: binding.pick == Pick::Primary,
                         row: None,
                         before: Tied::Not,
+                        displaces: None,
                         reason,
                     }),
                 }

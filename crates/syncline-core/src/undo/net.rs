@@ -4,7 +4,8 @@ use super::Present;
 use std::collections::BTreeMap;
 use syncline_model::{
     Action, After, Association, AttributeName, Endpoint, EntityId, FieldName, Kind, Observed, RecordRef,
-    journal::Written, operation::Case,
+    journal::Written,
+    operation::{Case, Tied},
 };
 
 /// A run's effect.
@@ -47,6 +48,13 @@ pub(super) struct Relation {
     pub(super) association: Association,
 }
 
+impl Relation {
+    /// Whether it was there before the run and not after it.
+    pub(super) fn was_taken_away(&self) -> bool {
+        self.first == Tie::TakenAway && self.last == Tie::TakenAway
+    }
+}
+
 /// What a row did to a relation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tie {
@@ -64,6 +72,17 @@ impl Net {
         let created = &net.created;
         net.fields.retain(|(_, record), _| !created.contains_key(record));
         net
+    }
+
+    /// What the run did to a record's relations of one sort.
+    pub(super) fn relations_of(
+        &self,
+        from: &RecordRef,
+        field: &FieldName,
+    ) -> impl Iterator<Item = (&RecordRef, &Relation)> {
+        let first = (from.clone(), field.clone(), RecordRef::new("", "", ""));
+        let own = self.relations.range(first..).take_while(move |((it, of, _), _)| it == from && of == field);
+        own.map(|((_, _, to), relation)| (to, relation))
     }
 
     fn add(&mut self, present: &Present<'_>, row: &Written) {
@@ -125,6 +144,23 @@ impl Net {
             to: Endpoint::Record(to.clone()),
             ..association.clone()
         };
+        // Whoever it took the mark from was the primary one before.
+        if let (Tie::Made, Some(displaced)) = (tie, &association.displaces) {
+            let before = Association {
+                to: Endpoint::Record(displaced.clone()),
+                role: None,
+                primary: true,
+                before: Tied::Not,
+                displaces: None,
+                ..named.clone()
+            };
+            let demoted =
+                Relation { owner, first: Tie::TakenAway, last: Tie::TakenAway, association: before };
+            self.relations
+                .entry((from.clone(), association.field.clone(), displaced.clone()))
+                .and_modify(|known| known.last = Tie::TakenAway)
+                .or_insert(demoted);
+        }
         self.relations
             .entry((from.clone(), association.field.clone(), to))
             .and_modify(|known| known.last = tie)

@@ -5,7 +5,7 @@ use super::{
     Bound, Inverse, Present, Step, Why, archive, bound,
     net::{Net, Owner, Tie},
     reason,
-    relations::lost,
+    relations::{is_gone, lost},
 };
 use crate::{
     mapping::{Carrier, FieldState, KindModel, Pick},
@@ -14,7 +14,7 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::{
     Action, After, Association, AttributeName, Endpoint, EntityId, FieldChange, FieldName, Kind, LinkState,
-    Observed, RecordRef, Ref, Value,
+    Observed, RecordRef, Value,
     operation::{Case, Tied},
 };
 
@@ -138,11 +138,11 @@ pub(super) fn made_again(
         }
     }
     again.sort_by_key(|(record, owner)| (owner.kind, *record));
-    let mut entities = BTreeMap::new();
+    again.retain(|(_, owner)| present.model(owner.kind).is_some());
+    let entities = again.iter().map(|(record, owner)| ((*record).clone(), owner.entity)).collect();
     for (record, owner) in again {
         if let Some(model) = present.model(owner.kind) {
-            make_again(present, model, record, owner, inverse);
-            entities.insert(record.clone(), owner.entity);
+            make_again(present, model, record, owner, &entities, inverse);
         }
     }
     entities
@@ -153,6 +153,7 @@ fn make_again(
     model: &KindModel,
     record: &RecordRef,
     owner: Owner,
+    again: &BTreeMap<RecordRef, EntityId>,
     inverse: &mut Inverse,
 ) {
     let Some(snapshot) = present.records.get(record).and_then(|standing| standing.snapshot.as_ref()) else {
@@ -172,10 +173,19 @@ fn make_again(
                 if !binding.direction.writes() {
                     continue;
                 }
+                let name = AttributeName::new(edge.name.as_str());
                 for target in refs {
-                    let Some(to) = entity_of(present, record, edge.to, target) else { continue };
+                    let former = RecordRef {
+                        connection: record.connection.clone(),
+                        object: target.object.clone(),
+                        id: target.id.clone(),
+                    };
+                    if is_gone(present, again, &former) {
+                        inverse.note(record, Some(&name), Why::FormerGone(former));
+                        continue;
+                    }
+                    let Some(to) = entity_of(present, &former, edge.to) else { continue };
                     if binding.carrier == Carrier::Field {
-                        let name = AttributeName::new(edge.name.as_str());
                         if createable(&binding.field_state) {
                             fields.push(new_field(field, &name, After::Reference(to)));
                         }
@@ -187,9 +197,10 @@ fn make_again(
                         from: Endpoint::Entity(owner.entity),
                         to: Endpoint::Entity(to),
                         role: target.role.clone(),
-                        primary: target.primary || binding.pick == Pick::Primary,
+                        primary: target.primary || (binding.pick == Pick::Primary && refs.len() == 1),
                         row: None,
                         before: Tied::Not,
+                        displaces: None,
                         reason: reason(),
                     }));
                 }
@@ -233,17 +244,7 @@ fn createable(state: &FieldState) -> bool {
     matches!(state, FieldState::Present { createable: true, .. })
 }
 
-fn entity_of(
-    present: &Present<'_>,
-    beside: &RecordRef,
-    kind: Kind,
-    target: &Ref,
-) -> Option<syncline_model::EntityId> {
-    let record = RecordRef {
-        connection: beside.connection.clone(),
-        object: target.object.clone(),
-        id: target.id.clone(),
-    };
-    let links = &present.records.get(&record)?.links;
+fn entity_of(present: &Present<'_>, record: &RecordRef, kind: Kind) -> Option<EntityId> {
+    let links = &present.records.get(record)?.links;
     links.iter().find(|link| link.facet == kind).map(|link| link.entity)
 }

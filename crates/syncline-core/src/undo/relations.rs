@@ -7,13 +7,13 @@ use super::{
     records::Archives,
 };
 use crate::{
-    mapping::Cardinality,
+    mapping::{Cardinality, Pick},
     plan::{Draft, picked, precondition},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::{
     Action, Association, AttributeName, EdgeName, Endpoint, EntityId, FieldName, Kind, Observed, RecordRef,
-    Snapshot, Value, operation::Tied,
+    Ref, Snapshot, Value, operation::Tied,
 };
 
 pub(super) fn former_relations(
@@ -23,6 +23,7 @@ pub(super) fn former_relations(
     again: &BTreeMap<RecordRef, EntityId>,
     inverse: &mut Inverse,
 ) {
+    let mut ended = BTreeSet::new();
     // As when planned: first the one goes, then the other comes.
     for wanted in [Tie::Made, Tie::TakenAway] {
         for ((from, field, to), relation) in &net.relations {
@@ -39,14 +40,8 @@ pub(super) fn former_relations(
             let name = AttributeName::new(association.edge.as_str());
             // It was there before, beside another: whoever is the primary one again takes that from it.
             if *last == Tie::Made && association.before == Tied::Beside {
-                let other = |((it, of, _), other): (&(RecordRef, FieldName, RecordRef), &Relation)| {
-                    it == from
-                        && of == field
-                        && other.first == Tie::TakenAway
-                        && other.last == Tie::TakenAway
-                        && other.association.primary
-                };
-                if !net.relations.iter().any(other) {
+                let mut others = net.relations_of(from, field);
+                if !others.any(|(_, other)| other.was_taken_away() && other.association.primary) {
                     inverse.note(from, Some(&name), Why::StaysPrimary);
                 }
                 continue;
@@ -65,29 +60,38 @@ pub(super) fn former_relations(
                 inverse.note(from, Some(&name), Why::FormerGone(former.clone()));
                 continue;
             }
-            let row = match target(snapshot.field(field.as_str()), to) {
-                Shown::Unknown => {
+            let action = match (last, target(snapshot.field(field.as_str()), to)) {
+                (_, Shown::Unknown) => {
                     inverse.note(from, Some(&name), Why::FormerUnknown);
                     continue;
                 }
-                Shown::There(row) if *last == Tie::Made => row,
-                Shown::Not if *last == Tie::TakenAway => None,
+                (Tie::Made, Shown::There(shown)) => {
+                    ended.insert((from, field, to));
+                    Action::Dissociate(ending(present, snapshot, field, relation, shown))
+                }
                 // It is as it was before the run: an undo that was cut short is finished by another.
-                Shown::There(_) | Shown::Not => continue,
-            };
-            if *last == Tie::TakenAway && is_gone(present, again, to) {
-                inverse.note(from, Some(&name), Why::FormerGone(to.clone()));
-                continue;
-            }
-            // What comes back under another id is referred to by that.
-            let end = match again.get(to) {
-                Some(entity) if *last == Tie::TakenAway => Endpoint::Entity(*entity),
-                Some(_) | None => Endpoint::Record(to.clone()),
-            };
-            let association = Association { row, to: end, reason: reason(), ..association.clone() };
-            let action = match last {
-                Tie::Made => Action::Dissociate(association),
-                Tie::TakenAway => Action::Associate(association),
+                (Tie::Made, Shown::Not) => continue,
+                (Tie::TakenAway, Shown::There(shown)) if shown.primary || !association.primary => continue,
+                (Tie::TakenAway, Shown::There(_) | Shown::Not) if is_gone(present, again, to) => {
+                    inverse.note(from, Some(&name), Why::FormerGone(to.clone()));
+                    continue;
+                }
+                (Tie::TakenAway, shown @ (Shown::There(_) | Shown::Not)) => {
+                    let primary = primary(snapshot, field).filter(|primary| {
+                        association.primary && primary != to && !ended.contains(&(from, field, primary))
+                    });
+                    Action::Associate(Association {
+                        // What comes back under another id is referred to by that.
+                        to: again
+                            .get(to)
+                            .map_or_else(|| Endpoint::Record(to.clone()), |it| Endpoint::Entity(*it)),
+                        row: None,
+                        before: if matches!(shown, Shown::There(_)) { Tied::Beside } else { Tied::Not },
+                        displaces: primary,
+                        reason: reason(),
+                        ..association.clone()
+                    })
+                }
             };
             let draft = Draft {
                 connection: from.connection.clone(),
@@ -96,6 +100,28 @@ pub(super) fn former_relations(
             };
             inverse.step(owner.entity, owner.kind, draft);
         }
+    }
+}
+
+/// The end of a relation that is there, named as it is shown: taking this back makes it again as it is.
+fn ending(
+    present: &Present<'_>,
+    snapshot: &Snapshot,
+    field: &FieldName,
+    relation: &Relation,
+    shown: &Ref,
+) -> Association {
+    let counts = pick(present, relation, &snapshot.record).is_none_or(|pick| {
+        picked(refs(snapshot.field(field.as_str())), pick).any(|counted| counted == shown)
+    });
+    Association {
+        role: shown.role.clone(),
+        primary: shown.primary,
+        row: shown.row.clone(),
+        before: if counts { Tied::Not } else { Tied::Beside },
+        displaces: None,
+        reason: reason(),
+        ..relation.association.clone()
     }
 }
 
@@ -111,14 +137,14 @@ pub(super) fn lost<'n>(
     if !is_single(present, relation.owner.kind, &relation.association.edge) {
         return None;
     }
-    let mut former = net.relations.iter().filter(|((child, of, to), former)| {
-        let taken_away = former.first == Tie::TakenAway && former.last == Tie::TakenAway;
-        child == from && of == field && taken_away && is_gone(present, again, to)
+    let mut former = net.relations_of(from, field).filter(|(to, former)| {
+        let counted = former.was_taken_away() && former.association.before == Tied::Not;
+        counted && is_gone(present, again, to)
     });
-    former.next().map(|((_, _, to), _)| to)
+    former.next().map(|(to, _)| to)
 }
 
-fn is_gone(present: &Present<'_>, again: &BTreeMap<RecordRef, EntityId>, to: &RecordRef) -> bool {
+pub(super) fn is_gone(present: &Present<'_>, again: &BTreeMap<RecordRef, EntityId>, to: &RecordRef) -> bool {
     present.records.contains_key(to) && !present.is_live(to) && !again.contains_key(to)
 }
 
@@ -130,21 +156,16 @@ fn leads_elsewhere(
     field: &FieldName,
     relation: &Relation,
 ) -> bool {
-    let (record, edge) = (&snapshot.record, &relation.association.edge);
-    let binding = present
-        .model(relation.owner.kind)
-        .and_then(|model| model.edges.iter().find(|known| known.name == *edge))
-        .and_then(|edge| edge.binding(&record.connection, &record.object));
-    let (Some(binding), Observed::Value(Value::Refs(refs))) = (binding, snapshot.field(field.as_str()))
-    else {
-        return false;
-    };
-    is_single(present, relation.owner.kind, edge)
-        && picked(refs, binding.pick).any(|reference| {
-            let known = |(child, of, to): &(RecordRef, FieldName, RecordRef)| {
-                child == record && of == field && to.object == reference.object && to.id == reference.id
-            };
-            !net.relations.keys().any(known)
+    let (record, Relation { owner, association, .. }) = (&snapshot.record, relation);
+    let Some(pick) = pick(present, relation, record) else { return false };
+    // What was taken away beside the one that counts comes back beside whichever counts now.
+    let further = relation.was_taken_away() && association.before == Tied::Beside;
+    !further
+        && is_single(present, owner.kind, &association.edge)
+        && picked(refs(snapshot.field(field.as_str())), pick).any(|reference| {
+            let known =
+                |(to, _): (&RecordRef, &Relation)| to.object == reference.object && to.id == reference.id;
+            !net.relations_of(record, field).any(known)
         })
 }
 
@@ -154,19 +175,38 @@ fn is_single(present: &Present<'_>, kind: Kind, edge: &EdgeName) -> bool {
     edge.is_some_and(|edge| edge.cardinality == Cardinality::One)
 }
 
-/// Whether a relation is there now, with the row that carries it.
-enum Shown {
-    There(Option<syncline_model::RecordId>),
+/// Which of a record's relations of this sort count.
+fn pick(present: &Present<'_>, relation: &Relation, record: &RecordRef) -> Option<Pick> {
+    let model = present.model(relation.owner.kind)?;
+    let edge = model.edges.iter().find(|known| known.name == relation.association.edge)?;
+    Some(edge.binding(&record.connection, &record.object)?.pick)
+}
+
+/// The relation that is marked as the primary one.
+fn primary(snapshot: &Snapshot, field: &FieldName) -> Option<RecordRef> {
+    let marked = refs(snapshot.field(field.as_str())).iter().find(|reference| reference.primary)?;
+    let connection = snapshot.record.connection.clone();
+    Some(RecordRef { connection, object: marked.object.clone(), id: marked.id.clone() })
+}
+
+fn refs(seen: &Observed) -> &[Ref] {
+    if let Observed::Value(Value::Refs(refs)) = seen { refs } else { &[] }
+}
+
+/// Whether a relation is there now, and as what.
+#[derive(Clone, Copy)]
+enum Shown<'s> {
+    There(&'s Ref),
     Not,
     Unknown,
 }
 
-fn target(seen: &Observed, to: &RecordRef) -> Shown {
+fn target<'s>(seen: &'s Observed, to: &RecordRef) -> Shown<'s> {
     match seen {
         Observed::Value(Value::Refs(refs)) => refs
             .iter()
             .find(|reference| reference.object == to.object && reference.id == to.id)
-            .map_or(Shown::Not, |reference| Shown::There(reference.row.clone())),
+            .map_or(Shown::Not, Shown::There),
         Observed::Empty => Shown::Not,
         Observed::Value(_) | Observed::Absent | Observed::NotPermitted | Observed::NotFetched => {
             Shown::Unknown

@@ -88,7 +88,8 @@ pub struct Applier<'a> {
     /// The run of a call that a crash left open: its end belongs to that run.
     run: Option<RunId>,
     created: BTreeMap<(EntityId, ConnectionName), RecordRef>,
-    /// Whose relations were to end and have not.
+    /// Whose relations were to end and have not: none of theirs begins. A plan may have the one and the other in levels of
+    /// their own.
     clinging: BTreeSet<(EntityId, ConnectionName)>,
     /// Records that were to follow a delete and that somebody refers to.
     pub(crate) kept: u64,
@@ -153,10 +154,9 @@ impl<'a> Applier<'a> {
             .into_iter()
             .partition(|operation| matches!(operation.action, Action::Dissociate(_)));
         self.send(pass, ending).await?;
-        let clinging = std::mem::take(&mut self.clinging);
         let (waiting, beginning): (Vec<Operation>, Vec<Operation>) = beginning
             .into_iter()
-            .partition(|operation| clinging.contains(&(operation.entity, operation.connection.clone())));
+            .partition(|operation| self.clinging.contains(&(operation.entity, operation.connection.clone())));
         self.tally.postponed += waiting.len() as u64;
         self.send(pass, beginning).await?;
         let going: BTreeSet<EntityId> = self.archives.iter().map(|operation| operation.entity).collect();

@@ -24,6 +24,7 @@ const BUNDLE: u8 = 2;
 
 const PRIMARY: u8 = 1;
 const BESIDE: u8 = 2;
+const DISPLACES: u8 = 4;
 
 /// Cases by their number; the list only ever grows at its end.
 const CASES: [Case; 11] = [
@@ -212,7 +213,12 @@ fn write_association(to: &mut Writer, association: &Association, record: &Record
         }
     }
     write_optional(to, association.role.as_deref());
-    to.byte(u8::from(association.primary) | if association.before == Tied::Beside { BESIDE } else { 0 });
+    let beside = if association.before == Tied::Beside { BESIDE } else { 0 };
+    let displaces = if association.displaces.is_some() { DISPLACES } else { 0 };
+    to.byte(u8::from(association.primary) | beside | displaces);
+    if let Some(displaced) = &association.displaces {
+        write_record(to, displaced, record);
+    }
     write_optional(to, association.row.as_ref().map(|row| row.as_str()));
     write_reason(to, &association.reason);
 }
@@ -222,7 +228,7 @@ fn read_association(from: &mut Reader<'_>, record: &RecordRef) -> Result<Associa
     let (child, parent) = (read_end(from, record)?, read_end(from, record)?);
     let role = read_optional(from)?.map(Arc::from);
     let flags = from.byte()?;
-    if flags > PRIMARY | BESIDE {
+    if flags > PRIMARY | BESIDE | DISPLACES {
         return Err(from.broken("a relation has unknown flags"));
     }
     Ok(Association {
@@ -233,6 +239,7 @@ fn read_association(from: &mut Reader<'_>, record: &RecordRef) -> Result<Associa
         role,
         primary: flags & PRIMARY != 0,
         before: if flags & BESIDE != 0 { Tied::Beside } else { Tied::Not },
+        displaces: if flags & DISPLACES != 0 { Some(read_record(from, record)?) } else { None },
         row: read_optional(from)?.map(Into::into),
         reason: read_reason(from)?,
     })

@@ -252,9 +252,9 @@ fn field_change() -> BoxedStrategy<FieldChange> {
 
 fn association() -> BoxedStrategy<Association> {
     let end = || prop_oneof![record().prop_map(Endpoint::Record), entity().prop_map(Endpoint::Entity)];
-    let flags = (any::<bool>(), prop_oneof![Just(Tied::Not), Just(Tied::Beside)]);
+    let flags = (any::<bool>(), prop_oneof![Just(Tied::Not), Just(Tied::Beside)], option::of(record()));
     (text(), text(), end(), end(), option::of(text()), flags, option::of(record_id()), reason())
-        .prop_map(|(edge, field, from, to, role, (primary, before), row, reason)| Association {
+        .prop_map(|(edge, field, from, to, role, (primary, before, displaces), row, reason)| Association {
             edge: edge.as_str().into(),
             field: field.into(),
             from,
@@ -263,6 +263,7 @@ fn association() -> BoxedStrategy<Association> {
             primary,
             row,
             before,
+            displaces,
             reason,
         })
         .boxed()

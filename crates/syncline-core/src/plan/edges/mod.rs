@@ -116,6 +116,7 @@ impl<'a> Draftsman<'a> {
             from: Endpoint::Record(from),
             to,
             before,
+            displaces: None,
             role: None,
             primary: side.binding.pick == Pick::Primary,
             row: None,
@@ -136,6 +137,7 @@ impl<'a> Draftsman<'a> {
             primary: to.primary,
             row: to.row.clone(),
             before: Tied::Not,
+            displaces: None,
             reason: reason.clone(),
         };
         self.relations.push((connection, Action::Dissociate(association)));

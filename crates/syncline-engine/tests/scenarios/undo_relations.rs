@@ -1,0 +1,197 @@
+//! Relations taken back: whoever was the primary one is again, what has gone since is said and loses nobody its parent, and
+//! what an undo could not do yet another one does.
+
+use crate::{
+    scenario::{HubSpot, Salesforce, World},
+    undo::{plan_undo, take_back},
+};
+use expect_test::expect;
+use serde_json::json;
+use syncline_model::RunId;
+
+const LEE: &str = "contacts Lee email=lee@acme.com";
+
+/// Lee of Acme, and Beta, on both sides; the ids of the contact, of Acme and of Beta in HubSpot.
+async fn lee_of_acme() -> (World, String, String, String) {
+    let mut world = World::new().await;
+    let [acme, _] = ["Acme", "Beta"].map(|name| {
+        let site = format!("{}.com", name.to_lowercase());
+        world.create(Salesforce, "Account", json!({"Name": name, "Website": site}))
+    });
+    let fields = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": acme});
+    world.create(Salesforce, "Contact", fields);
+    world.first_contact().await;
+    let lee = world.find(HubSpot, "contacts", "lastname", "Lee");
+    let [acme, beta] = ["Acme", "Beta"].map(|name| world.find(HubSpot, "companies", "name", name));
+    (world, lee, acme, beta)
+}
+
+/// Somebody moves Lee to Beta in Salesforce; the run that follows.
+async fn moved_to_beta(world: &mut World) -> RunId {
+    let [lee, beta] = [("Contact", "LastName", "Lee"), ("Account", "Name", "Beta")]
+        .map(|(object, field, value)| world.find(Salesforce, object, field, value));
+    world.edit(Salesforce, "Contact", &lee, json!({"AccountId": beta}));
+    world.sync().await.run
+}
+
+fn relations(world: &World, of: &str) -> String {
+    let picture = world.picture();
+    let line = picture.text().lines().find_map(|line| line.trim_start().strip_prefix(of));
+    line.unwrap_or_else(|| panic!("{picture:?}")).trim_start().to_owned()
+}
+
+#[tokio::test]
+async fn a_further_company_is_again_the_primary_one_or_not() {
+    let (mut world, lee, _, beta) = lee_of_acme().await;
+    // Beside Acme, which stays the primary one.
+    world.associate(&format!("contacts/{lee}"), &format!("companies/{beta}"));
+    world.advance(2 * 86_400);
+    world.sync().await;
+    let before = relations(&world, LEE);
+    assert_eq!(before, "-> Acme (primary) -> Beta");
+    let moved = moved_to_beta(&mut world).await;
+    let after = relations(&world, LEE);
+    assert_eq!(after, "-> Beta (primary)");
+    let (listed, undone) = take_back(&mut world, moved).await;
+    assert_eq!((listed, relations(&world, LEE)), (Vec::new(), before.clone()));
+    // The mark that Acme took from Beta goes back to it, and so on.
+    let (listed, again) = take_back(&mut world, undone.run).await;
+    assert_eq!((listed, relations(&world, LEE)), (Vec::new(), after));
+    let (listed, _) = take_back(&mut world, again.run).await;
+    assert_eq!((listed, relations(&world, LEE)), (Vec::new(), before));
+    world.still().await;
+}
+
+#[tokio::test]
+async fn a_company_that_somebody_made_a_further_one_since_is_the_primary_one_again() {
+    let (mut world, lee, acme, _) = lee_of_acme().await;
+    let moved = moved_to_beta(&mut world).await;
+    world.associate(&format!("contacts/{lee}"), &format!("companies/{acme}"));
+    assert_eq!(relations(&world, LEE), "-> Acme -> Beta (primary)");
+    let (listed, _) = take_back(&mut world, moved).await;
+    assert_eq!((listed, relations(&world, LEE).as_str()), (Vec::new(), "-> Acme (primary)"));
+}
+
+#[tokio::test]
+async fn a_further_company_that_an_undo_took_away_comes_back_as_a_further_one() {
+    let (mut world, lee, acme, _) = lee_of_acme().await;
+    let moved = moved_to_beta(&mut world).await;
+    let primary = json!([{"category": "HUBSPOT_DEFINED", "typeId": 1}]);
+    let (from, to) = (format!("contacts/{lee}"), format!("companies/{acme}"));
+    world.admin(HubSpot, json!({"do": "associate", "from": from, "to": to, "types": primary}));
+    let before = relations(&world, LEE);
+    assert_eq!(before, "-> Acme (primary) -> Beta");
+    let (listed, undone) = take_back(&mut world, moved).await;
+    assert_eq!((listed, relations(&world, LEE).as_str()), (Vec::new(), "-> Acme (primary)"));
+    let (listed, _) = take_back(&mut world, undone.run).await;
+    assert_eq!((listed, relations(&world, LEE)), (Vec::new(), before));
+}
+
+#[tokio::test]
+async fn a_relation_that_an_undo_could_not_end_keeps_the_former_one_waiting() {
+    let (mut world, ..) = lee_of_acme().await;
+    let [acme, beta] = ["Acme", "Beta"].map(|name| world.find(Salesforce, "Account", "Name", name));
+    let wall =
+        json!({"Name": "Wall", "StageName": "Prospecting", "CloseDate": "2026-06-30", "AccountId": acme});
+    let wall = world.create(Salesforce, "Opportunity", wall);
+    world.sync().await;
+    world.edit(Salesforce, "Opportunity", &wall, json!({"AccountId": beta}));
+    let moved = moved_to_beta(&mut world).await;
+    let deal = "deals Wall dealstage=prospecting closedate=2026-06-30T00:00:00Z";
+    assert_eq!(
+        (relations(&world, LEE), relations(&world, deal)),
+        ("-> Beta (primary)".into(), "-> Beta (primary)".into())
+    );
+    plan_undo(&mut world, moved).await;
+    // What begins for contacts comes after what ends for deals.
+    world.faults(HubSpot, json!([{"match": "write", "nth": 1, "times": 1, "do": "server_error"}]));
+    let first = world.apply().await.unwrap();
+    world.faults(HubSpot, json!([]));
+    assert_eq!((first.tally.associated, first.tally.postponed), (2, 2), "{:?}", first.tally);
+    assert_eq!(
+        (relations(&world, LEE), relations(&world, deal)),
+        ("-> Beta (primary)".into(), "-> Acme (primary)".into())
+    );
+    let (listed, second) = take_back(&mut world, moved).await;
+    assert_eq!((listed, second.tally.associated), (Vec::new(), 2));
+    assert_eq!(relations(&world, LEE), "-> Acme (primary)");
+    // Each attempt is a run, and can be taken back.
+    let (listed, _) = take_back(&mut world, second.run).await;
+    assert_eq!(listed, Vec::<String>::new());
+    let (listed, _) = take_back(&mut world, first.run).await;
+    assert_eq!(listed, Vec::<String>::new());
+    assert_eq!(
+        (relations(&world, LEE), relations(&world, deal)),
+        ("-> Beta (primary)".into(), "-> Beta (primary)".into())
+    );
+}
+
+#[tokio::test]
+async fn an_account_that_is_gone_is_not_referred_to_again() {
+    let mut world = World::contacts_only().await;
+    let [acme, beta] = ["Acme", "Beta"].map(|name| {
+        let site = format!("{}.com", name.to_lowercase());
+        world.create(HubSpot, "companies", json!({"name": name, "domain": site}))
+    });
+    let lee = world.create(HubSpot, "contacts", json!({"lastname": "Lee", "email": "lee@acme.com"}));
+    let (contact, company) = (format!("contacts/{lee}"), format!("companies/{acme}"));
+    world.associate(&contact, &company);
+    world.first_contact().await;
+    world.admin(HubSpot, json!({"do": "dissociate", "from": contact, "to": company}));
+    world.associate(&contact, &format!("companies/{beta}"));
+    world.advance(2 * 86_400);
+    let moved = world.sync().await;
+    let acme = world.find(Salesforce, "Account", "Name", "Acme");
+    world.admin(Salesforce, json!({"do": "delete", "id": acme}));
+    let (listed, applied) = take_back(&mut world, moved.run).await;
+    assert_eq!(
+        listed,
+        [format!(
+            "salesforce/Contact.company stays: salesforce/Account/{acme}, which it referred to, is gone"
+        )]
+    );
+    assert_eq!(applied.tally.writes(), 0);
+    assert_eq!(relations(&world, "Contact Lee Email=lee@acme.com"), "AccountId=Beta");
+}
+
+#[tokio::test]
+async fn a_participant_who_is_gone_does_not_come_back_and_is_listed() {
+    let (mut world, lee, ..) = lee_of_acme().await;
+    let acme = world.find(Salesforce, "Account", "Name", "Acme");
+    let contact = world.find(Salesforce, "Contact", "LastName", "Lee");
+    let roof =
+        json!({"Name": "Roof", "StageName": "Prospecting", "CloseDate": "2026-06-30", "AccountId": acme});
+    let roof = world.create(Salesforce, "Opportunity", roof);
+    let role = json!({"OpportunityId": roof, "ContactId": contact});
+    let role = world.create(Salesforce, "OpportunityContactRole", role);
+    world.sync().await;
+    let deal = "deals Roof dealstage=prospecting closedate=2026-06-30T00:00:00Z";
+    assert_eq!(relations(&world, deal), "-> Acme (primary) -> Lee");
+    world.admin(Salesforce, json!({"do": "delete", "id": role}));
+    let ended = world.sync().await;
+    assert_eq!(relations(&world, deal), "-> Acme (primary)");
+    world.admin(HubSpot, json!({"do": "archive", "object": "contacts", "id": lee}));
+    let (listed, applied) = take_back(&mut world, ended.run).await;
+    assert_eq!(
+        listed,
+        [format!("hubspot/deals.contacts stays: hubspot/contacts/{lee}, which it referred to, is gone")]
+    );
+    assert_eq!(applied.tally.writes(), 0);
+}
+
+#[tokio::test]
+async fn what_comes_back_does_without_the_company_that_is_gone() {
+    let (mut world, _, acme, _) = lee_of_acme().await;
+    let account = world.find(Salesforce, "Account", "Name", "Acme");
+    let poe = json!({"LastName": "Poe", "Email": "poe@acme.com", "AccountId": account});
+    world.create(Salesforce, "Contact", poe);
+    let made = world.sync().await;
+    let (_, undone) = take_back(&mut world, made.run).await;
+    world.admin(HubSpot, json!({"do": "archive", "object": "companies", "id": acme}));
+    let (listed, again) = take_back(&mut world, undone.run).await;
+    expect![[r#"
+        hubspot/contacts: it comes back as a new record under another id
+        hubspot/contacts.company stays: hubspot/companies/1001, which it referred to, is gone"#]]
+    .assert_eq(&listed.join("\n"));
+    assert_eq!((again.tally.created, again.tally.associated, again.tally.postponed), (1, 0, 0));
+}
