@@ -2,8 +2,8 @@
 //! is held and offered as a new plan (HUB-1).
 
 use crate::{
-    applying::{Applier, Tally},
-    confirm,
+    applying::{Applier, Tally, is_undo},
+    capture, confirm,
     ctx::Ctx,
     cycle::{adopt_all, claim, leave, observe},
     error::Error,
@@ -78,6 +78,7 @@ async fn claimed(ctx: &mut Ctx, path: &Path, who: &Arc<str>) -> Result<AppliedPl
         if page.is_empty() {
             break;
         }
+        read_again(ctx, &page).await?;
         let standing = Standing::load(ctx, &page).await?;
         for operation in page {
             if level != Some(operation.kind) {
@@ -108,6 +109,16 @@ async fn claimed(ctx: &mut Ctx, path: &Path, who: &Arc<str>) -> Result<AppliedPl
     batch.journal.push(Event::RunEnded { summary: summary.into() });
     ctx.store.commit(batch).await?;
     Ok(AppliedPlan { run, tally, moved, next, calls: ctx.take_calls(), held, findings })
+}
+
+/// What is taken back is read by id once more, and what is to be related to again: the plan may be days old, and neither a
+/// relation nor a delete or a restore shows in a search at HubSpot.
+async fn read_again(ctx: &Ctx, operations: &[Operation]) -> Result<(), Error> {
+    let undo = operations.iter().filter(|operation| is_undo(&operation.action));
+    let records: BTreeSet<RecordRef> =
+        undo.flat_map(|operation| &operation.preconditions).map(|it| it.record.clone()).collect();
+    capture::records(ctx, &records.into_iter().collect::<Vec<_>>()).await?;
+    Ok(())
 }
 
 /// The records that a page of operations was derived from, as they stand now.

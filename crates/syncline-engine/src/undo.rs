@@ -18,8 +18,8 @@ use std::{
 };
 use syncline_core::undo::{self, Note, Present, Standing, Why};
 use syncline_model::{
-    Action, After, ConnectionName, Endpoint, EntityId, FieldName, JournalSeq, ObjectName, Observed,
-    Operation, OperationId, RecordRef, RunId, Snapshot, Value,
+    Action, After, ConnectionName, Endpoint, EntityId, FieldName, JournalSeq, LinkState, ObjectName,
+    Observed, Operation, OperationId, RecordRef, RunId, Snapshot, Value,
     journal::{Event, JournalEntry, RowResult, RowValues, Written},
     plan::{Finding, FindingKind, PlanLine},
 };
@@ -74,6 +74,9 @@ pub async fn observe(ctx: &mut Ctx, run: RunId) -> Result<(), Error> {
         past.written.iter().filter(|row| row.created).map(|row| row.record.clone()).collect();
     let (mut concerned, _) = past.named();
     concerned.extend(past.beside_archived(&*ctx.store).await?);
+    let mut known = BTreeMap::new();
+    load(&*ctx.store, &concerned, &mut known).await?;
+    concerned.extend(successors(ctx, &known).await?);
     capture::records(ctx, &concerned.into_iter().collect::<Vec<_>>()).await?;
     referring::look(ctx, &made.into_iter().collect::<Vec<_>>()).await?;
     cycle::observe(ctx, None).await
@@ -263,9 +266,32 @@ async fn present<'a>(ctx: &'a Ctx, past: &Past) -> Result<Present<'a>, Error> {
     let further: BTreeSet<RecordRef> =
         snapshots.flat_map(referred).filter(|record| !wanted.contains(record)).collect();
     load(&*ctx.store, &further, &mut records).await?;
+    let successors = successors(ctx, &records).await?;
+    load(&*ctx.store, &successors, &mut records).await?;
     let referrers = referrers(ctx, past, &mut records).await?;
     let changed = changed_since(ctx, past, &records).await?;
     Ok(Present { mapping: ctx.mapping(), records, referrers, changed })
+}
+
+/// What may have come in place of records that an undo archived.
+async fn successors(
+    ctx: &Ctx,
+    records: &BTreeMap<RecordRef, Standing>,
+) -> Result<BTreeSet<RecordRef>, Error> {
+    let links = records.values().flat_map(|standing| &standing.links);
+    let undone = links.filter(|link| matches!(link.state, LinkState::Undone(_)));
+    let entities: Vec<EntityId> =
+        undone.map(|link| link.entity).collect::<BTreeSet<_>>().into_iter().collect();
+    let mut found = BTreeSet::new();
+    for chunk in entities.chunks(PAGE) {
+        for entity in ctx.store.entities(chunk).await? {
+            found.extend(
+                entity.links.into_iter().filter(|link| link.state.is_active()).map(|link| link.record),
+            );
+        }
+    }
+    found.retain(|record| !records.contains_key(record));
+    Ok(found)
 }
 
 async fn load(

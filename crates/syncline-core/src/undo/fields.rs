@@ -53,10 +53,16 @@ pub(super) fn former_values(
             continue;
         }
         let fields = changes.iter().map(|change| change.field.clone()).collect();
+        let mut preconditions = vec![precondition(snapshot, fields)];
+        let refs = changes.iter().filter_map(|change| match &change.after {
+            After::Value(Value::Refs(refs)) => Some(refs),
+            After::Value(_) | After::Clear | After::Reference(_) => None,
+        });
+        preconditions.extend(refs.flatten().filter_map(|to| present.there(&target(record, to))));
         let draft = Draft {
             connection: record.connection.clone(),
             action: Action::Update { record: record.clone(), fields: changes },
-            preconditions: vec![precondition(snapshot, fields)],
+            preconditions,
         };
         inverse.step(*entity, *kind, draft);
     }
@@ -102,25 +108,24 @@ fn former(
         return Err(Why::ChangedSince);
     }
     let required = state.is_some_and(|state| matches!(state, FieldState::Present { required: true, .. }));
-    let target = |reference: &Ref| RecordRef {
-        connection: record.connection.clone(),
-        object: reference.object.clone(),
-        id: reference.id.clone(),
-    };
     let after = match &moved.before {
         Observed::Value(Value::Refs(refs)) => {
             // What comes back under another id is referred to by that.
             if let [one] = refs.as_slice()
-                && let Some(entity) = again.get(&target(one))
+                && let Some(entity) = again.get(&target(record, one))
             {
                 return Ok(Some(change(snapshot, field, moved, After::Reference(*entity))));
             }
-            for target in refs.iter().map(target) {
-                if present.records.contains_key(&target) && !present.is_live(&target) {
-                    return Err(Why::FormerGone(target));
+            let mut former = refs.clone();
+            for reference in &mut former {
+                let known = target(record, reference);
+                match present.stands_for(&known) {
+                    Some(now) => (reference.object, reference.id) = (now.object.clone(), now.id.clone()),
+                    None if present.records.contains_key(&known) => return Err(Why::FormerGone(known)),
+                    None => {}
                 }
             }
-            After::Value(Value::Refs(refs.clone()))
+            After::Value(Value::Refs(former))
         }
         Observed::Value(Value::Option(option)) if !is_offered(state, option) => {
             return Err(Why::NotWritable);
@@ -134,6 +139,15 @@ fn former(
     Ok(Some(change(snapshot, field, moved, after)))
 }
 
+/// The record that a record's reference leads to.
+pub(super) fn target(beside: &RecordRef, reference: &Ref) -> RecordRef {
+    RecordRef {
+        connection: beside.connection.clone(),
+        object: reference.object.clone(),
+        id: reference.id.clone(),
+    }
+}
+
 fn change(snapshot: &Snapshot, field: &FieldName, moved: &Moved, after: After) -> FieldChange {
     FieldChange {
         field: field.clone(),
@@ -145,7 +159,7 @@ fn change(snapshot: &Snapshot, field: &FieldName, moved: &Moved, after: After) -
 }
 
 /// Whether the vendor takes an option still: an administrator may have withdrawn it since.
-fn is_offered(state: Option<&FieldState>, option: &Arc<str>) -> bool {
+pub(super) fn is_offered(state: Option<&FieldState>, option: &Arc<str>) -> bool {
     match state {
         Some(FieldState::Present { restricted_to: Some(offered), .. }) => offered.contains(option),
         Some(FieldState::Present { restricted_to: None, .. } | FieldState::Missing) | None => true,

@@ -11,7 +11,7 @@ mod relations;
 
 use crate::{
     mapping::{Attribute, Binding, Edge, EdgeBinding, KindModel, Mapping},
-    plan::Draft,
+    plan::{Draft, precondition},
 };
 use net::Net;
 use std::{
@@ -19,8 +19,8 @@ use std::{
     sync::Arc,
 };
 use syncline_model::{
-    Action, AttributeName, EntityId, FieldName, Kind, Link, Reason, RecordRef, Snapshot, journal::Written,
-    operation::Case,
+    Action, AttributeName, EntityId, FieldName, Kind, Link, LinkState, Precondition, Reason, RecordRef,
+    Snapshot, journal::Written, operation::Case,
 };
 
 /// A record as it stands.
@@ -179,6 +179,27 @@ impl Present<'_> {
     fn is_live(&self, record: &RecordRef) -> bool {
         let snapshot = self.records.get(record).and_then(|standing| standing.snapshot.as_ref());
         snapshot.is_some_and(Snapshot::is_live)
+    }
+
+    /// The record that came in place of one that an undo had archived, if that was undone by another run.
+    fn successor(&self, record: &RecordRef) -> Option<&RecordRef> {
+        let mut undone =
+            self.records.get(record)?.links.iter().filter(|it| matches!(it.state, LinkState::Undone(_)));
+        undone
+            .find_map(|link| self.record_of(link.entity, record))
+            .filter(|successor| self.is_live(successor))
+    }
+
+    /// The record that a relation is to lead to again: itself, or what came in its place; `None`: it is gone.
+    fn stands_for(&self, record: &RecordRef) -> Option<&RecordRef> {
+        let known = self.records.get_key_value(record).map(|(known, _)| known);
+        known.filter(|known| self.is_live(known)).or_else(|| self.successor(record))
+    }
+
+    /// The condition that a record which is to be related to again is there still.
+    fn there(&self, record: &RecordRef) -> Option<Precondition> {
+        let snapshot = self.records.get(record)?.snapshot.as_ref()?;
+        snapshot.is_live().then(|| precondition(snapshot, Vec::new()))
     }
 
     fn has_changed(&self, record: &RecordRef, field: &FieldName) -> bool {

@@ -2,7 +2,7 @@
 //! those that an undo archived are made again.
 
 use super::{
-    Bound, Inverse, Present, Step, Why, archive, bound,
+    Bound, Inverse, Present, Step, Why, archive, bound, fields,
     net::{Net, Owner, Tie},
     reason,
     relations::{is_gone, lost},
@@ -159,14 +159,21 @@ fn make_again(
     let Some(snapshot) = present.records.get(record).and_then(|standing| standing.snapshot.as_ref()) else {
         return;
     };
-    let mut fields = Vec::new();
+    let mut changes = Vec::new();
     let mut relations = Vec::new();
     for (field, value) in &snapshot.fields {
         let Observed::Value(value) = value else { continue };
         match (bound(model, record, field), value) {
             (Some(Bound::Attribute(attribute, binding)), value) => {
-                if binding.direction.writes() && createable(&binding.field_state) {
-                    fields.push(new_field(field, &attribute.name, After::Value(value.clone())));
+                let state = &binding.field_state;
+                let writes = binding.direction.writes() && createable(state);
+                if let Value::Option(option) = value
+                    && writes
+                    && !fields::is_offered(Some(state), option)
+                {
+                    inverse.note(record, Some(&attribute.name), Why::NotWritable);
+                } else if writes {
+                    changes.push(new_field(field, &attribute.name, After::Value(value.clone())));
                 }
             }
             (Some(Bound::Edge(edge, binding)), Value::Refs(refs)) => {
@@ -175,11 +182,7 @@ fn make_again(
                 }
                 let name = AttributeName::new(edge.name.as_str());
                 for target in refs {
-                    let former = RecordRef {
-                        connection: record.connection.clone(),
-                        object: target.object.clone(),
-                        id: target.id.clone(),
-                    };
+                    let former = fields::target(record, target);
                     if is_gone(present, again, &former) {
                         inverse.note(record, Some(&name), Why::FormerGone(former));
                         continue;
@@ -187,7 +190,7 @@ fn make_again(
                     let Some(to) = entity_of(present, &former, edge.to) else { continue };
                     if binding.carrier == Carrier::Field {
                         if createable(&binding.field_state) {
-                            fields.push(new_field(field, &name, After::Reference(to)));
+                            changes.push(new_field(field, &name, After::Reference(to)));
                         }
                         continue;
                     }
@@ -214,7 +217,7 @@ fn make_again(
                     companion.is_some_and(|companion| companion.field == *field)
                 });
                 if let Some(attribute) = companion {
-                    fields.push(new_field(field, &attribute.name, After::Value(value.clone())));
+                    changes.push(new_field(field, &attribute.name, After::Value(value.clone())));
                 }
             }
         }
@@ -222,7 +225,7 @@ fn make_again(
     inverse.note(record, None, Why::MadeAgain);
     let gone = precondition(snapshot, Vec::new());
     let connection = &record.connection;
-    let create = Action::Create { object: record.object.clone(), fields };
+    let create = Action::Create { object: record.object.clone(), fields: changes };
     for action in std::iter::once(create).chain(relations) {
         let preconditions = vec![gone.clone()];
         let draft = Draft { connection: connection.clone(), action, preconditions };

@@ -80,11 +80,13 @@ pub(super) fn former_relations(
                     let primary = primary(snapshot, field).filter(|primary| {
                         association.primary && primary != to && !ended.contains(&(from, field, primary))
                     });
+                    // What comes back under another id, or came back so, is referred to by that.
+                    let end = match again.get(to) {
+                        Some(entity) => Endpoint::Entity(*entity),
+                        None => Endpoint::Record(present.stands_for(to).unwrap_or(to).clone()),
+                    };
                     Action::Associate(Association {
-                        // What comes back under another id is referred to by that.
-                        to: again
-                            .get(to)
-                            .map_or_else(|| Endpoint::Record(to.clone()), |it| Endpoint::Entity(*it)),
+                        to: end,
                         row: None,
                         before: if matches!(shown, Shown::There(_)) { Tied::Beside } else { Tied::Not },
                         displaces: primary,
@@ -93,11 +95,14 @@ pub(super) fn former_relations(
                     })
                 }
             };
-            let draft = Draft {
-                connection: from.connection.clone(),
-                action,
-                preconditions: vec![precondition(snapshot, vec![field.clone()])],
-            };
+            // One does not end where the former one, which is to begin, has gone meanwhile.
+            let mut comes: BTreeSet<&RecordRef> = formers(present, net, (from, field), relation).collect();
+            if *last == Tie::TakenAway {
+                comes.insert(to);
+            }
+            let mut preconditions = vec![precondition(snapshot, vec![field.clone()])];
+            preconditions.extend(comes.into_iter().filter_map(|to| present.there(present.stands_for(to)?)));
+            let draft = Draft { connection: from.connection.clone(), action, preconditions };
             inverse.step(owner.entity, owner.kind, draft);
         }
     }
@@ -134,18 +139,25 @@ pub(super) fn lost<'n>(
     (from, field): (&RecordRef, &FieldName),
     relation: &Relation,
 ) -> Option<&'n RecordRef> {
-    if !is_single(present, relation.owner.kind, &relation.association.edge) {
-        return None;
-    }
-    let mut former = net.relations_of(from, field).filter(|(to, former)| {
-        let counted = former.was_taken_away() && former.association.before == Tied::Not;
-        counted && is_gone(present, again, to)
+    formers(present, net, (from, field), relation).find(|to| is_gone(present, again, to))
+}
+
+/// Where there is one relation at a time: whom the ones led to that the run took away.
+fn formers<'n>(
+    present: &Present<'_>,
+    net: &'n Net,
+    (from, field): (&RecordRef, &FieldName),
+    relation: &Relation,
+) -> impl Iterator<Item = &'n RecordRef> {
+    let single = is_single(present, relation.owner.kind, &relation.association.edge);
+    let former = net.relations_of(from, field).filter(move |(_, former)| {
+        single && former.was_taken_away() && former.association.before == Tied::Not
     });
-    former.next().map(|(to, _)| to)
+    former.map(|(to, _)| to)
 }
 
 pub(super) fn is_gone(present: &Present<'_>, again: &BTreeMap<RecordRef, EntityId>, to: &RecordRef) -> bool {
-    present.records.contains_key(to) && !present.is_live(to) && !again.contains_key(to)
+    present.records.contains_key(to) && !again.contains_key(to) && present.stands_for(to).is_none()
 }
 
 /// Whether a record has one relation of this sort at a time, and it leads now where the run neither found it nor left it.

@@ -227,7 +227,7 @@ impl Lesson {
 }
 
 /// Whether an operation takes back what an earlier run wrote.
-fn is_undo(action: &Action) -> bool {
+pub(crate) fn is_undo(action: &Action) -> bool {
     match action {
         Action::Create { fields, .. } | Action::Update { fields, .. } => {
             fields.iter().any(|change| change.reason.case == Case::Undone)

@@ -6,7 +6,7 @@ mod learn;
 mod recover;
 mod rows;
 
-pub(crate) use learn::{Found, found};
+pub(crate) use learn::{Found, found, is_undo};
 pub use recover::recover;
 
 use crate::{capture, ctx::Ctx, error::Error, planning::Pass, referring};
