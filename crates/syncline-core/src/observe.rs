@@ -90,15 +90,13 @@ pub fn observe(stored: Option<&Snapshot>, links: &mut [Link], seen: &Observation
     Seen { snapshot, changed, appeared: false, state_changed, version_moved }
 }
 
-/// Whether the observation shows the record as it was before the stored one. A change of state is never stale: deletes
-/// and merges need not move the stamp.
+/// Whether the observation shows the record as it was before the stored one. Deletes and restores are never stale: they
+/// need not move the stamp. What was merged away is back only with a later stamp, if ever: Salesforce moves it when a
+/// record is undeleted, HubSpot takes no merge back, and its index goes on showing the record as it was.
 fn is_stale(old: &Snapshot, seen: &Observation) -> bool {
-    match (old.modified, seen.modified) {
-        (Some(known), Some(shown)) => {
-            shown < known && seen.state == old.state && seen.state == RecordState::Live
-        }
-        _ => false,
-    }
+    let older = matches!((old.modified, seen.modified), (Some(known), Some(shown)) if shown < known);
+    let passed = matches!(old.state, RecordState::Live | RecordState::MergedInto(_));
+    older && passed && seen.state == RecordState::Live
 }
 
 /// Keeps each link's base for a field whose snapshot moves from `before` to `after`.
@@ -215,6 +213,21 @@ mod tests {
         assert_eq!(stale.snapshot, old);
         let equal = observe(Some(&old), &mut links, &seen(10, &[("Name", text("same second"))]));
         assert!(equal.is_news(), "equal stamps are not older: the same second can hold two edits");
+    }
+
+    #[test]
+    fn an_index_that_lags_behind_a_merge_does_not_bring_the_loser_back() {
+        let mut loser = seen(10, &[]);
+        loser.state = RecordState::MergedInto("002".into());
+        let merged = observe(Some(&first(&[])), &mut [], &loser).snapshot;
+        let stale = observe(Some(&merged), &mut [], &seen(9, &[]));
+        assert!(!stale.is_news(), "HubSpot's search shows it as it was before");
+        let back = observe(Some(&merged), &mut [], &seen(11, &[]));
+        assert!(back.state_changed, "a merged record undeleted in Salesforce");
+        let mut deleted = seen(10, &[]);
+        deleted.state = RecordState::Deleted;
+        let deleted = observe(Some(&first(&[])), &mut [], &deleted).snapshot;
+        assert!(observe(Some(&deleted), &mut [], &seen(9, &[])).state_changed, "a restore moves no stamp");
     }
 
     #[test]

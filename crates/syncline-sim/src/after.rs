@@ -237,8 +237,14 @@ impl Player<'_> {
             }
         }
         let parent = was.map_or(&Parent::None, |was| &was.parent);
+        // Of a record's companies the only one that is left is its parent, though nobody ever marked it.
+        let only = |new: &String| {
+            let mut there = self.people.picture.live(Side::HubSpot, token);
+            there.any(|(_, there)| there.parent == Parent::None && there.further.iter().eq([new]))
+        };
         if let (Parent::Thing(new), true) = (&record.parent, *parent != record.parent)
             && !thing.was_ever(PARENT, Some(new))
+            && !only(new)
             && !thing.murky
             // A merge may give the parent's record another thing's name.
             && self.people.ledger.get(new).is_some_and(|parent| !parent.murky)

@@ -353,7 +353,11 @@ impl Player<'_> {
                 let ended = !thing.ended.is_empty() || (self.profile.archives() && thing.was_ended);
                 ended && referred_by.as_ref().is_none_or(|child| self.refers(child, thing))
             }
-            HeldReason::Ambiguous { .. } => thing.murky || thing.disputed,
+            // What may have come of a create without an answer is asked about, and stays so when its source is deleted.
+            HeldReason::Ambiguous { .. } => {
+                let lost = self.doubt && !self.profile.keyed() && !thing.ended.is_empty();
+                thing.murky || thing.disputed || lost
+            }
             HeldReason::Parked { .. } => self.doubt && !self.profile.keyed(),
             // By declaration it waits so long; then it goes ahead without.
             HeldReason::WaitsForParent { .. } => held.until.is_some_and(|until| until > self.world.net.now()),
