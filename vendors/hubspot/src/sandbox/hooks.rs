@@ -32,6 +32,9 @@ struct Settings {
 #[derive(Debug, Clone)]
 struct Subscription {
     event_type: String,
+    /// The object type that the event type speaks of, and what happens to it.
+    kind: Option<Kind>,
+    action: String,
     property: Option<String>,
     object_type: Option<String>,
     active: bool,
@@ -98,17 +101,14 @@ const ACTIONS: [&str; 7] =
 
 impl Subscription {
     fn wants(&self, event: &Event, action: &str) -> bool {
-        let Some((object, wanted)) = self.event_type.split_once('.') else { return false };
-        let kind = match object {
-            "object" => self.object_type.as_deref().and_then(Kind::parse),
-            name => Kind::parse(name),
+        let property = || {
+            if let Happening::Property { name, .. } = &event.what {
+                self.property.as_deref() == Some(name)
+            } else {
+                true
+            }
         };
-        let property = if let Happening::Property { name, .. } = &event.what {
-            self.property.as_deref() == Some(name)
-        } else {
-            true
-        };
-        self.active && kind == Some(event.kind) && wanted == action && property
+        self.active && self.kind == Some(event.kind) && self.action == action && property()
     }
 }
 
@@ -239,16 +239,14 @@ impl Hooks {
         let event_type = text_at(body, "eventType").unwrap_or_default();
         let property = text_at(body, "propertyName").filter(|name| !name.is_empty());
         let object_type = text_at(body, "objectTypeId");
-        let known = event_type.split_once('.').is_some_and(|(object, action)| {
-            let kind = if object == "object" {
-                object_type.as_deref().and_then(Kind::parse)
-            } else {
-                Kind::parse(object)
-            };
-            kind.is_some()
-                && ACTIONS.contains(&action)
-                && (action != "privacyDeletion" || kind == Some(Kind::Contacts))
-        });
+        let (object, action) = event_type.split_once('.').unwrap_or_default();
+        let kind = match object {
+            "object" => object_type.as_deref().and_then(Kind::parse),
+            name => Kind::parse(name),
+        };
+        let known = kind.is_some()
+            && ACTIONS.contains(&action)
+            && (action != "privacyDeletion" || kind == Some(Kind::Contacts));
         if !known {
             return Err(ApiError::validation(&format!("{event_type} is not a supported event type")));
         }
@@ -277,6 +275,8 @@ impl Hooks {
             )));
         }
         let one = Subscription {
+            action: action.to_owned(),
+            kind,
             event_type,
             property,
             object_type,

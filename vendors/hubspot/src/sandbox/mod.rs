@@ -60,6 +60,7 @@ use limits::RateLimits;
 
 use portal::{Portal, Random};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use syncline_kit::HttpRequest;
 use syncline_kit::sandbox::control::SandboxClock;
 use syncline_kit::sandbox::faults::Faults;
@@ -82,6 +83,7 @@ pub struct HubSpot {
     clock: SandboxClock,
     correlation: Random,
     base_url: String,
+    definitions: BTreeMap<kind::Kind, properties::Printed>,
 }
 
 impl HubSpot {
@@ -97,6 +99,7 @@ impl HubSpot {
             clock: SandboxClock::default(),
             correlation: Random::new(seed_number ^ 0x00c0_44e1),
             base_url: "https://api.hubapi.com".to_owned(),
+            definitions: BTreeMap::new(),
         }
     }
 

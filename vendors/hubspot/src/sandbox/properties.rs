@@ -20,6 +20,16 @@ const UNIQUE: usize = 10;
 /// Custom properties per object type [docs].
 const CUSTOM: usize = 1000;
 
+/// All definitions of an object type as they were last printed.
+#[derive(Debug)]
+pub(super) struct Printed {
+    /// Changes of the registry.
+    changes: u64,
+    /// Options that live elsewhere.
+    elsewhere: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
 /// A property's definition as the API prints it.
 struct Shown<'a> {
     def: &'a Def,
@@ -125,21 +135,7 @@ fn choices(body: &Value) -> Result<Vec<Choice>, ApiError> {
 impl HubSpot {
     /// A property's definition as the API prints it; enumerations whose options live in pipelines list those.
     fn definition<'a>(&'a self, kind: Kind, def: &'a Def) -> Shown<'a> {
-        let options: Vec<(&str, &str)> = match def.referenced {
-            Some("DEAL_PIPELINE") => {
-                self.portal.pipelines.iter().map(|one| (&*one.label, &*one.id)).collect()
-            }
-            Some("DEAL_STAGE") => {
-                let stages = self.portal.pipelines.iter().flat_map(|pipeline| &pipeline.stages);
-                stages.map(|stage| (&*stage.label, &*stage.id)).collect()
-            }
-            Some("CURRENCY") => {
-                let money = &self.portal.currencies;
-                let codes = std::iter::once(&money.home).chain(money.rates.keys());
-                codes.map(|code| (&**code, &**code)).collect()
-            }
-            _ => Vec::new(),
-        };
+        let options = self.options_elsewhere(def);
         debug_assert!(self.portal.table(kind).registry.any(&def.name).is_some());
         let mut shown = shown(def);
         if !options.is_empty() {
@@ -156,20 +152,54 @@ impl HubSpot {
         shown
     }
 
+    /// Label and value of the options that a property has from pipelines or currencies.
+    fn options_elsewhere<'a>(&'a self, def: &Def) -> Vec<(&'a str, &'a str)> {
+        match def.referenced {
+            Some("DEAL_PIPELINE") => {
+                self.portal.pipelines.iter().map(|one| (&*one.label, &*one.id)).collect()
+            }
+            Some("DEAL_STAGE") => {
+                let stages = self.portal.pipelines.iter().flat_map(|pipeline| &pipeline.stages);
+                stages.map(|stage| (&*stage.label, &*stage.id)).collect()
+            }
+            Some("CURRENCY") => {
+                let money = &self.portal.currencies;
+                let codes = std::iter::once(&money.home).chain(money.rates.keys());
+                codes.map(|code| (&**code, &**code)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// All definitions, printed anew where anything in them may have changed.
+    fn definitions(&mut self, kind: Kind, archived: bool) -> Reply {
+        let registry = &self.portal.table(kind).registry;
+        let shown =
+            || registry.iter().filter(|(_, def)| !def.no_access && def.archived_at.is_some() == archived);
+        let elsewhere = shown().flat_map(|(_, def)| self.options_elsewhere(def));
+        let elsewhere: Vec<(String, String)> =
+            elsewhere.map(|(label, value)| (label.to_owned(), value.to_owned())).collect();
+        let known = self
+            .definitions
+            .get(&kind)
+            .filter(|known| !archived && known.changes == registry.changes && known.elsewhere == elsewhere);
+        if let Some(known) = known {
+            return Reply::printed(known.body.clone());
+        }
+        let results: Vec<Shown<'_>> = shown().map(|(_, def)| self.definition(kind, def)).collect();
+        let reply = Reply::ok(&BTreeMap::from([("results", results)]));
+        if !archived {
+            let printed = Printed { changes: registry.changes, elsewhere, body: reply.body.clone() };
+            self.definitions.insert(kind, printed);
+        }
+        reply
+    }
+
     /// Calls on property definitions.
     pub(super) fn properties(&mut self, kind: Kind, call: &Call<'_>) -> Result<Reply, ApiError> {
         let rest: Vec<&str> = call.route.rest.iter().map(String::as_str).collect();
         match (&call.req.method, rest.as_slice()) {
-            (&Method::GET, []) => {
-                let archived = call.req.query_flag("archived");
-                let registry = &self.portal.table(kind).registry;
-                let results: Vec<Shown<'_>> = registry
-                    .iter()
-                    .filter(|(_, def)| !def.no_access && def.archived_at.is_some() == archived)
-                    .map(|(_, def)| self.definition(kind, def))
-                    .collect();
-                Ok(Reply::ok(&BTreeMap::from([("results", results)])))
-            }
+            (&Method::GET, []) => Ok(self.definitions(kind, call.req.query_flag("archived"))),
             (&Method::POST, []) => {
                 let value = self.create_property(kind, &call.body, call)?;
                 Ok(Reply::json(StatusCode::CREATED, &value))

@@ -123,6 +123,8 @@ pub(super) struct Group {
 pub(super) struct Registry {
     defs: Vec<Def>,
     names: BTreeMap<String, Prop>,
+    /// Counts what may have been changes.
+    pub(super) changes: u64,
     /// By internal name.
     pub(super) groups: BTreeMap<String, Group>,
 }
@@ -133,6 +135,7 @@ impl Registry {
         let prop = Prop(u16::try_from(self.defs.len()).unwrap_or(u16::MAX));
         self.names.insert(def.name.clone(), prop);
         self.defs.push(def);
+        self.changes += 1;
         prop
     }
 
@@ -154,6 +157,7 @@ impl Registry {
 
     /// A definition to change.
     pub(super) fn get_mut(&mut self, prop: Prop) -> Option<&mut Def> {
+        self.changes += 1;
         self.defs.get_mut(usize::from(prop.0))
     }
 

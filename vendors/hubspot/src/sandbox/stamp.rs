@@ -8,7 +8,26 @@ pub(super) const DAY_MS: i64 = 86_400_000;
 /// Prints like Java's `Instant`: no fraction when the milliseconds are zero, three digits otherwise [3p; research §6.2].
 pub(super) fn text(ms: i64) -> String {
     let Ok(at) = Timestamp::from_millisecond(ms) else { return String::new() };
-    if ms.rem_euclid(1000) == 0 { format!("{at:.0}") } else { format!("{at:.3}") }
+    let at = TimeZone::UTC.to_datetime(at);
+    let mut text = String::with_capacity("2026-01-05T09:00:00.123Z".len());
+    let mut part = |before: &str, number: i64, digits: u32| {
+        text.push_str(before);
+        for place in (0..digits).rev() {
+            let digit = number / 10_i64.pow(place) % 10;
+            text.push(char::from(b'0' + u8::try_from(digit).unwrap_or_default()));
+        }
+    };
+    part("", at.year().into(), 4);
+    part("-", at.month().into(), 2);
+    part("-", at.day().into(), 2);
+    part("T", at.hour().into(), 2);
+    part(":", at.minute().into(), 2);
+    part(":", at.second().into(), 2);
+    if ms.rem_euclid(1000) != 0 {
+        part(".", at.millisecond().into(), 3);
+    }
+    text.push('Z');
+    text
 }
 
 /// Reads an epoch in milliseconds, an ISO-8601 instant, or a plain date (midnight UTC).
@@ -41,6 +60,7 @@ mod tests {
         assert_eq!(text(1_767_603_600_123), "2026-01-05T09:00:00.123Z");
         assert_eq!(text(1_767_603_600_300), "2026-01-05T09:00:00.300Z");
         assert_eq!(text(1_767_603_600_000), "2026-01-05T09:00:00Z");
+        assert_eq!(text(-1), "1969-12-31T23:59:59.999Z");
     }
 
     #[test]

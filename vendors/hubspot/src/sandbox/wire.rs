@@ -137,6 +137,11 @@ impl Reply {
         Self::json(StatusCode::OK, value)
     }
 
+    /// 200 with JSON that was printed before.
+    pub(super) fn printed(body: Vec<u8>) -> Self {
+        Self { status: StatusCode::OK, body, headers: Vec::new() }
+    }
+
     /// JSON under a status.
     pub(super) fn json<T: Serialize>(status: StatusCode, value: &T) -> Self {
         Self { status, body: serde_json::to_vec(value).unwrap_or_default(), headers: Vec::new() }

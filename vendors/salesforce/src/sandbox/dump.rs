@@ -70,8 +70,10 @@ impl Salesforce {
             if !std::mem::take(&mut first) {
                 out.push(',');
             }
-            push_text(out, &field.name);
-            out.push(':');
+            // Names of fields are letters, digits and underscores.
+            out.push('"');
+            out.push_str(&field.name);
+            out.push_str("\":");
             self.org.push_value(out, rec, row, rec.object(), field);
         }
     }

@@ -37,6 +37,7 @@ use org::Org;
 use rest::query::Cursor;
 use rest::{Body, Req, Resp};
 use serde_json::Value;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use syncline_kit::sandbox::control::{self, Control, SandboxClock};
 use syncline_kit::sandbox::faults::{Access, FaultKind, Faults};
@@ -68,6 +69,7 @@ pub struct Salesforce {
     log_starts: i64,
     /// Limits that the running request broke by its form.
     misuse: Vec<&'static str>,
+    descriptions: RefCell<rest::Descriptions>,
 }
 
 impl Salesforce {
@@ -88,6 +90,7 @@ impl Salesforce {
             hours: BTreeMap::new(),
             log_starts: 0,
             misuse: Vec::new(),
+            descriptions: RefCell::default(),
         }
     }
 

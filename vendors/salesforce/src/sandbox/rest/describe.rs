@@ -5,13 +5,28 @@ use crate::sandbox::Salesforce;
 use crate::sandbox::fail::Res;
 use crate::sandbox::ids::Obj;
 use crate::sandbox::org::Org;
-use crate::sandbox::schema::{Field, Object, Source, System, Type};
+use crate::sandbox::schema::{Choice, Field, Object, Source, System, Type};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// Before any administrator's change.
 const FOUNDED: i64 = 1_577_836_800;
+
+/// Descriptions as they were last printed.
+pub(crate) type Descriptions = BTreeMap<Obj, (Basis, String)>;
+
+/// What a description follows from; while it is as it was, the description is.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Basis {
+    /// Changes of the schema.
+    changes: u64,
+    version: String,
+    record_types: Vec<Value>,
+    /// Of stages and lead statuses, which are rows.
+    choices: Vec<Choice>,
+}
 
 impl Salesforce {
     pub(super) fn describe_global(&self, req: &Req) -> Resp {
@@ -40,6 +55,34 @@ impl Salesforce {
         if not_modified(req, changed) {
             return Ok(Resp::empty(304));
         }
+        let basis = Basis {
+            changes: schema.changes,
+            version: req.version.clone(),
+            record_types: self.record_types(object),
+            choices: object
+                .fields
+                .iter()
+                .filter(|field| self.org.has_rows_of_choices(obj, field))
+                .flat_map(|field| self.org.choices(obj, field))
+                .collect(),
+        };
+        let mut printed = self.descriptions.borrow_mut();
+        let text = match printed.get(&obj) {
+            Some((known, text)) if *known == basis => text.clone(),
+            Some(_) | None => {
+                let text = self.printed(obj, &basis);
+                printed.insert(obj, (basis, text.clone()));
+                text
+            }
+        };
+        let mut resp = Resp::json(200, text);
+        resp.headers.push(("last-modified", http_date::write(changed)));
+        Ok(resp)
+    }
+
+    fn printed(&self, obj: Obj, basis: &Basis) -> String {
+        let schema = &self.org.store.schema;
+        let object = schema.get(obj);
         let fields: Vec<Shown<'_>> =
             object.seen().map(|(_, field)| Shown { org: &self.org, obj, field }).collect();
         let fields = serde_json::to_string(&fields).unwrap_or_default();
@@ -55,9 +98,9 @@ impl Salesforce {
                 })
             })
             .collect();
-        let mut body = summary(object, &req.version);
+        let mut body = summary(object, &basis.version);
         body.insert("childRelationships".into(), Value::Array(children));
-        body.insert("recordTypeInfos".into(), Value::Array(self.record_types(object)));
+        body.insert("recordTypeInfos".into(), Value::Array(basis.record_types.clone()));
         for (key, value) in [
             ("actionOverrides", json!([])),
             ("namedLayoutInfos", json!([])),
@@ -74,9 +117,7 @@ impl Salesforce {
             body.insert(key.into(), value);
         }
         let rest = Value::Object(body).to_string();
-        let mut resp = Resp::json(200, format!("{{\"fields\":{fields},{}", &rest[1..]));
-        resp.headers.push(("last-modified", http_date::write(changed)));
-        Ok(resp)
+        format!("{{\"fields\":{fields},{}", &rest[1..])
     }
 
     fn record_types(&self, object: &Object) -> Vec<Value> {

@@ -3,6 +3,7 @@
 mod collections;
 mod composite;
 mod describe;
+pub(crate) use describe::Descriptions;
 pub(crate) mod http_date;
 mod misc;
 pub(crate) mod query;

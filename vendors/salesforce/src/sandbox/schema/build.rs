@@ -43,7 +43,7 @@ impl Schema {
             }
             objects.push(object);
         }
-        Self { objects, by_name }
+        Self { objects, by_name, changes: 0 }
     }
 
     /// Adds a custom field. `Err`: why not.
@@ -105,6 +105,7 @@ impl Schema {
         let obj = self.objects.len() as Obj;
         self.by_name.insert(name.to_ascii_lowercase(), obj);
         self.objects.push(object);
+        self.changes += 1;
         Ok(obj)
     }
 }

@@ -90,7 +90,7 @@ pub(crate) enum Source {
 }
 
 /// One value of a picklist.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Choice {
     pub(crate) value: String,
     pub(crate) active: bool,
@@ -191,6 +191,8 @@ impl Object {
 #[derive(Debug, Clone)]
 pub(crate) struct Schema {
     pub(crate) objects: Vec<Object>,
+    /// Counts what may have been changes.
+    pub(crate) changes: u64,
     by_name: BTreeMap<String, Obj>,
 }
 
@@ -199,6 +201,7 @@ impl Schema {
         &self.objects[obj as usize]
     }
     pub(crate) fn get_mut(&mut self, obj: Obj) -> &mut Object {
+        self.changes += 1;
         &mut self.objects[obj as usize]
     }
     /// An object by name in any case.

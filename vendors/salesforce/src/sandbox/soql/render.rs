@@ -11,7 +11,9 @@ use std::fmt::Write as _;
 /// Writes a JSON string.
 pub(crate) fn push_text(out: &mut String, text: &str) {
     out.push('"');
-    if text.bytes().all(|b| b >= 0x20 && b != b'"' && b != b'\\') {
+    // Without a way out of the loop, several bytes are looked at at a time.
+    let odd = text.bytes().fold(false, |odd, b| odd | (b < 0x20) | (b == b'"') | (b == b'\\'));
+    if !odd {
         out.push_str(text);
     } else {
         for c in text.chars() {
