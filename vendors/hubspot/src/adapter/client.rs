@@ -18,6 +18,7 @@ use std::{
 };
 use syncline_kit::{
     Clock, HttpRequest, HttpResponse, Transport, TransportError,
+    memo::Memo,
     offset::OffsetEstimate,
     vendor::{ClockOffset, VendorError},
 };
@@ -27,6 +28,9 @@ const ATTEMPTS: u32 = 5;
 const BACKOFF: Duration = Duration::from_millis(500);
 /// 423: the documentation asks for at least two seconds [d25 error-handling].
 const LOCKED: Duration = Duration::from_secs(2);
+
+/// Definitions that are whole JSON.
+static WHOLE: Memo<()> = Memo::new(32);
 
 /// An answer that holds nothing.
 const NOTHING: &[u8] = br#"{"total":0,"results":[]}"#;
@@ -88,6 +92,11 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// Nothing, as an answer.
+    pub(super) fn none() -> Self {
+        Self { status: 200, body: Bytes::from_static(NOTHING) }
+    }
+
     pub(super) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
@@ -98,7 +107,10 @@ impl Answer {
 
     /// Reads a 2xx body.
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, VendorError> {
-        serde_json::from_slice(&self.body).map_err(|error| VendorError::Protocol(error.to_string()))
+        // Looked through as text once, not string by string.
+        let text =
+            std::str::from_utf8(&self.body).map_err(|error| VendorError::Protocol(error.to_string()))?;
+        serde_json::from_str(text).map_err(|error| VendorError::Protocol(error.to_string()))
     }
 }
 
@@ -325,7 +337,7 @@ impl Client {
                 format!("HTTP status {status}"),
                 BACKOFF.max(told.unwrap_or_default().min(LOCKED * 30)),
             ),
-            _ if status.is_success() && !is_json(status, &body) => {
+            _ if status.is_success() && !is_whole(call, status, &body) => {
                 lost(call, "the answer ends early or is no JSON".to_owned(), BACKOFF)
             }
             code => Verdict::Answer(Answer { status: code, body }),
@@ -436,6 +448,19 @@ fn too_many(fault: &Fault, told: Option<Duration>) -> Verdict {
     let at_least = window.max(told.unwrap_or_default().min(Duration::from_secs(60)));
     let limit = VendorError::Limit { limit: fault.message(), retry_after: told };
     wait(at_least, policy, Failure::Nothing(limit))
+}
+
+/// Definitions are long, and nearly always the very same: what was found whole is not looked through again.
+fn is_whole(call: &Call, status: StatusCode, body: &Bytes) -> bool {
+    let is_definition = call.path.starts_with("/crm/v3/properties/");
+    if is_definition && WHOLE.get(body).is_some() {
+        return true;
+    }
+    let whole = is_json(status, body);
+    if is_definition && whole {
+        WHOLE.put(body.clone(), Arc::new(()));
+    }
+    whole
 }
 
 fn is_json(status: StatusCode, body: &Bytes) -> bool {

@@ -2,7 +2,7 @@
 
 use super::{
     HubSpot,
-    client::Call,
+    client::{Answer, Call},
     codec::OWNERS,
     edges,
     fault::Fault,
@@ -14,7 +14,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use syncline_kit::vendor::VendorError;
+use syncline_kit::{memo::Memo, vendor::VendorError};
 use syncline_model::{FieldName, FieldSchema, FieldType, ObjectName, ObjectSchema, schema::OptionSchema};
 
 /// Longest text of a property [docs properties].
@@ -78,6 +78,9 @@ struct Stage {
     #[serde(default)]
     archived: bool,
 }
+
+/// Schemas by the answers that they were read from.
+static READ: Memo<ObjectSchema> = Memo::new(32);
 
 /// Definitions in memory.
 #[derive(Default)]
@@ -147,7 +150,7 @@ impl HubSpot {
         object: &ObjectName,
     ) -> Result<Option<Arc<ObjectSchema>>, VendorError> {
         let schema = if object.as_str() == OWNERS {
-            owners()
+            Arc::new(owners())
         } else {
             let answer = self.client.send(Call::get(format!("/crm/v3/properties/{object}"))).await?;
             if matches!(answer.status, 400 | 403 | 404) && is_unseen(&answer.fault()) {
@@ -156,18 +159,27 @@ impl HubSpot {
             if !answer.is_success() {
                 return Err(answer.fault().into_error());
             }
-            let list: List<Property> = answer.parse()?;
-            let pipelines = if object.as_str() == DEALS { self.read_pipelines().await? } else { Vec::new() };
-            build(object, list.results, &pipelines)
+            let pipelines =
+                if object.as_str() == DEALS { self.read_pipelines().await? } else { Answer::none() };
+            let text = [object.as_str().as_bytes(), b"\n", &answer.body, b"\n", &pipelines.body].concat();
+            match READ.get(&text) {
+                Some(schema) => schema,
+                None => {
+                    let list: List<Property> = answer.parse()?;
+                    let pipelines: List<Pipeline> = pipelines.parse()?;
+                    let schema = Arc::new(build(object, list.results, &pipelines.results));
+                    READ.put(text.into(), Arc::clone(&schema));
+                    schema
+                }
+            }
         };
-        let schema = Arc::new(schema);
         lock(&self.schemas).known.insert(object.clone(), Arc::clone(&schema));
         Ok(Some(schema))
     }
 
-    async fn read_pipelines(&self) -> Result<Vec<Pipeline>, VendorError> {
-        let list: List<Pipeline> = self.client.fetch(Call::get("/crm/v3/pipelines/deals")).await?;
-        Ok(list.results)
+    async fn read_pipelines(&self) -> Result<Answer, VendorError> {
+        let answer = self.client.send(Call::get("/crm/v3/pipelines/deals")).await?;
+        if answer.is_success() { Ok(answer) } else { Err(answer.fault().into_error()) }
     }
 }
 

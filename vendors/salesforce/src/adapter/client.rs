@@ -49,8 +49,16 @@ pub(super) struct Answer {
 impl Answer {
     /// The body as what it should be.
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, VendorError> {
-        let body: &[u8] = if self.body.is_empty() { b"null" } else { &self.body };
-        serde_json::from_slice(body).map_err(|error| VendorError::Protocol(error.to_string()))
+        // Looked through as text once, not string by string.
+        let text =
+            std::str::from_utf8(&self.body).map_err(|error| VendorError::Protocol(error.to_string()))?;
+        let text = if text.is_empty() { "null" } else { text };
+        serde_json::from_str(text).map_err(|error| VendorError::Protocol(error.to_string()))
+    }
+
+    /// The body as it came.
+    pub(super) fn body(&self) -> &Bytes {
+        &self.body
     }
 
     /// The error that the body tells of.
@@ -364,7 +372,9 @@ fn usage_in(header: &str) -> Option<(u64, u64)> {
 fn judge(response: &HttpResponse, at: Timestamp, token: String) -> Tried {
     let status = response.status().as_u16();
     let body = response.body();
-    let whole = body.is_empty() || serde_json::from_slice::<IgnoredAny>(body).is_ok();
+    let whole = body.is_empty()
+        || super::composite::is_known(body)
+        || serde_json::from_slice::<IgnoredAny>(body).is_ok();
     let answer = Answer { status, body: body.clone(), at };
     if response.status().is_success() {
         return match whole {

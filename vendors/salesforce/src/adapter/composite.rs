@@ -7,18 +7,24 @@ use super::{
     errors::ApiError,
     soql,
 };
+use bytes::Bytes;
 use http::Method;
 use jiff::Timestamp;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json, value::RawValue};
-use std::collections::BTreeMap;
-use syncline_kit::vendor::VendorError;
+use std::{collections::BTreeMap, sync::Arc};
+use syncline_kit::{memo::Memo, vendor::VendorError};
 use syncline_model::defect::{Defect, planted};
 
 /// Subrequests of one call.
 pub(super) const PARTS: usize = 25;
 /// Queries and collections among them.
 pub(super) const HEAVY: usize = 5;
+/// From so many bytes on an answer with descriptions is kept.
+const LONG: usize = 16_384;
+
+/// Replies by the whole answers that they came in.
+static READ: Memo<Vec<Reply>> = Memo::new(16);
 
 /// One subrequest.
 #[derive(Debug, Clone)]
@@ -34,8 +40,8 @@ pub(super) struct Part {
 #[derive(Debug, Clone)]
 pub(super) struct Reply {
     pub(super) status: u16,
-    /// As it came: what a description or a page holds is built only once, as what it is.
-    body: Option<Box<RawValue>>,
+    /// As it came, a piece of the answer: what a description or a page holds is built only once, as what it is.
+    body: Option<Bytes>,
     headers: BTreeMap<String, String>,
 }
 
@@ -58,14 +64,16 @@ fn is_last() -> bool {
 /// A composite call's answer.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope {
-    composite_response: Vec<Entry>,
+struct Envelope<'a> {
+    #[serde(borrow)]
+    composite_response: Vec<Entry<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry {
-    body: Option<Box<RawValue>>,
+struct Entry<'a> {
+    #[serde(borrow)]
+    body: Option<&'a RawValue>,
     #[serde(default)]
     http_headers: BTreeMap<String, Json>,
     http_status_code: u16,
@@ -83,8 +91,14 @@ impl Reply {
 
     /// The body as what it should be.
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, VendorError> {
-        let text = self.body.as_deref().map_or("null", RawValue::get);
+        let text =
+            std::str::from_utf8(self.body()).map_err(|error| VendorError::Protocol(error.to_string()))?;
         serde_json::from_str(text).map_err(|error| VendorError::Protocol(error.to_string()))
+    }
+
+    /// The body as it came.
+    pub(super) fn body(&self) -> &[u8] {
+        self.body.as_deref().unwrap_or(b"null")
     }
 
     /// The body, whatever it is.
@@ -202,7 +216,20 @@ fn call(parts: &[Part]) -> Call {
     }
 }
 
+/// Whether this answer was read before.
+pub(super) fn is_known(body: &Bytes) -> bool {
+    body.len() >= LONG && READ.get(body).is_some()
+}
+
 fn replies(answer: &Answer, expected: usize) -> Result<Vec<Reply>, VendorError> {
+    let known = READ.get(answer.body()).filter(|known| known.len() == expected);
+    match known {
+        Some(known) => Ok(known.to_vec()),
+        None => read(answer, expected),
+    }
+}
+
+fn read(answer: &Answer, expected: usize) -> Result<Vec<Reply>, VendorError> {
     if !(200..300).contains(&answer.status) {
         return Err(answer.error().map_or_else(
             || VendorError::Protocol(format!("HTTP {} to a composite call", answer.status)),
@@ -210,7 +237,11 @@ fn replies(answer: &Answer, expected: usize) -> Result<Vec<Reply>, VendorError> 
         ));
     }
     let mut by_place: BTreeMap<usize, Reply> = BTreeMap::new();
-    for entry in answer.parse::<Envelope>()?.composite_response {
+    let whole = answer.body();
+    let text = std::str::from_utf8(whole).map_err(|error| VendorError::Protocol(error.to_string()))?;
+    let envelope: Envelope<'_> =
+        serde_json::from_str(text).map_err(|error| VendorError::Protocol(error.to_string()))?;
+    for entry in envelope.composite_response {
         let place = entry
             .reference_id
             .strip_prefix('r')
@@ -221,7 +252,8 @@ fn replies(answer: &Answer, expected: usize) -> Result<Vec<Reply>, VendorError> 
             .iter()
             .filter_map(|(name, value)| Some((name.to_ascii_lowercase(), value.as_str()?.to_owned())))
             .collect();
-        by_place.insert(place, Reply { status: entry.http_status_code, body: entry.body, headers });
+        let body = entry.body.map(|body| whole.slice_ref(body.get().as_bytes()));
+        by_place.insert(place, Reply { status: entry.http_status_code, body, headers });
     }
     if by_place.len() != expected {
         return Err(VendorError::Protocol(format!("{} answers to {expected} subrequests", by_place.len())));
@@ -237,7 +269,14 @@ impl Client {
         for batch in split(parts) {
             let answer = self.read(&call(&batch)).await?;
             began.get_or_insert(answer.at);
-            all.extend(replies(&answer, batch.len())?);
+            let replies = replies(&answer, batch.len())?;
+            // Descriptions come again letter for letter, nearly always.
+            let recurs =
+                answer.body().len() >= LONG && batch.iter().any(|part| part.url.ends_with("/describe"));
+            if recurs && !is_known(answer.body()) {
+                READ.put(answer.body().clone(), Arc::new(replies.clone()));
+            }
+            all.extend(replies);
         }
         Ok((began.unwrap_or_else(|| self.server_time()), all))
     }

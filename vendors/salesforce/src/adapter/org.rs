@@ -136,7 +136,7 @@ impl Salesforce {
         &self,
         objects: &[ObjectName],
         more: Vec<Part>,
-    ) -> Result<(Timestamp, Vec<ObjectSchema>, Vec<Reply>), VendorError> {
+    ) -> Result<(Timestamp, Vec<Arc<ObjectSchema>>, Vec<Reply>), VendorError> {
         let mut parts = vec![Part::query("SELECT Id,TimeZoneSidKey FROM Organization LIMIT 1")];
         let known = self.org_id().is_some();
         if !known {
@@ -185,7 +185,7 @@ impl Salesforce {
         &self,
         objects: &[ObjectName],
         replies: Vec<Reply>,
-    ) -> Result<Vec<ObjectSchema>, VendorError> {
+    ) -> Result<Vec<Arc<ObjectSchema>>, VendorError> {
         let mut changed = Vec::new();
         for (object, reply) in objects.iter().zip(replies) {
             let mut memory = lock(&self.memory);
@@ -193,14 +193,13 @@ impl Salesforce {
                 200..300 => {
                     let as_of = reply.header("last-modified").map(str::to_owned);
                     let as_of = as_of.or_else(|| time::to_http_date(self.client.server_time()));
-                    let description = reply.parse().map_err(|error| {
+                    let described = Described::read(&reply, as_of).map_err(|error| {
                         VendorError::Protocol(format!(
                             "the description of {object} could not be read: {error}"
                         ))
                     })?;
-                    let described = Described::of(description, as_of);
                     memory.missing.remove(object);
-                    changed.push(described.schema.clone());
+                    changed.push(Arc::clone(&described.schema));
                     memory.described.insert(object.clone(), Arc::new(described));
                 }
                 304 => {}
@@ -260,7 +259,8 @@ impl Salesforce {
         objects: &[ObjectName],
     ) -> Result<Vec<ObjectSchema>, VendorError> {
         self.check(objects, Vec::new()).await?;
-        Ok(objects.iter().filter_map(|object| Some(self.described(object)?.schema.clone())).collect())
+        let read = objects.iter().filter_map(|object| self.described(object));
+        Ok(read.map(|described| ObjectSchema::clone(&described.schema)).collect())
     }
 }
 

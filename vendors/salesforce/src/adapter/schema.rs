@@ -1,16 +1,24 @@
 //! `describe` as the model's schema, and what the adapter itself needs of it [doc: research §3.1].
 
+use super::composite::Reply;
+use bytes::Bytes;
 use serde::Deserialize;
 use std::{collections::BTreeMap, sync::Arc};
-use syncline_kit::vendor::ObjectWant;
+use syncline_kit::{
+    memo::Memo,
+    vendor::{ObjectWant, VendorError},
+};
 use syncline_model::{FieldName, FieldSchema, FieldType, ObjectName, ObjectSchema, schema::OptionSchema};
+
+/// Objects by the descriptions that they were read from.
+static READ: Memo<Described> = Memo::new(64);
 
 /// One object as the user of the connection sees it.
 #[derive(Debug, Clone)]
 pub(super) struct Described {
-    pub(super) schema: ObjectSchema,
+    pub(super) schema: Arc<ObjectSchema>,
     /// What each reference may point to; `None`: not known, the schema was kept by somebody else.
-    references: Option<BTreeMap<FieldName, Vec<ObjectName>>>,
+    references: Option<Arc<BTreeMap<FieldName, Vec<ObjectName>>>>,
     /// The name under which contact roles hang on an opportunity, where they may be seen.
     pub(super) roles: Option<String>,
     /// For the next conditional request.
@@ -25,7 +33,7 @@ impl Described {
     /// `roles`: whether contact roles may be seen.
     pub(super) fn remembered(schema: ObjectSchema, roles: bool) -> Self {
         let roles = (roles && schema.object.as_str() == "Opportunity").then(|| ROLES.to_owned());
-        Self { schema, references: None, roles, as_of: None }
+        Self { schema: Arc::new(schema), references: None, roles, as_of: None }
     }
 
     /// Whether everything is known that reading as wanted needs. A kept schema does not tell where custom references
@@ -39,7 +47,17 @@ impl Described {
         self.references.is_some() || !(want.fields.iter().any(is_open) || lacks_roles())
     }
 
-    /// From a describe answer.
+    /// From a describe answer, which is read only where it differs from those that were.
+    pub(super) fn read(reply: &Reply, as_of: Option<String>) -> Result<Self, VendorError> {
+        if let Some(known) = READ.get(reply.body()) {
+            return Ok(Self { as_of, ..Self::clone(&known) });
+        }
+        let described = Self::of(reply.parse()?, as_of);
+        READ.put(Bytes::copy_from_slice(reply.body()), Arc::new(described.clone()));
+        Ok(described)
+    }
+
+    /// From a description.
     pub(super) fn of(description: Description, as_of: Option<String>) -> Self {
         let mut fields = BTreeMap::new();
         let mut references = BTreeMap::new();
@@ -63,7 +81,7 @@ impl Described {
             updateable: description.updateable.unwrap_or_default(),
             fields,
         };
-        Self { schema, references: Some(references), roles, as_of }
+        Self { schema: Arc::new(schema), references: Some(Arc::new(references)), roles, as_of }
     }
 
     /// Whether the user may see a field.
@@ -87,12 +105,13 @@ impl Described {
         let known = |known: &BTreeMap<FieldName, Vec<ObjectName>>| {
             known.get(field).is_some_and(|targets| targets.contains(object))
         };
-        self.field_type(name) == FieldType::Reference && self.references.as_ref().map_or_else(by_name, known)
+        self.field_type(name) == FieldType::Reference
+            && self.references.as_deref().map_or_else(by_name, known)
     }
 
     /// The object that a reference's value belongs to.
     pub(super) fn target(&self, field: &str, id: &str) -> ObjectName {
-        let known = self.references.as_ref().and_then(|known| known.get(field));
+        let known = self.references.as_deref().and_then(|known| known.get(field));
         let targets = known.map(Vec::as_slice).unwrap_or_default();
         match targets {
             [only] => only.clone(),
@@ -257,8 +276,8 @@ mod tests {
             {"name": "Project__c", "type": "reference", "referenceTo": ["Project__c"]},
             {"name": "Note__c", "type": "string"}]});
         let described = Described::of(serde_json::from_value(body).unwrap(), None);
-        let kept = Described::remembered(described.schema.clone(), true);
-        let blind = Described::remembered(described.schema.clone(), false);
+        let kept = Described::remembered(ObjectSchema::clone(&described.schema), true);
+        let blind = Described::remembered(ObjectSchema::clone(&described.schema), false);
         let want = |fields: &[&str], edges: &[&str]| ObjectWant {
             object: "Opportunity".into(),
             fields: fields.iter().map(|name| FieldName::from(*name)).collect(),

@@ -63,7 +63,7 @@ impl Salesforce {
             }
             self.forget(&objects);
             let (_, changed, _) = self.check(&objects, Vec::new()).await?;
-            page.schemas.extend(changed);
+            page.schemas.extend(changed.iter().map(|schema| (**schema).clone()));
             self.round(want, &mut place, &mut page, users, known).await?;
         }
         page.more = !place.is_idle();
@@ -105,7 +105,7 @@ impl Salesforce {
             riders.extend(selects.into_iter().map(|select| Part::query_all(&format!("{select}{rest}"))));
         }
         let (at, changed, replies) = self.check(&self.to_describe(want), riders).await?;
-        page.schemas.extend(changed);
+        page.schemas.extend(changed.iter().map(|schema| (**schema).clone()));
         if let (Some(belongs), Some(found)) = (&place.org, self.org_id())
             && *belongs != found
         {
