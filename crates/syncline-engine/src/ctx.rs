@@ -17,11 +17,12 @@ use crate::{
 use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, PoisonError},
 };
 use syncline_core::{
     config::{CarrierConfig, Config, Problem},
     mapping::{self, Accounts, CapturedObject, Compiled, Mapping, Schemas},
+    plan::Sides,
 };
 use syncline_kit::{
     Clock, Transport,
@@ -77,15 +78,23 @@ pub struct Ctx {
     pub run: Option<RunId>,
     /// Requests that an outcome has told of already.
     told: BTreeMap<ConnectionName, u64>,
-    force: InForce,
+    force: Arc<InForce>,
 }
 
 /// What the configuration means on the live schemas.
-struct InForce {
+pub(crate) struct InForce {
     compiled: Compiled,
     wants: BTreeMap<ConnectionName, CaptureWant>,
+    sides: Arc<Sides>,
     /// Tells mappings apart.
     digest: Vec<u8>,
+}
+
+/// A mapping with what it was compiled from beside the configuration: on the same it would come out the same.
+pub(crate) struct Made {
+    schemas: Schemas,
+    accounts: Accounts,
+    force: Arc<InForce>,
 }
 
 impl Ctx {
@@ -106,7 +115,7 @@ impl Ctx {
             connections.insert(name.clone(), connection);
         }
         let facts = Facts::gather(&workspace, &connections, &Batch::at(outside.clock.now())).await?;
-        let force = facts.compile(&workspace.config)?;
+        let force = facts.compile(&workspace)?;
         let ctx = Self {
             store: workspace.store.clone(),
             ids: Ids::new(outside.entropy.clone()),
@@ -134,7 +143,7 @@ impl Ctx {
         let fresh = self.facts.refresh(&self.workspace, &self.connections, &blank).await;
         let force = match fresh {
             Ok(News::None) => Ok(None),
-            Ok(News::Some) => self.facts.compile(&self.workspace.config).map(Some),
+            Ok(News::Some) => self.facts.compile(&self.workspace).map(Some),
             Err(error) => Err(error),
         };
         match force {
@@ -190,6 +199,11 @@ impl Ctx {
     /// The mapping in force.
     pub fn mapping(&self) -> &Mapping {
         &self.force.compiled.mapping
+    }
+
+    /// What the mapping in force binds on each side.
+    pub(crate) fn sides(&self) -> &Arc<Sides> {
+        &self.force.sides
     }
 
     /// What the live schemas take exception to: the fields concerned are held.
@@ -332,13 +346,25 @@ impl Facts {
         Ok(News::Some)
     }
 
-    fn compile(&self, config: &Config) -> Result<InForce, Error> {
-        let compiled = mapping::compile(config, &self.schemas, &self.accounts).map_err(|problems| {
-            Error::Config { problems: problems.iter().map(ToString::to_string).collect() }
-        })?;
+    fn compile(&self, workspace: &Workspace) -> Result<Arc<InForce>, Error> {
+        let mut last = workspace.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = &*last
+            && made.schemas == self.schemas
+            && made.accounts == self.accounts
+        {
+            return Ok(Arc::clone(&made.force));
+        }
+        let compiled =
+            mapping::compile(&workspace.config, &self.schemas, &self.accounts).map_err(|problems| {
+                Error::Config { problems: problems.iter().map(ToString::to_string).collect() }
+            })?;
         let wants = compiled.captured.iter().map(|(name, objects)| (name.clone(), want(objects))).collect();
         let digest = remark::digest(&compiled.mapping);
-        Ok(InForce { compiled, wants, digest })
+        let sides = Arc::new(Sides::of(&compiled.mapping));
+        let force = Arc::new(InForce { compiled, wants, sides, digest });
+        let (schemas, accounts) = (self.schemas.clone(), self.accounts.clone());
+        *last = Some(Made { schemas, accounts, force: Arc::clone(&force) });
+        Ok(force)
     }
 }
 

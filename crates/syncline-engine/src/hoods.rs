@@ -3,13 +3,13 @@
 
 use crate::{ctx::Ctx, error::Error, identifying::pending_key, parked, referring, refusals};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::Arc,
 };
 use syncline_core::{
     identify,
     mapping::{CreateAllowed, KeySource, Mapping, MatchRule, OnDelete},
-    plan::{ClockOffset, Context, Neighbourhood, Refusal, Sides, Target, side_digest, side_fields},
+    plan::{ClockOffset, Context, Neighbourhood, Refusal, Sides, Target},
 };
 use syncline_model::{
     ConnectionName, EntityId, FieldName, Kind, Link, LinkState, Observed, RecordRef, Snapshot, Value,
@@ -18,7 +18,7 @@ use syncline_store::{MatchKey, StoredEntity};
 
 /// What one planning pass keeps while it streams.
 pub(crate) struct Surroundings {
-    sides: Sides,
+    sides: Arc<Sides>,
     earlier: BTreeMap<u32, BTreeMap<FieldName, u32>>,
     clocks: BTreeMap<ConnectionName, ClockOffset>,
     refusals: refusals::All,
@@ -44,14 +44,24 @@ pub(crate) fn mapping_key(digest: u32) -> String {
 impl Surroundings {
     /// Reads what holds for the whole pass, and notes the mapping in force so that later ones can tell what changed.
     pub(crate) async fn load(ctx: &Ctx) -> Result<Self, Error> {
-        let mut earlier = BTreeMap::new();
+        let mut earlier: BTreeMap<u32, BTreeMap<FieldName, u32>> =
+            ctx.sides().digests().map(|(digest, fields)| (digest, fields.clone())).collect();
+        let mut noted = BTreeSet::new();
         for (key, bytes) in ctx.store.list("mapping-side/").await? {
             let digest = key.strip_prefix("mapping-side/").and_then(|hex| u32::from_str_radix(hex, 16).ok());
-            if let (Some(digest), Ok(fields)) = (digest, serde_json::from_slice(&bytes)) {
-                earlier.insert(digest, fields);
+            let Some(digest) = digest else { continue };
+            match earlier.entry(digest) {
+                Entry::Occupied(_) => {
+                    noted.insert(digest);
+                }
+                Entry::Vacant(place) => {
+                    if let Ok(fields) = serde_json::from_slice(&bytes) {
+                        place.insert(fields);
+                    }
+                }
             }
         }
-        note_sides(ctx, &mut earlier).await?;
+        note_sides(ctx, noted).await?;
         let mut clocks = BTreeMap::new();
         for (name, connection) in &ctx.connections {
             if let Some(offset) = connection.vendor.clock_offset() {
@@ -65,7 +75,7 @@ impl Surroundings {
             parked.entry(entity).or_default().insert(connection, create.what);
         }
         Ok(Self {
-            sides: Sides::of(ctx.mapping()),
+            sides: Arc::clone(ctx.sides()),
             earlier,
             clocks,
             refusals,
@@ -270,22 +280,12 @@ pub(crate) fn in_force(
 }
 
 /// Stores field → digest of every side, so that a base agreed under this mapping can be judged under a later one.
-async fn note_sides(ctx: &Ctx, known: &mut BTreeMap<u32, BTreeMap<FieldName, u32>>) -> Result<(), Error> {
+async fn note_sides(ctx: &Ctx, mut noted: BTreeSet<u32>) -> Result<(), Error> {
     let mut batch = ctx.batch();
-    for kind in ctx.mapping().kinds.values() {
-        for (connection, objects) in &kind.objects {
-            for object in objects {
-                let side = RecordRef::new(connection.clone(), object.clone(), "");
-                let digest = side_digest(ctx.mapping(), kind.kind, &side);
-                if known.contains_key(&digest) {
-                    continue;
-                }
-                let fields = side_fields(ctx.mapping(), kind.kind, &side);
-                let bytes =
-                    serde_json::to_vec(&fields).map_err(|error| Error::Internal(error.to_string()))?;
-                batch.puts.push((mapping_key(digest), Some(bytes)));
-                known.insert(digest, fields);
-            }
+    for (digest, fields) in ctx.sides().digests() {
+        if noted.insert(digest) {
+            let bytes = serde_json::to_vec(fields).map_err(|error| Error::Internal(error.to_string()))?;
+            batch.puts.push((mapping_key(digest), Some(bytes)));
         }
     }
     if !batch.puts.is_empty() {

@@ -4,7 +4,10 @@ use crate::{connections::Connection, error::Error};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+};
 use syncline_model::{ConnectionName, ObjectName, ObjectSchema, SchemaDigest};
 use syncline_store::{Batch, Store};
 
@@ -33,14 +36,43 @@ fn read_slot(connection: &ConnectionName) -> String {
     format!("schemas_read/{connection}")
 }
 
-/// The digest that plans carry and changes are told by.
-pub fn digest(schema: &ObjectSchema) -> SchemaDigest {
-    SchemaDigest(Sha256::digest(bytes(schema)).into())
+/// A schema as it is stored, and what plans and changes tell it by.
+#[derive(Debug)]
+struct Written {
+    schema: ObjectSchema,
+    bytes: Vec<u8>,
+    digest: SchemaDigest,
+}
+
+/// Schemas written or read lately: they are compared in a tenth of the time that writing them takes, and nearly always
+/// they are as they were.
+static WRITTEN: Mutex<Vec<Arc<Written>>> = Mutex::new(Vec::new());
+const KEPT: usize = 64;
+
+fn known(is: impl Fn(&Written) -> bool) -> Option<Arc<Written>> {
+    let mut known = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let at = known.iter().position(|written| is(written))?;
+    known[..=at].rotate_right(1);
+    known.first().cloned()
 }
 
 /// A schema as it is stored. Every part is ordered, so equal schemas have equal text.
-fn bytes(schema: &ObjectSchema) -> Vec<u8> {
-    serde_json::to_vec(schema).unwrap_or_default()
+fn written(schema: &ObjectSchema) -> Arc<Written> {
+    if let Some(known) = known(|written| written.schema == *schema) {
+        return known;
+    }
+    let bytes = serde_json::to_vec(schema).unwrap_or_default();
+    let digest = SchemaDigest(Sha256::digest(&bytes).into());
+    let written = Arc::new(Written { schema: schema.clone(), bytes, digest });
+    let mut known = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
+    known.truncate(KEPT - 1);
+    known.insert(0, Arc::clone(&written));
+    written
+}
+
+/// The digest that plans carry and changes are told by.
+pub fn digest(schema: &ObjectSchema) -> SchemaDigest {
+    written(schema).digest
 }
 
 /// A connection's schemas as they are stored, by slot.
@@ -65,7 +97,10 @@ pub(crate) fn of<'a>(
 
 /// Reads them. One that this release cannot read is described again: it counts as missing.
 pub(crate) fn read(stored: &Stored) -> Described {
-    let schemas = stored.values().filter_map(|bytes| serde_json::from_slice::<ObjectSchema>(bytes).ok());
+    let schemas = stored.values().filter_map(|bytes| match known(|written| written.bytes == *bytes) {
+        Some(known) => Some(known.schema.clone()),
+        None => serde_json::from_slice::<ObjectSchema>(bytes).ok(),
+    });
     schemas.map(|schema| (schema.object.clone(), schema)).collect()
 }
 
@@ -103,7 +138,7 @@ pub(crate) async fn refresh(
     for schema in found.values() {
         let known = before.remove(&slot(name, &schema.object));
         keep(name, known.as_deref(), schema, batch);
-        now.insert(slot(name, &schema.object), bytes(schema));
+        now.insert(slot(name, &schema.object), written(schema).bytes.clone());
     }
     for (gone, _) in before {
         let object = ObjectName::from(gone.strip_prefix(&prefix(name)).unwrap_or_default());
@@ -122,11 +157,11 @@ pub(crate) fn keep(
     schema: &ObjectSchema,
     batch: &mut Batch,
 ) -> bool {
-    let now = bytes(schema);
-    if before == Some(&now) {
+    let now = written(schema);
+    if before == Some(&now.bytes) {
         return false;
     }
-    batch.puts.push((slot(connection, &schema.object), Some(now)));
+    batch.puts.push((slot(connection, &schema.object), Some(now.bytes.clone())));
     batch.wake.push(wake_key(connection, &schema.object));
     true
 }

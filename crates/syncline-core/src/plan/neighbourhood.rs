@@ -160,6 +160,12 @@ impl Sides {
         sides
     }
 
+    /// Every side's digest and bound fields.
+    pub fn digests(&self) -> impl Iterator<Item = (u32, &BTreeMap<FieldName, u32>)> {
+        let sides = self.0.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values);
+        sides.map(|side| (side.digest, &side.fields))
+    }
+
     fn get(&self, kind: Kind, record: &RecordRef) -> Option<&SideFields> {
         self.0.get(&kind)?.get(&record.connection)?.get(&record.object)
     }

@@ -12,10 +12,10 @@ pub use edit::set_account;
 pub use key_file::{KEY_FILE, KeyPlace};
 pub use new::init;
 
-use crate::{error::Error, secrets::Key};
+use crate::{ctx::Made, error::Error, secrets::Key};
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 use syncline_core::config::Config;
 use syncline_store::{Batch, Store, StoreError};
@@ -69,6 +69,8 @@ pub struct Workspace {
     /// Where the key comes from.
     pub key_place: KeyPlace,
     key: Result<Key, Error>,
+    /// The mapping that was compiled last.
+    pub(crate) made: Mutex<Option<Made>>,
 }
 
 impl Workspace {
@@ -96,6 +98,7 @@ impl Workspace {
             database_place,
             key_place,
             key,
+            made: Mutex::default(),
         })
     }
 
@@ -110,6 +113,7 @@ impl Workspace {
             database_place: DatabasePlace::File(PathBuf::new()),
             key_place: KeyPlace::Given,
             key: Ok(key),
+            made: Mutex::default(),
         }
     }
 
