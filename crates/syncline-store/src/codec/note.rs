@@ -56,7 +56,11 @@ pub(crate) fn encode_json<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError
     let mut rest = &json[1..];
     while let Some((first, after)) = rest.split_first() {
         let phrase = match first {
-            b'{' | b'"' | b',' => PHRASES.iter().position(|phrase| rest.starts_with(phrase.as_bytes())),
+            b'{' | b'"' | b',' => PHRASES.iter().position(|phrase| {
+                let phrase = phrase.as_bytes();
+                // Nearly all differ in the second letter.
+                phrase.get(1) == after.first() && rest.starts_with(phrase)
+            }),
             _ => None,
         };
         match phrase.and_then(|position| Some((position, u8::try_from(position + 1).ok()?))) {

@@ -2,8 +2,11 @@
 
 use super::Failure;
 use crate::StoreError;
-use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
-use std::time::Duration;
+use rusqlite::{Connection, TransactionBehavior, backup::Backup, config::DbConfig};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 /// The steps; the format's number is how many were taken.
 const STEPS: &[&str] =
@@ -12,6 +15,30 @@ const STEPS: &[&str] =
 const APPLICATION: i32 = 0x5359_4e43;
 const BUSY: Duration = Duration::from_secs(10);
 const STATEMENTS: usize = 128;
+
+/// An empty database in memory. The first one is made step by step, the others are copies of it.
+pub(super) fn in_memory() -> Result<Connection, Failure> {
+    static EMPTY: Mutex<Option<Connection>> = Mutex::new(None);
+    let fresh = || -> Result<Connection, Failure> {
+        let connection = Connection::open_in_memory()?;
+        set_up_writer(&connection)?;
+        // Every change copies its pages to the rollback journal first.
+        connection.execute_batch("PRAGMA page_size = 4096;")?;
+        Ok(connection)
+    };
+    let mut connection = fresh()?;
+    let mut empty = EMPTY.lock().unwrap_or_else(PoisonError::into_inner);
+    if empty.is_none() {
+        let mut first = fresh()?;
+        migrate(&mut first)?;
+        *empty = Some(first);
+    }
+    if let Some(empty) = &*empty {
+        Backup::new(empty, &mut connection)?.step(-1)?;
+    }
+    drop(empty);
+    Ok(connection)
+}
 
 /// Settings of the connection that writes.
 pub(super) fn set_up_writer(connection: &Connection) -> Result<(), Failure> {

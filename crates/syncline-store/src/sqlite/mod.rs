@@ -18,7 +18,7 @@ use crate::{
 };
 use intern::Interner;
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode};
 use std::{
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -67,9 +67,7 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Engine`].
     pub fn in_memory() -> Result<Self, StoreError> {
-        let mut writer = Connection::open_in_memory().map_err(Failure::from)?;
-        migrate::set_up_writer(&writer)?;
-        migrate::migrate(&mut writer)?;
+        let writer = migrate::in_memory()?;
         Ok(Self {
             path: None,
             writer: Mutex::new(writer),
@@ -101,11 +99,11 @@ impl SqliteStore {
     }
 
     /// Runs `work` in one transaction of the writer.
-    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>) -> Result<T, StoreError> {
-        let mut writer = lock(&self.writer);
+    fn write<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, StoreError> {
+        let writer = lock(&self.writer);
         let result = (|| {
-            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = work(&transaction)?;
+            let transaction = Open::begin(&writer)?;
+            let value = work(&writer)?;
             transaction.commit()?;
             Ok(value)
         })();
@@ -137,6 +135,30 @@ impl SqliteStore {
             Ok(value)
         })();
         result.map_err(|failure: Failure| located(self.path.as_deref(), failure))
+    }
+}
+
+/// A transaction of the writer, begun and ended by statements that are prepared once. It is rolled back unless it is
+/// committed.
+struct Open<'a>(&'a Connection);
+
+impl<'a> Open<'a> {
+    fn begin(connection: &'a Connection) -> Result<Self, rusqlite::Error> {
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(Self(connection))
+    }
+
+    fn commit(self) -> Result<(), rusqlite::Error> {
+        self.0.prepare_cached("COMMIT")?.execute([]).map(drop)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit() {
+            // What cannot be rolled back is not committed either; the next transaction says what is wrong.
+            let _failed = self.0.execute_batch("ROLLBACK");
+        }
     }
 }
 

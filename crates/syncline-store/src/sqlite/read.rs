@@ -3,7 +3,7 @@
 use super::{Failure, intern::Interner, statements as sql};
 use crate::{MatchKey, StoredEntity, StoredRecord, codec, rows};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 use syncline_model::{
     ConnectionName, EntityId, JournalSeq, Kind, Link, ObjectName, RecordId, RecordRef, Snapshot, Version,
 };
@@ -28,6 +28,8 @@ pub(super) fn records(
     names: &Interner,
     records: &[RecordRef],
 ) -> Result<Vec<StoredRecord>, Failure> {
+    let mut snapshots = connection.prepare_cached(sql::SNAPSHOT)?;
+    let mut links = connection.prepare_cached(sql::LINKS_OF_RECORD)?;
     records
         .iter()
         .map(|record| {
@@ -35,20 +37,20 @@ pub(super) fn records(
                 return Ok(StoredRecord { snapshot: None, links: Vec::new() });
             };
             Ok(StoredRecord {
-                snapshot: snapshot(connection, names, stream, record)?,
-                links: links_of(connection, stream, record)?,
+                snapshot: snapshot(&mut snapshots, connection, names, stream, record)?,
+                links: links_of(&mut links, stream, record)?,
             })
         })
         .collect()
 }
 
 fn snapshot(
+    statement: &mut Statement<'_>,
     connection: &Connection,
     names: &Interner,
     stream: i32,
     record: &RecordRef,
 ) -> Result<Option<Snapshot>, Failure> {
-    let mut statement = connection.prepare_cached(sql::SNAPSHOT)?;
     let mut rows = statement.query(params![stream, record.id.as_str().as_bytes()])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let shape = names.fields(connection, row.get(3)?)?;
@@ -72,8 +74,7 @@ pub(super) fn odd(error: rusqlite::types::FromSqlError) -> Failure {
     Failure::Store(crate::StoreError::Corrupt(error.to_string()))
 }
 
-fn links_of(connection: &Connection, stream: i32, record: &RecordRef) -> Result<Vec<Link>, Failure> {
-    let mut statement = connection.prepare_cached(sql::LINKS_OF_RECORD)?;
+fn links_of(statement: &mut Statement<'_>, stream: i32, record: &RecordRef) -> Result<Vec<Link>, Failure> {
     let mut rows = statement.query(params![stream, record.id.as_str().as_bytes()])?;
     let mut links = Vec::new();
     while let Some(row) = rows.next()? {
@@ -110,14 +111,22 @@ pub(super) fn entities(
     names: &Interner,
     entities: &[EntityId],
 ) -> Result<Vec<StoredEntity>, Failure> {
-    entities.iter().map(|&entity| one_entity(connection, names, entity)).collect()
+    let mut links = connection.prepare_cached(sql::LINKS_OF_ENTITY)?;
+    let mut snapshots = connection.prepare_cached(sql::SNAPSHOT)?;
+    let one = |&entity: &EntityId| one_entity(&mut links, &mut snapshots, connection, names, entity);
+    entities.iter().map(one).collect()
 }
 
-fn one_entity(connection: &Connection, names: &Interner, entity: EntityId) -> Result<StoredEntity, Failure> {
+fn one_entity(
+    links: &mut Statement<'_>,
+    snapshots: &mut Statement<'_>,
+    connection: &Connection,
+    names: &Interner,
+    entity: EntityId,
+) -> Result<StoredEntity, Failure> {
     let mut found = Vec::new();
     {
-        let mut statement = connection.prepare_cached(sql::LINKS_OF_ENTITY)?;
-        let mut rows = statement.query([entity.0.as_bytes()])?;
+        let mut rows = links.query([entity.0.as_bytes()])?;
         while let Some(row) = rows.next()? {
             let stream: i32 = row.get(0)?;
             let record = names.record(connection, stream, row.get(1)?)?;
@@ -126,11 +135,12 @@ fn one_entity(connection: &Connection, names: &Interner, entity: EntityId) -> Re
     }
     // Numbers of streams say nothing about the order of their names.
     found.sort_by(|(_, a), (_, b)| (&a.record, a.facet).cmp(&(&b.record, b.facet)));
-    let mut snapshots = Vec::with_capacity(found.len());
+    let mut shown = Vec::with_capacity(found.len());
     for (stream, link) in &found {
-        snapshots.push(snapshot(connection, names, *stream, &link.record)?);
+        shown.push(snapshot(snapshots, connection, names, *stream, &link.record)?);
     }
-    Ok(StoredEntity { entity, links: found.into_iter().map(|(_, link)| link).collect(), snapshots })
+    let links = found.into_iter().map(|(_, link)| link).collect();
+    Ok(StoredEntity { entity, links, snapshots: shown })
 }
 
 pub(super) fn versions(
