@@ -52,7 +52,7 @@ impl Player<'_> {
         let mut breaches = Vec::new();
         for side in Side::BOTH {
             let calls = self.world.calls(side)?;
-            breaches.extend(calls["violations"].as_array().cloned().unwrap_or_default());
+            breaches.extend(calls.violations);
         }
         if breaches.len() > self.breaches {
             let news: Vec<String> = breaches.iter().skip(self.breaches).map(ToString::to_string).collect();
@@ -199,7 +199,7 @@ impl Player<'_> {
             ));
         }
         let blank = BTreeMap::new();
-        let old = was.map_or(&blank, |was| &was.values);
+        let old = was.map_or(&blank, |was| &*was.values);
         let planned = |field: &str| {
             intended.fields.iter().any(|(place, fields)| {
                 // What HubSpot merged answers under its former ids.

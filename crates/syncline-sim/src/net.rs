@@ -9,6 +9,7 @@ use crate::{
 };
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 use std::{
@@ -168,7 +169,13 @@ impl Net {
     }
 
     /// A control call; what the sandbox refuses is told as text.
-    pub(crate) fn control(&self, side: Side, method: &str, path: &str, body: &Json) -> Result<Json, String> {
+    pub(crate) fn control<T: DeserializeOwned>(
+        &self,
+        side: Side,
+        method: &str,
+        path: &str,
+        body: &Json,
+    ) -> Result<T, String> {
         let request = http::Request::builder()
             .method(method)
             .uri(format!("{}/__sandbox/{path}", side.url()))
@@ -187,12 +194,10 @@ impl Net {
         self.body(side, &request)
     }
 
-    fn answered(&self, side: Side, request: &HttpRequest) -> Result<Json, String> {
+    fn answered<T: DeserializeOwned>(&self, side: Side, request: &HttpRequest) -> Result<T, String> {
         let body = self.body(side, request)?;
-        if body.is_empty() {
-            return Ok(Json::Null);
-        }
-        serde_json::from_slice(&body).map_err(|error| error.to_string())
+        let body: &[u8] = if body.is_empty() { b"null" } else { &body };
+        serde_json::from_slice(body).map_err(|error| error.to_string())
     }
 
     fn body(&self, side: Side, request: &HttpRequest) -> Result<Bytes, String> {
@@ -227,7 +232,7 @@ impl Net {
         if late {
             self.rule(side, "PATCH", &path, Some(FaultKind::LateCommit));
         }
-        let answer = self.answered(side, &request).map(drop);
+        let answer = self.answered::<IgnoredAny>(side, &request).map(drop);
         if late {
             self.rule(side, "PATCH", &path, None);
         }
@@ -252,7 +257,7 @@ impl Net {
             .header("content-type", "application/x-www-form-urlencoded")
             .body(form.into())
             .map_err(|error| error.to_string())?;
-        let token = text(&self.answered(side, &request)?, "access_token");
+        let token = text(&self.answered::<Json>(side, &request)?, "access_token");
         lock(&self.wire).salesforce_token = Some(token.clone());
         Ok(token)
     }
@@ -265,12 +270,11 @@ impl Net {
             .collect();
         // A rule that the sandbox refuses would be a mistake in the lines above: the fault then does not happen, and the
         // coverage of a whole run shows it.
-        let _refused = self.control(side, "POST", "faults", &json!({ "rules": rules }));
+        let _refused = self.control::<IgnoredAny>(side, "POST", "faults", &json!({ "rules": rules }));
     }
 
     /// The fault that this request meets.
-    fn fault_for(&self, side: Side, request: &HttpRequest) -> Option<Fault> {
-        let kinds = meets(side, request);
+    fn fault_for(&self, side: Side, kinds: &[Meets]) -> Option<Fault> {
         let mut wire = lock(&self.wire);
         let mut chosen = None;
         for (at, armed) in wire.armed.iter_mut().enumerate() {
@@ -294,11 +298,12 @@ impl Net {
     }
 
     fn carry(&self, side: Side, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
-        if meets(side, request).contains(&Meets::Write) {
+        let kinds = meets(side, request);
+        if kinds.contains(&Meets::Write) {
             *lock(&self.wire).writes.entry(side).or_default() += 1;
         }
         let path = request.uri().path().to_owned();
-        let fault = self.fault_for(side, request);
+        let fault = self.fault_for(side, &kinds);
         let kind = fault.and_then(Fault::of_request);
         if kind.is_some() {
             self.rule(side, request.method().as_str(), &path, kind);
@@ -379,11 +384,9 @@ fn meets(side: Side, request: &HttpRequest) -> Vec<Meets> {
         Side::Salesforce if get => vec![Meets::Read],
         Side::Salesforce => {
             let body = String::from_utf8_lossy(request.body());
-            let composite = path.ends_with("/composite");
-            let writes = ["PATCH", "POST", "DELETE"]
-                .iter()
-                .any(|verb| body.contains(&format!("\"method\":\"{verb}\"")));
-            if composite && !writes { vec![Meets::Read] } else { vec![Meets::Write] }
+            let writes = [r#""method":"PATCH""#, r#""method":"POST""#, r#""method":"DELETE""#];
+            let reads = path.ends_with("/composite") && !writes.iter().any(|write| body.contains(write));
+            if reads { vec![Meets::Read] } else { vec![Meets::Write] }
         }
     }
 }

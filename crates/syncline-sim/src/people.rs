@@ -109,7 +109,7 @@ impl People {
                 Act::Nothing
             }
             Step::Skew { side, seconds } => {
-                let moved = world.net.control(*side, "POST", "clock", &json!({"advance_s": seconds}));
+                let moved = world.net.control::<Json>(*side, "POST", "clock", &json!({"advance_s": seconds}));
                 moved.map_err(Broken)?;
                 world.net.cover(|coverage| coverage.fault(Fault::ClockSkew));
                 Act::Nothing

@@ -6,7 +6,10 @@ use crate::{
 };
 use bytes::Bytes;
 use serde_json::Value as Json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use syncline_model::Kind;
 
 /// A record's address.
@@ -41,7 +44,7 @@ pub(crate) struct Record {
     pub(crate) token: Option<String>,
     pub(crate) life: Life,
     /// By attribute, in the oracle's spelling; what is blank is missing.
-    pub(crate) values: BTreeMap<&'static str, String>,
+    pub(crate) values: Arc<BTreeMap<&'static str, String>>,
     /// The parent's token: its account, or the company of a lead's contact.
     pub(crate) parent: Parent,
     /// The id of its parent's record, under whatever name.
@@ -237,10 +240,10 @@ impl Picture {
     }
 
     /// This, with one side as `half` shows it.
-    pub(crate) fn with(&self, side: Side, half: Self) -> Self {
-        let mut records = half.records;
-        records.extend(self.of_side(side.other()).map(|(at, record)| (at.clone(), record.clone())));
-        Self { records }
+    pub(crate) fn with(mut self, side: Side, mut half: Self) -> Self {
+        self.records.retain(|at, _| at.side != side);
+        self.records.append(&mut half.records);
+        self
     }
 
     /// The live records of a thing on a side.
@@ -273,7 +276,7 @@ fn token(side: Side, object: &str, fields: &Json) -> Option<String> {
 
 fn record(side: Side, object: &'static str, fields: &Json, life: Life) -> Record {
     let kind = attrs::kind_of(object).unwrap_or(Kind::Person);
-    let values = ATTRS
+    let values: BTreeMap<_, _> = ATTRS
         .iter()
         .filter(|attr| attr.kind == kind)
         .filter_map(|attr| Some((attr.name, attr.read(&fields[attr.field(side, object)?])?)))
@@ -282,7 +285,7 @@ fn record(side: Side, object: &'static str, fields: &Json, life: Life) -> Record
         kind,
         token: token(side, object, fields),
         life,
-        values,
+        values: Arc::new(values),
         parent: Parent::None,
         under: None,
         further: BTreeSet::new(),

@@ -12,7 +12,6 @@ use crate::{
     undo::UndoState,
     world::{Broken, World, finish},
 };
-use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use syncline_engine::{cycle::Needs, reviews};
 use syncline_model::{EntityId, JournalSeq, review::Question};
@@ -318,12 +317,8 @@ impl Player<'_> {
         let mut rows = [(0, 0); 2];
         for (place, side) in rows.iter_mut().zip(Side::BOTH) {
             let calls = self.world.calls(side)?;
-            *place = (number(&calls["rows_written"]), number(&calls["rows_noop"]));
+            *place = (calls.rows_written, calls.rows_noop);
         }
         Ok(rows)
     }
-}
-
-pub(crate) fn number(json: &Json) -> u64 {
-    json.as_u64().unwrap_or_default()
 }

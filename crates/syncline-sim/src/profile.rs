@@ -1,6 +1,10 @@
 //! How a simulated company has set Syncline up.
 
 use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
 use syncline_core::{
     config::{self, Config},
     mapping::ModelChoice,
@@ -101,8 +105,20 @@ impl Profile {
         Ok(text)
     }
 
-    /// Its configuration.
+    /// Its configuration; each is read once.
     pub(crate) fn config(self, changes: &[Change]) -> Result<Config, String> {
+        static READ: Mutex<BTreeMap<(Profile, Vec<Change>), Config>> = Mutex::new(BTreeMap::new());
+        let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (self, changes.to_vec());
+        if let Some(config) = read.get(&key) {
+            return Ok(config.clone());
+        }
+        let config = self.parsed(changes)?;
+        read.insert(key, config.clone());
+        Ok(config)
+    }
+
+    fn parsed(self, changes: &[Change]) -> Result<Config, String> {
         let text = self.text(changes)?;
         config::parse(&[("syncline.toml", &text)])
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
@@ -117,7 +133,7 @@ pub(crate) enum Ruler {
 }
 
 /// A change of the configuration while the company works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// A field is no longer synced.

@@ -78,6 +78,14 @@ pub(crate) fn finish<T>(what: &str, future: impl Future<Output = T>) -> Result<T
     }
 }
 
+/// What a vendor counted, as far as it is looked at.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct Calls {
+    pub(crate) rows_written: u64,
+    pub(crate) rows_noop: u64,
+    pub(crate) violations: Vec<Json>,
+}
+
 /// Both systems and the workspace.
 pub(crate) struct World {
     pub(crate) net: Arc<Net>,
@@ -162,7 +170,8 @@ impl World {
 
     /// Whoever owns records on one side is known on the other; HubSpot has one more.
     fn users(&mut self) -> Result<(), Broken> {
-        let dump = self.net.control(Salesforce, "GET", "dump?object=User", &Json::Null).map_err(Broken)?;
+        let dump: Json =
+            self.net.control(Salesforce, "GET", "dump?object=User", &Json::Null).map_err(Broken)?;
         for user in dump["objects"]["User"].as_array().into_iter().flatten() {
             let (Some(id), Some(email)) = (user["Id"].as_str(), user["Email"].as_str()) else { continue };
             self.owners.salesforce.insert(id.to_owned(), email.to_lowercase());
@@ -250,7 +259,7 @@ impl World {
         self.net.control(side, "POST", "admin", act)
     }
 
-    pub(crate) fn calls(&self, side: Side) -> Result<Json, Broken> {
+    pub(crate) fn calls(&self, side: Side) -> Result<Calls, Broken> {
         self.net.control(side, "GET", "calls", &Json::Null).map_err(Broken)
     }
 
