@@ -2,7 +2,12 @@
 //!
 //! Reads are repeated; writes never are, unless it is certain that nothing was written.
 
-use super::{credentials::Credentials, errors::ApiError, time};
+use super::{
+    composite::{self, Reply},
+    credentials::Credentials,
+    errors::ApiError,
+    time,
+};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use jiff::{SignedDuration, Timestamp};
@@ -42,6 +47,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     /// Whole JSON, or nothing.
     body: Bytes,
+    /// Where it was read before: the replies in it.
+    pub(super) known: Option<Arc<Vec<Reply>>>,
     /// The vendor's time just before it began to answer.
     pub(super) at: Timestamp,
 }
@@ -372,10 +379,9 @@ fn usage_in(header: &str) -> Option<(u64, u64)> {
 fn judge(response: &HttpResponse, at: Timestamp, token: String) -> Tried {
     let status = response.status().as_u16();
     let body = response.body();
-    let whole = body.is_empty()
-        || super::composite::is_known(body)
-        || serde_json::from_slice::<IgnoredAny>(body).is_ok();
-    let answer = Answer { status, body: body.clone(), at };
+    let known = composite::known(body);
+    let whole = body.is_empty() || known.is_some() || serde_json::from_slice::<IgnoredAny>(body).is_ok();
+    let answer = Answer { status, body: body.clone(), known, at };
     if response.status().is_success() {
         return match whole {
             true => Tried::Answer(answer),

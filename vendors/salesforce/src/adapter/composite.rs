@@ -5,6 +5,7 @@ use super::{
     API,
     client::{Answer, Call, Client, Lost},
     errors::ApiError,
+    schema::Described,
     soql,
 };
 use bytes::Bytes;
@@ -12,7 +13,10 @@ use http::Method;
 use jiff::Timestamp;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json, value::RawValue};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 use syncline_kit::{memo::Memo, vendor::VendorError};
 use syncline_model::defect::{Defect, planted};
 
@@ -43,6 +47,8 @@ pub(super) struct Reply {
     /// As it came, a piece of the answer: what a description or a page holds is built only once, as what it is.
     body: Option<Bytes>,
     headers: BTreeMap<String, String>,
+    /// What it describes, once that was read, where the same answer may come again.
+    pub(super) described: Option<Arc<OnceLock<Described>>>,
 }
 
 /// A page of a query's answer.
@@ -216,14 +222,13 @@ fn call(parts: &[Part]) -> Call {
     }
 }
 
-/// Whether this answer was read before.
-pub(super) fn is_known(body: &Bytes) -> bool {
-    body.len() >= LONG && READ.get(body).is_some()
+/// The replies in an answer that was read before.
+pub(super) fn known(body: &Bytes) -> Option<Arc<Vec<Reply>>> {
+    if body.len() >= LONG { READ.get(body) } else { None }
 }
 
 fn replies(answer: &Answer, expected: usize) -> Result<Vec<Reply>, VendorError> {
-    let known = READ.get(answer.body()).filter(|known| known.len() == expected);
-    match known {
+    match answer.known.as_deref().filter(|known| known.len() == expected) {
         Some(known) => Ok(known.to_vec()),
         None => read(answer, expected),
     }
@@ -253,7 +258,7 @@ fn read(answer: &Answer, expected: usize) -> Result<Vec<Reply>, VendorError> {
             .filter_map(|(name, value)| Some((name.to_ascii_lowercase(), value.as_str()?.to_owned())))
             .collect();
         let body = entry.body.map(|body| whole.slice_ref(body.get().as_bytes()));
-        by_place.insert(place, Reply { status: entry.http_status_code, body, headers });
+        by_place.insert(place, Reply { status: entry.http_status_code, body, headers, described: None });
     }
     if by_place.len() != expected {
         return Err(VendorError::Protocol(format!("{} answers to {expected} subrequests", by_place.len())));
@@ -269,11 +274,12 @@ impl Client {
         for batch in split(parts) {
             let answer = self.read(&call(&batch)).await?;
             began.get_or_insert(answer.at);
-            let replies = replies(&answer, batch.len())?;
+            let mut replies = replies(&answer, batch.len())?;
             // Descriptions come again letter for letter, nearly always.
             let recurs =
                 answer.body().len() >= LONG && batch.iter().any(|part| part.url.ends_with("/describe"));
-            if recurs && !is_known(answer.body()) {
+            if recurs && answer.known.is_none() {
+                replies.iter_mut().for_each(|reply| reply.described = Some(Arc::default()));
                 READ.put(answer.body().clone(), Arc::new(replies.clone()));
             }
             all.extend(replies);

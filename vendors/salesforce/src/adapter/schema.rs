@@ -49,11 +49,21 @@ impl Described {
 
     /// From a describe answer, which is read only where it differs from those that were.
     pub(super) fn read(reply: &Reply, as_of: Option<String>) -> Result<Self, VendorError> {
-        if let Some(known) = READ.get(reply.body()) {
-            return Ok(Self { as_of, ..Self::clone(&known) });
+        if let Some(known) = reply.described.as_ref().and_then(|known| known.get()) {
+            return Ok(Self { as_of, ..known.clone() });
         }
-        let described = Self::of(reply.parse()?, as_of);
-        READ.put(Bytes::copy_from_slice(reply.body()), Arc::new(described.clone()));
+        let described = match READ.get(reply.body()) {
+            Some(known) => Self { as_of, ..Self::clone(&known) },
+            None => {
+                let described = Self::of(reply.parse()?, as_of);
+                READ.put(Bytes::copy_from_slice(reply.body()), Arc::new(described.clone()));
+                described
+            }
+        };
+        if let Some(place) = &reply.described {
+            // Another thread may have been first, with the same.
+            place.get_or_init(|| described.clone());
+        }
         Ok(described)
     }
 
