@@ -31,6 +31,17 @@ fn upward(from: (Kind, Slot), to: (Kind, Slot), types: &[&EdgeType]) -> bool {
     }
 }
 
+/// Longer dumps are printed each time.
+const KEPT: usize = 1 << 20;
+
+/// An object type's rows as they were last dumped, a line each.
+#[derive(Debug)]
+pub(super) struct Dumped {
+    /// Of rows and of definitions.
+    changes: (u64, u64),
+    lines: Vec<u8>,
+}
+
 /// A record on its way out.
 struct Row<'a> {
     portal: &'a Portal,
@@ -104,6 +115,28 @@ impl HubSpot {
         })
     }
 
+    /// An object type's rows, a line each; printed anew where any may have changed.
+    fn dump_lines(&self, out: &mut Vec<u8>, kind: Kind) -> Result<(), String> {
+        let table = self.portal.table(kind);
+        let changes = (table.changes, table.registry.changes);
+        let mut dumped = self.dumped.borrow_mut();
+        if let Some(known) = dumped.get(&kind).filter(|known| known.changes == changes) {
+            out.extend_from_slice(&known.lines);
+            return Ok(());
+        }
+        let mut lines = Vec::new();
+        for slot in table.slots_from(0) {
+            if let Some(row) = self.dump_row(kind, slot, Some(kind.plural())) {
+                line(&mut lines, &row)?;
+            }
+        }
+        out.extend_from_slice(&lines);
+        if lines.len() <= KEPT {
+            dumped.insert(kind, Dumped { changes, lines });
+        }
+        Ok(())
+    }
+
     /// One document, or one JSON value a line: a head, then records with their object, then associations.
     pub(super) fn dump(&self, object: Option<&str>, lines: bool, now: i64) -> Result<Vec<u8>, String> {
         let only =
@@ -114,11 +147,7 @@ impl HubSpot {
         if lines {
             line(&mut out, &json!({"vendor": "hubspot", "now": now}))?;
             for kind in kinds {
-                for slot in self.portal.table(kind).slots_from(0) {
-                    if let Some(row) = self.dump_row(kind, slot, Some(kind.plural())) {
-                        line(&mut out, &row)?;
-                    }
-                }
+                self.dump_lines(&mut out, kind)?;
             }
             for edge in self.dump_edges(only) {
                 line(&mut out, &edge)?;

@@ -60,6 +60,7 @@ use limits::RateLimits;
 
 use portal::{Portal, Random};
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use syncline_kit::HttpRequest;
 use syncline_kit::sandbox::control::SandboxClock;
@@ -84,6 +85,7 @@ pub struct HubSpot {
     correlation: Random,
     base_url: String,
     definitions: BTreeMap<kind::Kind, properties::Printed>,
+    dumped: RefCell<BTreeMap<kind::Kind, dump::Dumped>>,
 }
 
 impl HubSpot {
@@ -100,6 +102,7 @@ impl HubSpot {
             correlation: Random::new(seed_number ^ 0x00c0_44e1),
             base_url: "https://api.hubapi.com".to_owned(),
             definitions: BTreeMap::new(),
+            dumped: RefCell::default(),
         }
     }
 

@@ -142,6 +142,8 @@ impl Row {
 pub(super) struct Table {
     pub(super) registry: Registry,
     rows: Vec<Row>,
+    /// Counts what may have been changes of rows.
+    pub(super) changes: u64,
     next_id: u64,
     /// (unique property, normalised value) of live rows; secondary e-mail addresses stand under `email`.
     unique: BTreeMap<(Prop, Sym), Slot>,
@@ -152,7 +154,14 @@ pub(super) struct Table {
 impl Table {
     /// An empty table whose first id is `first_id`.
     pub(super) fn new(registry: Registry, first_id: u64) -> Self {
-        Self { registry, rows: Vec::new(), next_id: first_id, unique: BTreeMap::new(), bin: BTreeSet::new() }
+        Self {
+            registry,
+            rows: Vec::new(),
+            changes: 0,
+            next_id: first_id,
+            unique: BTreeMap::new(),
+            bin: BTreeSet::new(),
+        }
     }
 
     /// Adds an empty live row with the next id.
@@ -167,6 +176,7 @@ impl Table {
             past: Vec::new(),
         });
         self.next_id += 1;
+        self.changes += 1;
         slot
     }
 
@@ -177,6 +187,7 @@ impl Table {
 
     /// A row to change.
     pub(super) fn row_mut(&mut self, slot: Slot) -> Option<&mut Row> {
+        self.changes += 1;
         self.rows.get_mut(slot as usize)
     }
 
@@ -217,6 +228,7 @@ impl Table {
 
     /// Changes a row's state and the recycle bin with it.
     pub(super) fn set_state(&mut self, slot: Slot, state: State) {
+        self.changes += 1;
         let Some(row) = self.rows.get_mut(slot as usize) else { return };
         if state == State::Erased {
             row.erase();

@@ -10,6 +10,17 @@ use std::fmt::Write as _;
 use syncline_kit::HttpResponse;
 use syncline_kit::sandbox::control;
 
+/// Longer dumps are printed each time.
+const KEPT: usize = 1 << 20;
+
+/// An object's rows as they were last dumped, a line each.
+#[derive(Debug)]
+pub(crate) struct Dumped {
+    /// Changes of the schema and of the rows.
+    changes: (u64, u64),
+    lines: String,
+}
+
 impl Salesforce {
     /// One document, or one row with its `object` a line after a line with vendor and time.
     pub(super) fn dump(&self, object: Option<&str>, lines: bool) -> HttpResponse {
@@ -28,30 +39,26 @@ impl Salesforce {
         let _ = write!(out, "{{\"vendor\":\"salesforce\",\"now\":\"{}\"", super::now_of(self.org.now));
         out.push_str(if lines { "}\n" } else { ",\"objects\":{" });
         for (i, obj) in objects.into_iter().enumerate() {
-            let name = schema.get(obj).name.clone();
-            if !lines {
-                out.push_str(if i == 0 { "" } else { "," });
-                push_text(&mut out, &name);
-                out.push_str(":[");
+            if lines {
+                self.dump_lines(&mut out, obj);
+                continue;
             }
+            out.push_str(if i == 0 { "" } else { "," });
+            push_text(&mut out, &schema.get(obj).name);
+            out.push_str(":[");
             let mut first = true;
             for seq in 1..=self.org.store.table(obj).last() {
                 if self.org.store.row(Rec::new(obj, seq)).is_none() {
                     continue;
                 }
-                if !lines && !std::mem::take(&mut first) {
+                if !std::mem::take(&mut first) {
                     out.push(',');
                 }
                 out.push('{');
-                if lines {
-                    let _ = write!(out, "\"object\":\"{name}\",");
-                }
                 self.dump_row(&mut out, Rec::new(obj, seq));
-                out.push_str(if lines { "}\n" } else { "}" });
+                out.push('}');
             }
-            if !lines {
-                out.push(']');
-            }
+            out.push(']');
         }
         if !lines {
             out.push_str("},\"associations\":[]}");
@@ -60,6 +67,27 @@ impl Salesforce {
         let kind = if lines { "application/x-ndjson" } else { "application/json;charset=UTF-8" };
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         response
+    }
+
+    fn dump_lines(&self, out: &mut String, obj: Obj) {
+        let changes = (self.org.store.schema.changes, self.org.store.table(obj).changes);
+        let mut dumped = self.dumped.borrow_mut();
+        if let Some(known) = dumped.get(&obj).filter(|known| known.changes == changes) {
+            return out.push_str(&known.lines);
+        }
+        let name = &self.org.store.schema.get(obj).name;
+        let mut lines = String::new();
+        for seq in 1..=self.org.store.table(obj).last() {
+            if self.org.store.row(Rec::new(obj, seq)).is_some() {
+                let _ = write!(lines, "{{\"object\":\"{name}\",");
+                self.dump_row(&mut lines, Rec::new(obj, seq));
+                lines.push_str("}\n");
+            }
+        }
+        out.push_str(&lines);
+        if lines.len() <= KEPT {
+            dumped.insert(obj, Dumped { changes, lines });
+        }
     }
 
     fn dump_row(&self, out: &mut String, rec: Rec) {

@@ -70,6 +70,7 @@ pub struct Salesforce {
     /// Limits that the running request broke by its form.
     misuse: Vec<&'static str>,
     descriptions: RefCell<rest::Descriptions>,
+    dumped: RefCell<BTreeMap<ids::Obj, dump::Dumped>>,
 }
 
 impl Salesforce {
@@ -91,6 +92,7 @@ impl Salesforce {
             log_starts: 0,
             misuse: Vec::new(),
             descriptions: RefCell::default(),
+            dumped: RefCell::default(),
         }
     }
 
@@ -239,11 +241,12 @@ impl Salesforce {
         let kind = if html.is_some() { "text/html;charset=UTF-8" } else { "application/json;charset=UTF-8" };
         let usage = format!("api-usage={}/{}", self.used_today(), self.org.knobs.daily_limit);
         let body = html.or(resp.body);
-        let mut response = http::Response::new(Bytes::from(body.clone().unwrap_or_default()));
+        let is_empty = body.is_none();
+        let mut response = http::Response::new(Bytes::from(body.unwrap_or_default()));
         *response.status_mut() =
             StatusCode::from_u16(resp.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        if body.is_some() {
+        if !is_empty {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         }
         if let Ok(usage) = HeaderValue::from_str(&usage) {

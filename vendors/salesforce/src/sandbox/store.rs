@@ -92,6 +92,8 @@ impl Row {
 pub(crate) struct Table {
     /// By sequence − 1; `None` = never committed, or purged.
     rows: Vec<Option<Row>>,
+    /// Counts the changes of rows.
+    pub(crate) changes: u64,
     pub(crate) stamps: BTreeSet<(i64, u64)>,
     /// By slot: (key of the value, sequence).
     indexes: BTreeMap<u8, BTreeSet<(u64, u64)>>,
@@ -202,6 +204,7 @@ impl Store {
     pub(crate) fn put(&mut self, rec: Rec, new: Option<Row>) {
         let seq = rec.seq();
         let table = &mut self.tables[rec.object() as usize];
+        table.changes += 1;
         let place = &mut table.rows[seq as usize - 1];
         let old = std::mem::replace(place, new);
         let new = place.as_ref();

@@ -58,7 +58,9 @@ impl Salesforce {
                 })
                 .collect();
         }
-        let mut out = String::from("{\"compositeResponse\":[");
+        let length = |(_, resp): &(String, Resp)| 256 + resp.body.as_ref().map_or(0, String::len);
+        let mut out = String::with_capacity(answers.iter().map(length).sum());
+        out.push_str("{\"compositeResponse\":[");
         for (i, (name, resp)) in answers.iter().enumerate() {
             if i > 0 {
                 out.push(',');

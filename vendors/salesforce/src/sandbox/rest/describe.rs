@@ -5,7 +5,7 @@ use crate::sandbox::Salesforce;
 use crate::sandbox::fail::Res;
 use crate::sandbox::ids::Obj;
 use crate::sandbox::org::Org;
-use crate::sandbox::schema::{Choice, Field, Object, Source, System, Type};
+use crate::sandbox::schema::{Field, Object, Source, System, Type};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
@@ -23,9 +23,8 @@ pub(crate) struct Basis {
     /// Changes of the schema.
     changes: u64,
     version: String,
-    record_types: Vec<Value>,
-    /// Of stages and lead statuses, which are rows.
-    choices: Vec<Choice>,
+    /// Changes of record types, stages and lead statuses, which are rows.
+    rows: [u64; 3],
 }
 
 impl Salesforce {
@@ -58,19 +57,14 @@ impl Salesforce {
         let basis = Basis {
             changes: schema.changes,
             version: req.version.clone(),
-            record_types: self.record_types(object),
-            choices: object
-                .fields
-                .iter()
-                .filter(|field| self.org.has_rows_of_choices(obj, field))
-                .flat_map(|field| self.org.choices(obj, field))
-                .collect(),
+            rows: [self.org.known.record_type, self.org.known.stage, self.org.known.lead_status]
+                .map(|rows| self.org.store.table(rows).changes),
         };
         let mut printed = self.descriptions.borrow_mut();
         let text = match printed.get(&obj) {
             Some((known, text)) if *known == basis => text.clone(),
             Some(_) | None => {
-                let text = self.printed(obj, &basis);
+                let text = self.printed(obj, &req.version);
                 printed.insert(obj, (basis, text.clone()));
                 text
             }
@@ -80,7 +74,7 @@ impl Salesforce {
         Ok(resp)
     }
 
-    fn printed(&self, obj: Obj, basis: &Basis) -> String {
+    fn printed(&self, obj: Obj, version: &str) -> String {
         let schema = &self.org.store.schema;
         let object = schema.get(obj);
         let fields: Vec<Shown<'_>> =
@@ -98,9 +92,9 @@ impl Salesforce {
                 })
             })
             .collect();
-        let mut body = summary(object, &basis.version);
+        let mut body = summary(object, version);
         body.insert("childRelationships".into(), Value::Array(children));
-        body.insert("recordTypeInfos".into(), Value::Array(basis.record_types.clone()));
+        body.insert("recordTypeInfos".into(), Value::Array(self.record_types(object)));
         for (key, value) in [
             ("actionOverrides", json!([])),
             ("namedLayoutInfos", json!([])),

@@ -230,22 +230,13 @@ impl Org {
         }
     }
 
-    /// Whether a picklist has its values from another object.
-    pub(crate) fn has_rows_of_choices(&self, obj: Obj, field: &Field) -> bool {
-        self.rows_of_choices(obj, field).is_some()
-    }
-
-    fn rows_of_choices(&self, obj: Obj, field: &Field) -> Option<Obj> {
-        match &*field.name {
-            "StageName" if obj == self.known.opportunity => Some(self.known.stage),
-            "Status" if obj == self.known.lead => Some(self.known.lead_status),
-            _ => None,
-        }
-    }
-
     /// A picklist's values; stages and lead statuses have theirs from their own objects.
     pub(crate) fn choices(&self, obj: Obj, field: &Field) -> Vec<Choice> {
-        let Some(source) = self.rows_of_choices(obj, field) else { return field.choices.clone() };
+        let source = match &*field.name {
+            "StageName" if obj == self.known.opportunity => self.known.stage,
+            "Status" if obj == self.known.lead => self.known.lead_status,
+            _ => return field.choices.clone(),
+        };
         let mut rows: Vec<(Cell, Choice)> = self
             .store
             .all(source)

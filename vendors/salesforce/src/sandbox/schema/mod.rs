@@ -90,7 +90,7 @@ pub(crate) enum Source {
 }
 
 /// One value of a picklist.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Choice {
     pub(crate) value: String,
     pub(crate) active: bool,
