@@ -119,7 +119,7 @@ impl Player<'_> {
         let undoing = self.undo.under_way;
         let mut created: BTreeMap<(String, String), usize> = BTreeMap::new();
         let mut broken: Vec<(&'static str, String)> = Vec::new();
-        for (at, record) in &after.records {
+        for (at, record) in after.records.iter() {
             let was = before.records.get(at);
             if was == Some(record) {
                 continue;
@@ -265,7 +265,7 @@ impl Player<'_> {
     /// Things that are there more often than people made them.
     fn crowded(&self, before: &Picture, after: &Picture) -> Vec<(&'static str, String)> {
         let mut live: BTreeMap<(&str, Side), Vec<&At>> = BTreeMap::new();
-        for (at, record) in &after.records {
+        for (at, record) in after.records.iter() {
             if let (Some(token), Life::Live) = (&record.token, record.life) {
                 live.entry((token, at.side)).or_default().push(at);
             }
@@ -276,7 +276,7 @@ impl Player<'_> {
                 let made = |side| self.people.ledger.allowed.get(&((*token).to_owned(), side)).copied();
                 let allowed = made(*side).max(made(side.other()));
                 // A merge may give a record another thing's name: only what came new was made a second time.
-                let born = all.iter().any(|at| !before.records.contains_key(*at));
+                let born = all.iter().any(|at| !before.records.contains_key(at));
                 // A part of a merge is copied once more where an index shows it for the first time, and as it was before.
                 let ledger = &self.people.ledger;
                 let twofold = ledger.get(token).is_some_and(|it| it.twofold || ledger.was_missed(it));

@@ -161,7 +161,7 @@ impl Ledger {
 
     /// Takes in what an act of a person (and the vendor's own answer to it) changed.
     pub(crate) fn absorb(&mut self, before: &Picture, after: &Picture) {
-        for (at, record) in &after.records {
+        for (at, record) in after.records.iter() {
             let Some(token) = &record.token else { continue };
             let was = before.records.get(at);
             if was == Some(record) {
@@ -193,7 +193,7 @@ impl Ledger {
             }
         }
         // What a vendor removes for good (HubSpot's merged records) shows by its absence.
-        for (at, record) in &before.records {
+        for (at, record) in before.records.iter() {
             let (Some(token), Life::Live) = (&record.token, record.life) else { continue };
             if !after.records.contains_key(at)
                 && after.live(at.side, token).next().is_none()
@@ -255,7 +255,7 @@ impl Ledger {
     /// How many live records of each thing there are, which are allowed from now on.
     fn count(&mut self, picture: &Picture) {
         self.allowed.clear();
-        for (at, record) in &picture.records {
+        for (at, record) in picture.records.iter() {
             if let (Some(token), Life::Live) = (&record.token, record.life) {
                 *self.allowed.entry((token.clone(), at.side)).or_default() += 1;
             }

@@ -73,7 +73,46 @@ pub(crate) enum Parent {
 /// Both systems at one time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Picture {
-    pub(crate) records: BTreeMap<At, Record>,
+    pub(crate) records: Records,
+}
+
+/// Records by address. The two sides are shared between pictures: most of what happens changes one of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Records([Arc<BTreeMap<At, Record>>; 2]);
+
+impl Records {
+    fn of(side: Side, records: BTreeMap<At, Record>) -> Self {
+        let (records, none) = (Arc::new(records), Arc::default());
+        match side {
+            Side::Salesforce => Self([records, none]),
+            Side::HubSpot => Self([none, records]),
+        }
+    }
+
+    fn half(&self, side: Side) -> &BTreeMap<At, Record> {
+        let [salesforce, hubspot] = &self.0;
+        match side {
+            Side::Salesforce => salesforce,
+            Side::HubSpot => hubspot,
+        }
+    }
+
+    pub(crate) fn get(&self, at: &At) -> Option<&Record> {
+        self.half(at.side).get(at)
+    }
+
+    pub(crate) fn contains_key(&self, at: &At) -> bool {
+        self.half(at.side).contains_key(at)
+    }
+
+    /// In the order of their addresses.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&At, &Record)> + Clone {
+        Side::BOTH.into_iter().flat_map(|side| self.half(side))
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &At> + Clone {
+        self.iter().map(|(at, _)| at)
+    }
 }
 
 const HUBSPOT: [&str; 3] = ["companies", "contacts", "deals"];
@@ -98,29 +137,49 @@ enum Line {
 #[derive(Debug)]
 pub(crate) struct Reader {
     side: Side,
-    known: BTreeMap<Box<str>, Line>,
+    known: BTreeMap<Box<str>, Arc<Line>>,
+    /// The latest dumps without their heads, and what they say.
+    latest: Vec<(Bytes, Vec<Arc<Line>>)>,
 }
 
 impl Reader {
     pub(crate) fn new(side: Side) -> Self {
-        Self { side, known: BTreeMap::new() }
+        Self { side, known: BTreeMap::new(), latest: Vec::new() }
     }
 
     /// What these dumps, each of lines of JSON after a head, say.
     pub(crate) fn read(&mut self, dumps: &[Bytes], owners: &Owners) -> Result<Picture, String> {
-        let broken = |why: &dyn std::fmt::Display| format!("a dump of {}: {why}", self.side.name());
-        let mut lines = Vec::new();
-        for dump in dumps {
-            let text = std::str::from_utf8(dump).map_err(|error| broken(&error))?;
-            lines.extend(text.lines().skip(1));
-        }
-        for text in &lines {
-            if !self.known.contains_key(*text) {
-                let json: Json = serde_json::from_str(text).map_err(|error| broken(&error))?;
-                self.known.insert((*text).into(), Line::of(self.side, &json, owners));
+        self.latest.resize_with(dumps.len(), Default::default);
+        for (at, dump) in dumps.iter().enumerate() {
+            let head = dump.iter().position(|byte| *byte == b'\n').map_or(dump.len(), |end| end + 1);
+            let rest = dump.slice(head..);
+            if self.latest[at].0 != rest {
+                let lines = self
+                    .lines(&rest, owners)
+                    .map_err(|why| format!("a dump of {}: {why}", self.side.name()))?;
+                self.latest[at] = (rest, lines);
             }
         }
-        Ok(Picture::of(lines.into_iter().filter_map(|text| self.known.get(text))))
+        let lines = self.latest.iter().flat_map(|(_, lines)| lines);
+        Ok(Picture::of(self.side, lines.map(|line| &**line)))
+    }
+
+    fn lines(&mut self, rest: &[u8], owners: &Owners) -> Result<Vec<Arc<Line>>, String> {
+        let text = std::str::from_utf8(rest).map_err(|error| error.to_string())?;
+        let mut lines = Vec::new();
+        for text in text.lines() {
+            let line = match self.known.get(text) {
+                Some(line) => Arc::clone(line),
+                None => {
+                    let json: Json = serde_json::from_str(text).map_err(|error| error.to_string())?;
+                    let line = Arc::new(Line::of(self.side, &json, owners));
+                    self.known.insert(text.into(), Arc::clone(&line));
+                    line
+                }
+            };
+            lines.push(line);
+        }
+        Ok(lines)
     }
 }
 
@@ -181,7 +240,7 @@ impl Line {
 
 impl Picture {
     /// One side's half of it.
-    fn of<'a>(lines: impl Iterator<Item = &'a Line> + Clone) -> Self {
+    fn of<'a>(side: Side, lines: impl Iterator<Item = &'a Line> + Clone) -> Self {
         let tokens: BTreeMap<&At, Option<&String>> = lines
             .clone()
             .filter_map(|line| match line {
@@ -193,7 +252,7 @@ impl Picture {
             Some(token) => Parent::Thing(token.clone()),
             None => Parent::Nameless,
         };
-        let mut picture = Self::default();
+        let mut records = BTreeMap::new();
         for line in lines.clone() {
             if let Line::Record(at, record, account) = line {
                 let mut record = record.clone();
@@ -201,25 +260,25 @@ impl Picture {
                 if let Some(account) = account {
                     record.parent = parent(&At { side: at.side, object: "Account", id: account.clone() });
                 }
-                picture.records.insert(at.clone(), record);
+                records.insert(at.clone(), record);
             }
         }
         for line in lines {
             match line {
                 Line::Role(deal, person) => {
-                    let record = picture.records.get_mut(deal);
+                    let record = records.get_mut(deal);
                     if let (Some(record), Some(Some(token))) = (record, tokens.get(person)) {
                         record.people.insert((*token).clone());
                     }
                 }
                 Line::Company(at, company) => {
-                    if let Some(record) = picture.records.get_mut(at) {
+                    if let Some(record) = records.get_mut(at) {
                         record.parent = parent(company);
                         record.under = Some(company.id.clone());
                     }
                 }
                 Line::Further(at, company) => {
-                    let record = picture.records.get_mut(at);
+                    let record = records.get_mut(at);
                     if let (Some(record), Some(Some(token))) = (record, tokens.get(company)) {
                         record.further.insert((*token).clone());
                     }
@@ -227,7 +286,7 @@ impl Picture {
                 Line::Record(..) | Line::Other => {}
             }
         }
-        picture
+        Self { records: Records::of(side, records) }
     }
 
     /// The object of this name, if the oracle reads it.
@@ -240,9 +299,12 @@ impl Picture {
     }
 
     /// This, with one side as `half` shows it.
-    pub(crate) fn with(mut self, side: Side, mut half: Self) -> Self {
-        self.records.retain(|at, _| at.side != side);
-        self.records.append(&mut half.records);
+    pub(crate) fn with(mut self, side: Side, half: Self) -> Self {
+        let ([salesforce, hubspot], [new_salesforce, new_hubspot]) = (&mut self.records.0, half.records.0);
+        match side {
+            Side::Salesforce => *salesforce = new_salesforce,
+            Side::HubSpot => *hubspot = new_hubspot,
+        }
         self
     }
 
@@ -258,7 +320,7 @@ impl Picture {
 
     /// All records of a side.
     pub(crate) fn of_side(&self, side: Side) -> impl Iterator<Item = (&At, &Record)> {
-        self.records.iter().filter(move |(at, _)| at.side == side)
+        self.records.half(side).iter()
     }
 }
 
@@ -333,9 +395,8 @@ mod tests {
         let tie = r#"{"from":"deals/2","to":"companies/1","types":[{"typeId":5}]}"#;
         let mut reader = Reader::new(Side::HubSpot);
         let mut read = |lines: &[&str]| {
-            let mut picture =
-                reader.read(&[Bytes::from(lines.join("\n"))], &Owners::default()).unwrap().records;
-            (picture.remove(&address("companies/1").unwrap()), picture.remove(&address("deals/2").unwrap()))
+            let picture = reader.read(&[Bytes::from(lines.join("\n"))], &Owners::default()).unwrap().records;
+            ["companies/1", "deals/2"].map(|at| picture.get(&address(at).unwrap()).cloned()).into()
         };
         let (first, second) = read(&[head, company, deal, tie]);
         assert_eq!(first.unwrap().token.as_deref(), Some("q1"));

@@ -112,7 +112,7 @@ impl Player<'_> {
     /// Somebody changes what a run wrote: a value of a record that it made or changed.
     fn overwrite(&mut self, wrote: &Wrote, place: u32, n: u32) -> Result<(), Broken> {
         let mut places = Vec::new();
-        for (at, record) in &self.people.picture.records {
+        for (at, record) in self.people.picture.records.iter() {
             let written = wrote.after.records.get(at).filter(|_| record.life == Life::Live);
             let (Some(token), Some(written)) = (&record.token, written) else { continue };
             for name in undone::changed(wrote.before.records.get(at), Some(written)) {
@@ -224,7 +224,7 @@ impl Player<'_> {
     /// Notes what was taken back, and counts it.
     fn remember(&mut self, taken: &TakenBack<'_>) {
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-        for (at, record) in &taken.found.records {
+        for (at, record) in taken.found.records.iter() {
             let now = taken.left.records.get(at);
             let Some(token) = record.token.clone().filter(|_| record.life == Life::Live) else { continue };
             if now.is_none_or(|now| now.life != Life::Live) {
@@ -239,7 +239,7 @@ impl Player<'_> {
             .left
             .records
             .iter()
-            .filter(|(at, record)| record.life == Life::Live && !taken.found.records.contains_key(*at));
+            .filter(|(at, record)| record.life == Life::Live && !taken.found.records.contains_key(at));
         let made = made.count() as u64;
         if made > 0 {
             counts.insert("create_by_undo", made);
