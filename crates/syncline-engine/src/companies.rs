@@ -22,11 +22,23 @@ pub(crate) async fn keep(ctx: &Ctx, batch: &mut Batch, companies: &[&LeadCompany
             (Some(link), _) if link.state != LinkState::Pending => {}
             (Some(link), Some(organisation)) if link.entity == organisation => {}
             (_, Some(organisation)) => put(batch, &company.lead, organisation, company.name.clone()),
+            // One that was deleted shows nowhere; it is the lead's company all the same, and what the lead is converted into
+            // is not made anew on the side that deleted it (CRM-17).
+            (Some(link), None) if is_deleted(ctx, &link).await? => {}
             (Some(link), None) => batch.links.push(LinkWrite::Remove(link.record, link.facet)),
             (None, None) => {}
         }
     }
     Ok(())
+}
+
+/// Whether nothing of a lead's company is left but what was deleted.
+async fn is_deleted(ctx: &Ctx, lead: &Link) -> Result<bool, Error> {
+    let entity = ctx.store.entities(&[lead.entity]).await?.pop();
+    let links = entity.map(|entity| entity.links).unwrap_or_default();
+    let own = || links.iter().filter(|link| link.facet == Kind::Organisation && link.record != lead.record);
+    let left = own().any(|link| link.state.is_active());
+    Ok(!left && own().any(|link| link.state == LinkState::Deleted))
 }
 
 /// Links a lead to its organisation until it is converted; `name`: what the two have in common.

@@ -276,14 +276,18 @@ async fn handover(
     let stored = ctx.store.records(std::slice::from_ref(&account.record)).await?.pop();
     let theirs = stored.and_then(|stored| domain(&stored.snapshot?));
     let Some(entity) = ctx.store.entities(&[account.entity]).await?.pop() else { return Ok(Handover::Same) };
-    let own = entity.links.iter().zip(&entity.snapshots).filter(|(link, _)| {
+    let all = || entity.links.iter().zip(&entity.snapshots);
+    let own = all().filter(|(link, _)| {
         link.facet == Kind::Organisation && link.state.is_active() && link.record != account.record
     });
     let own: Vec<_> = own.map(|(link, seen)| (&link.record, seen.as_ref().and_then(domain))).collect();
     if own.iter().any(|(record, _)| record.connection == account.record.connection) {
         return Ok(Handover::Another);
     }
-    let known = || own.iter().filter_map(|(_, ours)| ours.as_ref());
+    // Of an organisation that was deleted there is nothing to ask about, but what it was is known.
+    let gone = all().filter(|(link, _)| own.is_empty() && link.state == LinkState::Deleted);
+    let gone: Vec<_> = gone.map(|(_, seen)| seen.as_ref().and_then(domain)).collect();
+    let known = || own.iter().map(|(_, ours)| ours).chain(&gone).flatten();
     let called = |name: &str| {
         let name = identify::company_name(name);
         organisation_names(ctx.mapping(), &entity).any(|ours| identify::company_name(ours) == name)
@@ -291,9 +295,15 @@ async fn handover(
     let why = match (&theirs, otherwise) {
         (Some(theirs), _) if known().any(|ours| ours == theirs) => return Ok(Handover::Same),
         (Some(_), _) if known().next().is_some() => "their domains differ",
-        (_, Some(name)) if !own.is_empty() && !called(name) => "the lead called its company otherwise",
+        (_, Some(name)) if !(own.is_empty() && gone.is_empty() || called(name)) => {
+            "the lead called its company otherwise"
+        }
         (_, _) => return Ok(Handover::Same),
     };
+    if own.is_empty() {
+        // Nothing that is there is the same: the account is of its own.
+        return Ok(Handover::Another);
+    }
     let mut records: Vec<RecordRef> = own.into_iter().map(|(record, _)| record.clone()).collect();
     records.push(account.record.clone());
     records.sort();
