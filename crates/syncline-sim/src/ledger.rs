@@ -117,9 +117,12 @@ impl Ledger {
         first.is_none_or(|first| self.runs.iter().all(|run| run.duration_since(first) < INDEXED))
     }
 
-    /// Whether it was merged before any run had read it, and a run may have been shown it as it was before.
+    /// Whether it was merged before any run had read it, and a run may have been shown it as it was before: the first one,
+    /// or one that was at work.
     pub(crate) fn was_missed(&self, thing: &Thing) -> bool {
-        thing.merged_unread.is_some_and(|at| self.runs.iter().any(|run| overlaps(*run, at)))
+        let Some(at) = thing.merged_unread else { return false };
+        let loading = self.runs.first().is_some_and(|first| overlaps(*first, at));
+        loading || self.runs.iter().any(|run| *run <= at && at.duration_since(*run) < WORKING)
     }
 
     /// A new thing; its token.

@@ -242,6 +242,29 @@ fn a_merge_is_seen_by_its_survivor() {
 }
 
 #[test]
+fn a_new_record_is_read_by_id_so_that_no_old_index_shows_one_that_is_gone() {
+    let (mut world, ..) = at_rest();
+    let [one, other, third, stays] =
+        ["One", "Other", "Third", "Stays"].map(|name| world.make("companies", json!({"name": name})));
+    world.pass(10);
+    world.knob("search_lag_ms", json!(60_000));
+    world.admin(json!({"do": "merge", "object": "companies", "id": one, "merge": other}));
+    world.admin(json!({"do": "archive", "object": "companies", "id": third}));
+    world.edit("companies", &stays, json!({"name": "Stays here"}));
+    world.pass(2);
+    let before = world.calls();
+    let seen = world.capture();
+    let seen: Vec<&str> = seen.iter().map(|seen| seen.record.id.as_str()).collect();
+    assert_eq!(seen, [&*stays]);
+    assert_eq!(world.field("companies", &stays, "name"), text("Stays here"));
+    assert_eq!(world.calls() - before, 5, "three looks, one read by id, and one of relations");
+    world.pass(120);
+    let seen = world.capture();
+    assert_eq!(seen.len(), 1, "the survivor: {seen:?}");
+    assert_eq!(seen[0].state, RecordState::Live);
+}
+
+#[test]
 fn a_merge_is_seen_also_by_a_survivor_that_was_read_by_id_before() {
     let (mut world, company, ..) = at_rest();
     let other = world.make("companies", json!({"name": "Acme Ltd"}));

@@ -55,21 +55,30 @@ impl Scene<'_> {
         Ok(seen)
     }
 
-    /// The rows to believe: not the known ones, and not those that the index shows older than they are known to be.
+    /// The rows to believe: not the known ones, not those that the index shows older than they are known to be, and not those
+    /// of strangers that have been merged or deleted while it still shows them. Nothing tells how old a stranger's row is: it is
+    /// read by id, but for a page of nothing else, of a first load.
     async fn current(&self, rows: Vec<Row>, mode: Mode) -> Result<Vec<Row>, VendorError> {
         let object = &self.want.object;
         let ids: Vec<RecordId> = rows.iter().map(|row| RecordId::from(row.id.as_str())).collect();
         let versions = self.known.versions(object, &ids).await;
+        let is_first = mode == Mode::All && versions.iter().all(Option::is_none);
         let mut kept = Vec::with_capacity(rows.len());
         let mut outdated = Vec::new();
+        let mut strangers = Vec::new();
         for ((row, id), version) in rows.into_iter().zip(ids).zip(versions) {
             let known_at = version.as_ref().and_then(stamp).max(self.hub.written_at(object, &id));
             if known_at.is_some_and(|known| row.updated_at.is_some_and(|shown| shown < known)) {
                 outdated.push(id);
-            } else if mode == Mode::All || version.is_none() || version != row.version() {
+            } else if version.is_none() && !is_first {
+                strangers.push(id);
+            } else if mode == Mode::All || version != row.version() {
                 kept.push(row);
             }
         }
+        let read = self.hub.read_batch(object, &strangers, &self.properties).await?;
+        // A merged record may answer as its survivor, whose own turn comes.
+        kept.extend(read.into_iter().filter(|row| strangers.iter().any(|id| id.as_str() == row.id)));
         if mode == Mode::All {
             kept.extend(self.hub.read_batch(object, &outdated, &self.properties).await?);
         }
