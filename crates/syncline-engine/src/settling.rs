@@ -208,13 +208,20 @@ fn follow(links: &mut BTreeMap<RecordRef, Vec<Link>>, change: &LinkChange) {
 /// Where a record is back, the deletes of its counterparts are over.
 fn outlived_by(change: &LinkChange, member: &Member<'_>) -> Vec<(String, Option<Vec<u8>>)> {
     let LinkChange::Put(back) = change else { return Vec::new() };
-    let was_gone = |link: &&Link| link.record == back.record && link.state == LinkState::Deleted;
+    // It may have gone on since.
+    let was = if let Evidence::Conversion(lead) = &back.evidence { lead } else { &back.record.id };
+    let was_gone = |link: &&Link| {
+        link.record.connection == back.record.connection
+            && (link.record == back.record || link.record.id == *was)
+            && link.state == LinkState::Deleted
+    };
     if !back.state.is_active() || !member.links.iter().any(|link| was_gone(&link)) {
         return Vec::new();
     }
-    let gone = member.links.iter().filter(|link| {
-        link.facet == back.facet && link.record != back.record && link.state == LinkState::Deleted
-    });
+    let gone = member
+        .links
+        .iter()
+        .filter(|link| link.facet == back.facet && link.state == LinkState::Deleted && !was_gone(link));
     gone.map(|link| (outlived_key(&link.record), Some(Vec::new()))).collect()
 }
 

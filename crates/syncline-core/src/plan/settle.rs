@@ -72,11 +72,19 @@ pub fn settle(
         match (&snapshot.state, &link.state) {
             (
                 RecordState::Converted { contact: Some(contact), account, .. },
-                LinkState::Active | LinkState::Pending | LinkState::DuplicateOf(_) | LinkState::MergedInto(_),
+                LinkState::Active
+                | LinkState::Pending
+                | LinkState::DuplicateOf(_)
+                | LinkState::MergedInto(_)
+                | LinkState::Deleted
+                | LinkState::Undone(_),
             ) => {
-                // One that was merged away is back, and has gone on.
+                // One that was merged away or deleted is back, and has gone on.
                 let back = Link { state: LinkState::Active, ..link.clone() };
-                let was_away = matches!(link.state, LinkState::MergedInto(_));
+                let was_away = matches!(
+                    link.state,
+                    LinkState::MergedInto(_) | LinkState::Deleted | LinkState::Undone(_)
+                );
                 let before = if was_away { &back } else { link };
                 let taken = Taken { mapping, before, snapshot, links };
                 converted(&taken, contact, account.as_ref(), &link_of, &mut settled);

@@ -372,6 +372,34 @@ async fn a_lead_that_was_merged_away_and_is_back_stays_its_person_when_it_is_con
 }
 
 #[tokio::test]
+async fn a_lead_that_was_deleted_and_is_back_stays_its_person_when_it_is_converted() {
+    for on_delete in ["review", "archive"] {
+        let setting = Setting {
+            changes: if on_delete == "archive" { vec![(r#"= "review""#, r#"= "archive""#)] } else { vec![] },
+            ..Setting::default()
+        };
+        let mut world = World::with(setting).await;
+        let lead = world.create(
+            Salesforce,
+            "Lead",
+            json!({"LastName": "Ek", "Company": "Beta", "Email": "bo@else.org"}),
+        );
+        world.first_contact().await;
+        let bo = world.find(HubSpot, "contacts", "lastname", "Ek");
+        world.admin(Salesforce, json!({"do": "delete", "id": lead}));
+        world.quiet().await;
+        world.admin(Salesforce, json!({"do": "undelete", "id": lead}));
+        world.admin(Salesforce, json!({"do": "convert_lead", "lead": lead, "no_opportunity": true}));
+        world.quiet().await;
+        let contact = world.find(Salesforce, "Contact", "LastName", "Ek");
+        assert_eq!(world.find_all(HubSpot, "contacts", "lastname", "Ek").len(), 1, "{on_delete}");
+        let links = world.links(Salesforce, "Contact", &contact).await;
+        let counterpart = if on_delete == "archive" { "deleted" } else { "active" };
+        assert_eq!(links[&format!("hubspot/contacts/{bo}")], counterpart);
+    }
+}
+
+#[tokio::test]
 async fn a_lead_converted_into_an_account_of_another_domain_makes_two_organisations_no_one() {
     let mut world = World::new().await;
     let company =

@@ -276,6 +276,18 @@ fn a_lead_that_was_merged_away_and_went_on_puts_its_contact_in_force() {
 }
 
 #[test]
+fn a_lead_that_was_deleted_and_went_on_is_the_person_it_was() {
+    for away in [LinkState::Deleted, LinkState::Undone(syncline_model::RunId(uuid::Uuid::from_u128(7)))] {
+        let mut lead = pair();
+        lead.link_mut(LEAD).state = away.clone();
+        let settled = settled(&becomes(lead, LEAD, converted()), &[]);
+        let contact = put(&settled, 1);
+        assert_eq!((&contact.record, &contact.state), (&record(CONTACT), &LinkState::Active), "{away:?}");
+        assert_eq!(contact.entity, entity(1));
+    }
+}
+
+#[test]
 fn a_conversion_says_what_a_contact_is_that_waits_for_a_word() {
     let contact = link(CONTACT, Kind::Person, 9, LinkState::Pending);
     let said = became(pair(), &contact, &[]);
