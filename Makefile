@@ -31,7 +31,7 @@ SEEDS ?= 20000
 START ?= 1000000
 sim: ## Fresh seeds: SEEDS=20000 from START
 	$(call say,simulation: $(SEEDS) seeds from $(START))
-	cargo run --profile sim -p syncline -- sim --seeds $(SEEDS) --start $(START)
+	cargo run --release -p syncline -- sim --seeds $(SEEDS) --start $(START)
 
 proof: tools ## Minutes: the real binary killed at every request and every step of the journal, on both stores
 	$(call say,proof: cargo nextest run -p syncline --test kill --run-ignored all)
