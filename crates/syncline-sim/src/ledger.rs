@@ -2,7 +2,7 @@
 //! comes from the engine or its store.
 
 use crate::{
-    picture::{Life, Parent, Picture, Record},
+    picture::{At, Life, Parent, Picture, Record},
     side::Side,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -33,6 +33,8 @@ pub(crate) struct Thing {
     pub(crate) converted: Option<u32>,
     /// A lead of another company was converted into it when it was new: whether the two are one is a matter for people.
     pub(crate) disputed: bool,
+    /// What a nameless account of one of its people showed: it may have been meant by it.
+    pub(crate) lent: BTreeSet<(&'static str, String)>,
     /// Somebody made it twice on one side, or nothing tells any more that what both sides have is one thing.
     pub(crate) twofold: bool,
     /// When it was merged in HubSpot, if no run had read it by then.
@@ -87,7 +89,8 @@ impl Thing {
 
     /// Whether a person ever gave this value (or blank) on some side.
     pub(crate) fn was_ever(&self, attribute: &str, value: Option<&str>) -> bool {
-        self.edits(attribute).iter().any(|edit| edit.value.as_deref() == value)
+        let lent = |value: &str| self.lent.iter().any(|(name, lent)| *name == attribute && lent == value);
+        self.edits(attribute).iter().any(|edit| edit.value.as_deref() == value) || value.is_some_and(lent)
     }
 
     /// The last edit of a side in this stretch.
@@ -136,6 +139,7 @@ impl Ledger {
             murky: false,
             converted: None,
             disputed: false,
+            lent: BTreeSet::new(),
             twofold: false,
             merged_unread: None,
             sited: false,
@@ -209,19 +213,35 @@ impl Ledger {
         self.count(after);
     }
 
-    /// Who converts a lead into a new account, though the person has a company of another name, may mean that one.
+    /// Who converts a lead into a new account, though the person has a company of another name, may mean that one. Of an
+    /// account without a name nobody can say it was meant otherwise: what it shows is said of the person's companies.
     fn dispute(&mut self, before: &Picture, after: &Picture, person: &str) {
-        let mut contacts = after.live(Side::Salesforce, person).filter(|(at, _)| at.object == "Contact");
-        let Some(Parent::Thing(account)) = contacts.next().map(|(_, contact)| &contact.parent) else {
-            return;
-        };
-        let is_new = before.live(Side::Salesforce, account).next().is_none();
         let said = self.get(person).map(|person| person.edits(PARENT)).unwrap_or_default();
-        let of_another = said
-            .iter()
-            .any(|edit| edit.side == Side::HubSpot && edit.value.as_ref().is_some_and(|it| it != account));
-        if let (true, true, Some(account)) = (is_new, of_another, self.get_mut(account)) {
-            account.disputed = true;
+        let in_hubspot = said.iter().filter(|edit| edit.side == Side::HubSpot);
+        let companies: BTreeSet<String> = in_hubspot.filter_map(|edit| edit.value.clone()).collect();
+        let contacts = after.live(Side::Salesforce, person).filter(|(at, _)| at.object == "Contact");
+        for (_, contact) in contacts.filter(|(at, _)| !before.records.contains_key(at)) {
+            let account = contact.under.as_ref().map(|id| At {
+                side: Side::Salesforce,
+                object: "Account",
+                id: id.clone(),
+            });
+            match (&contact.parent, account.and_then(|at| after.records.get(&at))) {
+                (Parent::Thing(account), _) => {
+                    let is_new = before.live(Side::Salesforce, account).next().is_none();
+                    let of_another = companies.iter().any(|company| company != account);
+                    if let (true, true, Some(account)) = (is_new, of_another, self.get_mut(account)) {
+                        account.disputed = true;
+                    }
+                }
+                (Parent::Nameless, Some(account)) => {
+                    for company in companies.iter().filter_map(|token| self.by_token.get(token)) {
+                        let shown = account.values.iter().map(|(name, value)| (*name, value.clone()));
+                        self.things[*company].lent.extend(shown);
+                    }
+                }
+                (Parent::Nameless | Parent::None, _) => {}
+            }
         }
     }
 
