@@ -3,8 +3,14 @@
 
 use crate::{ctx::Ctx, error::Error};
 use std::sync::Arc;
-use syncline_core::plan::LeadCompany;
-use syncline_model::{EntityId, Evidence, JournalSeq, Kind, Link, LinkState, RecordRef, journal::Event};
+use syncline_core::{
+    identify,
+    mapping::Mapping,
+    plan::{LeadCompany, company_binding},
+};
+use syncline_model::{
+    EntityId, Evidence, JournalSeq, Kind, Link, LinkState, RecordRef, Snapshot, journal::Event,
+};
 use syncline_store::{Batch, LinkWrite};
 
 /// Keeps what plans say of the companies of leads, where that is not what is kept.
@@ -18,13 +24,18 @@ pub(crate) async fn keep(ctx: &Ctx, batch: &mut Batch, companies: &[&LeadCompany
     let leads: Vec<RecordRef> = companies.iter().map(|company| company.lead.clone()).collect();
     for (company, stored) in companies.iter().zip(ctx.store.records(&leads).await?) {
         let known = stored.links.into_iter().find(|link| link.facet == Kind::Organisation);
+        let called = stored.snapshot.as_ref().and_then(|lead| called(ctx.mapping(), lead));
+        let is_called = |name: Option<&Arc<str>>| match (called, name) {
+            (Some(called), Some(name)) => identify::company_name(called) == identify::company_name(name),
+            _ => false,
+        };
         match (known, company.organisation) {
             (Some(link), _) if link.state != LinkState::Pending => {}
             (Some(link), Some(organisation)) if link.entity == organisation => {}
+            // While it calls its company as it is linked, an account that it is converted into is that company and not
+            // another one, whatever became of the contact's.
+            (Some(link), _) if is_called(named(&link)) && !is_called(company.name.as_ref()) => {}
             (_, Some(organisation)) => put(batch, &company.lead, organisation, company.name.clone()),
-            // One that was deleted shows nowhere; it is the lead's company all the same, and what the lead is converted into
-            // is not made anew on the side that deleted it (CRM-17).
-            (Some(link), None) if is_deleted(ctx, &link).await? => {}
             (Some(link), None) => batch.links.push(LinkWrite::Remove(link.record, link.facet)),
             (None, None) => {}
         }
@@ -32,13 +43,17 @@ pub(crate) async fn keep(ctx: &Ctx, batch: &mut Batch, companies: &[&LeadCompany
     Ok(())
 }
 
-/// Whether nothing of a lead's company is left but what was deleted.
-async fn is_deleted(ctx: &Ctx, lead: &Link) -> Result<bool, Error> {
-    let entity = ctx.store.entities(&[lead.entity]).await?.pop();
-    let links = entity.map(|entity| entity.links).unwrap_or_default();
-    let own = || links.iter().filter(|link| link.facet == Kind::Organisation && link.record != lead.record);
-    let left = own().any(|link| link.state.is_active());
-    Ok(!left && own().any(|link| link.state == LinkState::Deleted))
+/// What the two had in common when a lead was linked to its company.
+pub(crate) fn named(link: &Link) -> Option<&Arc<str>> {
+    let Evidence::CompanyNamed { name } = &link.evidence else { return None };
+    Some(name)
+}
+
+/// What a lead calls its company. What only stands for a name says nothing.
+pub(crate) fn called<'s>(mapping: &Mapping, lead: &'s Snapshot) -> Option<&'s str> {
+    let binding = company_binding(mapping, &lead.record)?;
+    let called = lead.field(binding.field.as_str()).value()?;
+    called.as_str().filter(|_| binding.placeholder.as_ref() != Some(called))
 }
 
 /// Links a lead to its organisation until it is converted; `name`: what the two have in common.

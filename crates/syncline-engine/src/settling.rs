@@ -3,7 +3,7 @@
 //! same address; and before anything is planned (CRM-4, CRM-12).
 
 use crate::{
-    capture,
+    capture, companies,
     ctx::Ctx,
     error::Error,
     hoods::{domain_key, organisation_names, outlived_key},
@@ -17,7 +17,7 @@ use std::{
 use syncline_core::{
     identify,
     mapping::Mapping,
-    plan::{Beside, LinkChange, Successor, company_binding, looked_at, settle},
+    plan::{Beside, LinkChange, Successor, is_of_lead, looked_at, settle},
 };
 use syncline_model::{
     EntityId, Evidence, Kind, Link, LinkState, RecordRef, RecordState, Snapshot,
@@ -116,6 +116,10 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
     }
     let others = links.values().flatten().map(|link| link.entity).collect::<BTreeSet<_>>();
     let others = ctx.store.entities(&others.into_iter().collect::<Vec<_>>()).await?;
+    // What is linked to one of these in this very step is theirs as well.
+    let mut entities: BTreeMap<EntityId, &[Link]> =
+        members.iter().map(|member| (member.entity, member.links)).collect();
+    entities.extend(others.iter().map(|stored| (stored.entity, stored.links.as_slice())));
     let named: BTreeMap<RecordRef, Arc<str>> = links.values().flatten().filter_map(named_company).collect();
     let mut batch = ctx.batch();
     let mut to_read = Vec::new();
@@ -123,7 +127,8 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
     for member in members {
         let settled = settle(mapping, member.kind, member.links, member.snapshots, |record, facet| {
             let link = find(&links, record, facet)?;
-            Some(Successor { beside: beside(&others, &link), link })
+            let own = entities.get(&link.entity).copied().unwrap_or_default();
+            Some(Successor { beside: beside(own, &link), leads: leads(mapping, own), link })
         });
         for change in settled.links {
             if let LinkChange::Put(link) = &change
@@ -177,15 +182,19 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
     Ok(true)
 }
 
-/// Who else is in force in a link's entity, as far as it was stored.
-fn beside(entities: &[StoredEntity], link: &Link) -> Beside {
-    let own = entities.iter().filter(|stored| stored.entity == link.entity).flat_map(|stored| &stored.links);
-    let mut others = own.filter(|other| {
+/// Who else is in force in a link's entity.
+fn beside(own: &[Link], link: &Link) -> Beside {
+    let mut others = own.iter().filter(|other| {
         other.facet == link.facet
             && other.state.is_active()
             && other.record.connection != link.record.connection
     });
     if others.next().is_some() { Beside::Counterparts } else { Beside::Nobody }
+}
+
+/// The leads whose company an entity is.
+fn leads(mapping: &Mapping, own: &[Link]) -> Vec<Link> {
+    own.iter().filter(|link| is_of_lead(mapping, link)).cloned().collect()
 }
 
 fn find(links: &BTreeMap<RecordRef, Vec<Link>>, record: &RecordRef, facet: Kind) -> Option<Link> {
@@ -226,8 +235,7 @@ fn outlived_by(change: &LinkChange, member: &Member<'_>) -> Vec<(String, Option<
 }
 
 fn named_company(link: &Link) -> Option<(RecordRef, Arc<str>)> {
-    let Evidence::CompanyNamed { name } = &link.evidence else { return None };
-    Some((link.record.clone(), name.clone()))
+    Some((link.record.clone(), companies::named(link)?.clone()))
 }
 
 /// Whether a link is of the account that a lead was converted into.
@@ -235,8 +243,7 @@ fn is_of_conversion(link: &Link) -> bool {
     link.facet == Kind::Organisation && matches!(link.evidence, Evidence::Conversion(_))
 }
 
-/// What a lead calls its company, where it names another one than its link to the organisation does. What only stands for
-/// a name says nothing.
+/// What the lead of an account calls its company, where it names another one than its link to the organisation does.
 fn called_otherwise<'m>(
     mapping: &Mapping,
     named: &BTreeMap<RecordRef, Arc<str>>,
@@ -248,10 +255,8 @@ fn called_otherwise<'m>(
         |seen: &&Snapshot| seen.record.connection == account.record.connection && seen.record.id == *id;
     let lead = member.snapshots.iter().flatten().find(is_lead)?;
     let linked_as = named.get(&lead.record)?;
-    let binding = company_binding(mapping, &lead.record)?;
-    let called = lead.field(binding.field.as_str()).value()?;
-    let differs = |text: &&str| identify::company_name(linked_as) != identify::company_name(text);
-    called.as_str().filter(differs).filter(|_| binding.placeholder.as_ref() != Some(called))
+    companies::called(mapping, lead)
+        .filter(|called| identify::company_name(linked_as) != identify::company_name(called))
 }
 
 /// What an account, that a lead of an organisation was converted into, is to that organisation.

@@ -36,6 +36,8 @@ pub struct Successor {
     pub link: Link,
     /// Who else is in force in that entity.
     pub beside: Beside,
+    /// The links of leads whose company that entity is.
+    pub leads: Vec<Link>,
 }
 
 /// Whether an entity has a record in force on another connection.
@@ -148,6 +150,16 @@ pub(super) fn is_own_object(mapping: &Mapping, link: &Link) -> bool {
         .get(&link.facet)
         .and_then(|model| model.objects.get(&link.record.connection))
         .is_some_and(|objects| objects.contains(&link.record.object))
+}
+
+/// Whether the link says whose company a lead's is, until the lead is converted.
+pub fn is_of_lead(mapping: &Mapping, link: &Link) -> bool {
+    link.facet == Kind::Organisation && link.state == LinkState::Pending && !is_own_object(mapping, link)
+}
+
+/// Leads of a company that became part of another one are the other one's.
+fn follow(leads: Vec<Link>, company: EntityId, settled: &mut Settled) {
+    settled.links.extend(leads.into_iter().map(|lead| LinkChange::Put(Link { entity: company, ..lead })));
 }
 
 /// The other link in force of the same entity on the same connection, if there is one.
@@ -263,6 +275,7 @@ fn succeed(
     settled.replan.push(before.entity);
     let known = successor(&record, before.facet);
     let beside = known.as_ref().map_or(Beside::Nobody, |known| known.beside);
+    let leads = known.as_ref().map(|known| known.leads.clone()).unwrap_or_default();
     match known.map(|known| known.link) {
         Some(known) if known.entity == before.entity => {
             if state.is_active() && !known.state.is_active() {
@@ -284,6 +297,7 @@ fn succeed(
                 base: base(&known.record),
                 ..known
             }));
+            follow(leads, before.entity, settled);
         }
         Some(known) => {
             // Both were linked: the survivor keeps its own entity. If it never agreed with anything and this one did, it
@@ -312,10 +326,15 @@ fn succeed(
                     ..known.clone()
                 }));
                 settled.replan.push(known.entity);
+                follow(leads, before.entity, settled);
                 return;
             }
             if records.is_empty() {
                 settled.replan.push(known.entity);
+                if in_force_beside(mapping, links, before).is_none() {
+                    let leads = links.iter().filter(|link| is_of_lead(mapping, link)).cloned();
+                    follow(leads.collect(), known.entity, settled);
+                }
                 return;
             }
             records.push(record);

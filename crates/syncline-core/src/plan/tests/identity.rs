@@ -1,7 +1,7 @@
 //! Conversions, merges, deletes and restores: links move, fields do not.
 
 use super::world::*;
-use crate::plan::{Beside, LinkChange, Settled, Successor, looked_at, settle, side_digest};
+use crate::plan::{Beside, LinkChange, Settled, Successor, is_of_lead, looked_at, settle, side_digest};
 use syncline_model::{Evidence, Kind, Link, LinkState, RecordRef, RecordState, review::Question};
 
 const LEAD: &str = "salesforce/Lead/00Q";
@@ -35,7 +35,9 @@ fn settled(case: &Case, known: &[Link]) -> Settled {
                 && other.state.is_active()
         };
         let beside = if known.iter().any(is_beside) { Beside::Counterparts } else { Beside::Nobody };
-        Some(Successor { link, beside })
+        let leads =
+            known.iter().filter(|other| other.entity == link.entity && is_of_lead(&case.mapping, other));
+        Some(Successor { beside, leads: leads.cloned().collect(), link })
     };
     settle(&case.mapping, case.hood.kind, &case.hood.links, &case.hood.snapshots, link_of)
 }
@@ -338,6 +340,34 @@ fn the_company_of_a_lead_goes_with_its_lead_only() {
         links(&settled(&company(RecordState::Deleted), &[])),
         ["salesforce/Lead/00Q organisation removed"]
     );
+}
+
+#[test]
+fn the_leads_of_a_company_that_became_part_of_another_one_are_the_other_ones() {
+    let company = |links: Case| becomes(links, "hubspot/companies/1", RecordState::MergedInto("2".into()));
+    let survivor = link("hubspot/companies/2", Kind::Organisation, 9, LinkState::Active);
+    let lead_of = |settled: &Settled| -> Vec<_> {
+        let put = settled.links.iter().filter_map(|change| match change {
+            LinkChange::Put(link) if link.record == record(LEAD) => Some(link.entity),
+            LinkChange::Put(_) | LinkChange::Remove(..) => None,
+        });
+        put.collect()
+    };
+    let alone = || {
+        let case = Case::of(Kind::Organisation).link("hubspot/companies/1", LinkState::Active);
+        case.link(LEAD, LinkState::Pending)
+    };
+    let dissolved = settled(&company(alone()), std::slice::from_ref(&survivor));
+    assert_eq!(lead_of(&dissolved), [entity(9)]);
+    let more = alone().link("hubspot/companies/3", LinkState::Active);
+    let stays = settled(&company(more), std::slice::from_ref(&survivor));
+    assert_eq!(lead_of(&stays), [], "another company of the entity is in force");
+    // The other way round: the survivor comes to the one that had agreed with an account, and its leads with it.
+    let agreed = Case::of(Kind::Organisation)
+        .agreed("hubspot/companies/1", &[("name", text("Acme"))])
+        .agreed("salesforce/Account/A1", &[("Name", text("Acme"))]);
+    let lead = link(LEAD, Kind::Organisation, 9, LinkState::Pending);
+    assert_eq!(lead_of(&settled(&company(agreed), &[survivor, lead])), [entity(1)]);
 }
 
 #[test]
