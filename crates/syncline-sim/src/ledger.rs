@@ -29,6 +29,8 @@ pub(crate) struct Thing {
     pub(crate) ended: BTreeSet<Side>,
     /// Somebody made it twice on one side, or merged it with something: identity is a matter for people.
     pub(crate) murky: bool,
+    /// What was merged with it.
+    pub(crate) parts: BTreeSet<String>,
     /// In which stretch it became a contact, if it did: what is blank from the first sight on is not cleared.
     pub(crate) converted: Option<u32>,
     /// A lead of another company was converted into it when it was new: whether the two are one is a matter for people.
@@ -137,6 +139,7 @@ impl Ledger {
             token: token.clone(),
             ended: BTreeSet::new(),
             murky: false,
+            parts: BTreeSet::new(),
             converted: None,
             disputed: false,
             lent: BTreeSet::new(),
@@ -157,6 +160,22 @@ impl Ledger {
 
     pub(crate) fn get_mut(&mut self, token: &str) -> Option<&mut Thing> {
         self.things.get_mut(*self.by_token.get(token)?)
+    }
+
+    /// Two things were merged: what was said of the parts of either is said of both.
+    pub(crate) fn merge(&mut self, token: &str, other: &str) {
+        let parts: BTreeSet<String> = [token, other]
+            .into_iter()
+            .flat_map(|token| {
+                let known = self.get(token).into_iter().flat_map(|thing| thing.parts.iter().cloned());
+                known.chain([token.to_owned()]).collect::<Vec<_>>()
+            })
+            .collect();
+        for token in [token, other] {
+            if let Some(thing) = self.get_mut(token) {
+                thing.parts.extend(parts.iter().filter(|part| *part != token).cloned());
+            }
+        }
     }
 
     fn note(&mut self, token: &str, attribute: &'static str, side: Side, value: Option<String>) {
@@ -216,8 +235,9 @@ impl Ledger {
     /// Who converts a lead into a new account, though the person has a company of another name, may mean that one. Of an
     /// account without a name nobody can say it was meant otherwise: what it shows is said of the person's companies.
     fn dispute(&mut self, before: &Picture, after: &Picture, person: &str) {
-        let said = self.get(person).map(|person| person.edits(PARENT)).unwrap_or_default();
-        let in_hubspot = said.iter().filter(|edit| edit.side == Side::HubSpot);
+        let parts = self.get(person).into_iter().flat_map(|person| &person.parts);
+        let all = parts.map(String::as_str).chain([person]).filter_map(|token| self.get(token));
+        let in_hubspot = all.flat_map(|one| one.edits(PARENT)).filter(|edit| edit.side == Side::HubSpot);
         let companies: BTreeSet<String> = in_hubspot.filter_map(|edit| edit.value.clone()).collect();
         let contacts = after.live(Side::Salesforce, person).filter(|(at, _)| at.object == "Contact");
         for (_, contact) in contacts.filter(|(at, _)| !before.records.contains_key(at)) {

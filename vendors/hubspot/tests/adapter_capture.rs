@@ -367,6 +367,20 @@ fn a_property_hidden_since_the_last_describe_is_not_taken_for_empty() {
 }
 
 #[test]
+fn what_was_edited_before_a_property_was_hidden_and_shown_again_is_read() {
+    let (mut world, _, contact, _) = at_rest();
+    world.edit("contacts", &contact, json!({"firstname": "Augusta"}));
+    world.admin(json!({"do": "hide_property", "object": "contacts", "property": "firstname"}));
+    world.pass(10);
+    world.capture();
+    world.admin(json!({"do": "show_property", "object": "contacts", "property": "firstname"}));
+    adapter_support::run(world.hub.describe(&["contacts".into()])).unwrap();
+    world.pass(10);
+    world.capture();
+    assert_eq!(world.field("contacts", &contact, "firstname"), text("Augusta"));
+}
+
+#[test]
 fn a_new_field_is_read_of_all_records() {
     let (mut world, _, contact, _) = at_rest();
     world.want.objects[1].fields.push("jobtitle".into());

@@ -60,6 +60,7 @@ impl People {
         let made = self.admin(world, side, &act);
         if made.is_some() {
             let now = self.ledger.now;
+            self.ledger.merge(&token, &lost);
             for token in [token, lost] {
                 let unread =
                     side == HubSpot && self.ledger.get(&token).is_some_and(|it| self.ledger.is_unread(it));

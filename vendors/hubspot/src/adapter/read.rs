@@ -66,11 +66,14 @@ impl HubSpot {
             .collect();
         let related = self.read_wanted_edges(&want.edges, &live).await?;
         let portal = self.portal_currency().await?;
-        let mut missing = false;
-        let mut observe = |row: &Row| {
-            let mut fields = Self::fields(want, &schema, row, portal, &mut missing);
+        let observe = |row: &Row| {
+            let mut lacks = false;
+            let mut fields = Self::fields(want, &schema, row, portal, &mut lacks);
             fields.extend(related.get(row.id.as_str()).cloned().unwrap_or_default());
-            self.observation(object, row, fields)
+            let observation = self.observation(object, row, fields);
+            // What was not read whole is not known as it is now.
+            let version = observation.version.clone().filter(|_| !lacks);
+            Observation { version, ..observation }
         };
         for (id, fate) in fates {
             match fate {

@@ -107,6 +107,11 @@ impl Schemas {
 }
 
 impl HubSpot {
+    /// Whether an object's definitions turned out to be old, and were not read since.
+    pub(super) fn is_forgotten(&self, object: &ObjectName) -> bool {
+        !lock(&self.schemas).known.contains_key(object)
+    }
+
     /// The definitions that replace outdated ones, read where they were not read since.
     pub(super) async fn renewed_schemas(&self) -> Result<Vec<ObjectSchema>, VendorError> {
         let outdated: Vec<ObjectName> = lock(&self.schemas).outdated.iter().cloned().collect();

@@ -112,6 +112,10 @@ async fn step(
         None if turn.looked => Vec::new(),
         None => scene.look(state).await?,
     };
+    if hub.is_forgotten(&want.object) {
+        // A property went while this was read, and may be back before the next cycle: all is read again in either case.
+        state.want.clear();
+    }
     Ok((seen, state.tasks.is_empty()))
 }
 

@@ -43,10 +43,15 @@ impl Scene<'_> {
         let mut related = self.related(&moved).await?;
         let mut seen = Vec::with_capacity(rows.len());
         for (row, id) in rows.iter().zip(ids) {
-            let mut fields = HubSpot::fields(self.want, &self.schema, row, portal, &mut missing);
+            let mut lacks = false;
+            let mut fields = HubSpot::fields(self.want, &self.schema, row, portal, &mut lacks);
             fields.extend(related.remove(&id).unwrap_or_default());
             seen.extend(merges.remove(&id).unwrap_or_default());
-            seen.push(self.hub.observation(&self.want.object, row, fields));
+            let observation = self.hub.observation(&self.want.object, row, fields);
+            // What was not read whole is not known as it is now: it is read again, whatever is shown by then.
+            let version = observation.version.clone().filter(|_| !lacks);
+            seen.push(Observation { version, ..observation });
+            missing |= lacks;
         }
         seen.extend(merges.into_values().flatten());
         if missing {
