@@ -191,8 +191,7 @@ impl Salesforce {
             let mut memory = lock(&self.memory);
             match reply.status {
                 200..300 => {
-                    let as_of = reply.header("last-modified").map(str::to_owned);
-                    let as_of = as_of.or_else(|| time::to_http_date(self.client.server_time()));
+                    let as_of = time::newer_than(reply.header("last-modified"), self.client.server_time());
                     let described = Described::read(&reply, as_of).map_err(|error| {
                         VendorError::Protocol(format!(
                             "the description of {object} could not be read: {error}"
