@@ -16,6 +16,7 @@ pub mod entropy;
 pub mod error;
 pub mod explain;
 pub mod guards;
+mod handover;
 pub mod history;
 mod hoods;
 pub mod identifying;

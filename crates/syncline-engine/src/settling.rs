@@ -3,10 +3,11 @@
 //! same address; and before anything is planned (CRM-4, CRM-12).
 
 use crate::{
-    capture, companies,
+    capture,
     ctx::Ctx,
     error::Error,
-    hoods::{domain_key, organisation_names, outlived_key},
+    handover::{Handover, called, handover, is_of_conversion, named_company},
+    hoods::outlived_key,
     identifying::pending_key,
     parked::forget,
 };
@@ -15,7 +16,6 @@ use std::{
     sync::Arc,
 };
 use syncline_core::{
-    identify,
     mapping::Mapping,
     plan::{Beside, LinkChange, Successor, is_of_lead, looked_at, settle},
 };
@@ -134,8 +134,8 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
             if let LinkChange::Put(link) = &change
                 && is_of_conversion(link)
             {
-                let otherwise = called_otherwise(mapping, &named, member, link);
-                match handover(ctx, link, otherwise, unseen.contains(&link.record)).await? {
+                let called = called(mapping, &named, member, link);
+                match handover(ctx, link, called, unseen.contains(&link.record)).await? {
                     Handover::Same => {}
                     Handover::Another => continue,
                     Handover::Asked(question) => {
@@ -232,95 +232,6 @@ fn outlived_by(change: &LinkChange, member: &Member<'_>) -> Vec<(String, Option<
         .iter()
         .filter(|link| link.facet == back.facet && link.state == LinkState::Deleted && !was_gone(link));
     gone.map(|link| (outlived_key(&link.record), Some(Vec::new()))).collect()
-}
-
-fn named_company(link: &Link) -> Option<(RecordRef, Arc<str>)> {
-    Some((link.record.clone(), companies::named(link)?.clone()))
-}
-
-/// Whether a link is of the account that a lead was converted into.
-fn is_of_conversion(link: &Link) -> bool {
-    link.facet == Kind::Organisation && matches!(link.evidence, Evidence::Conversion(_))
-}
-
-/// What the lead of an account calls its company, where it names another one than its link to the organisation does.
-fn called_otherwise<'m>(
-    mapping: &Mapping,
-    named: &BTreeMap<RecordRef, Arc<str>>,
-    member: &Member<'m>,
-    account: &Link,
-) -> Option<&'m str> {
-    let Evidence::Conversion(id) = &account.evidence else { return None };
-    let is_lead =
-        |seen: &&Snapshot| seen.record.connection == account.record.connection && seen.record.id == *id;
-    let lead = member.snapshots.iter().flatten().find(is_lead)?;
-    let linked_as = named.get(&lead.record)?;
-    companies::called(mapping, lead)
-        .filter(|called| identify::company_name(linked_as) != identify::company_name(called))
-}
-
-/// What an account, that a lead of an organisation was converted into, is to that organisation.
-enum Handover {
-    /// It is the organisation's.
-    Same,
-    /// It is some other one's: the organisation has an account, and whoever converted the lead did not take it.
-    Another,
-    /// A person has to say; until then nothing is made of it.
-    Asked(Question),
-}
-
-/// Whoever converts a lead says which account its company is; but an account with the domain of another organisation is
-/// not linked before a person has said that the two are one, nor one that came of a lead that calls its company otherwise.
-async fn handover(
-    ctx: &Ctx,
-    account: &Link,
-    otherwise: Option<&str>,
-    unseen: bool,
-) -> Result<Handover, Error> {
-    if unseen {
-        capture::records(ctx, std::slice::from_ref(&account.record)).await?;
-    }
-    let key = domain_key(ctx.mapping());
-    let domain = |snapshot: &Snapshot| {
-        let keys = identify::keys(ctx.mapping(), Kind::Organisation, snapshot);
-        keys.into_iter().find(|found| Some(&found.name) == key.as_ref()).map(|found| found.value)
-    };
-    let stored = ctx.store.records(std::slice::from_ref(&account.record)).await?.pop();
-    let theirs = stored.and_then(|stored| domain(&stored.snapshot?));
-    let Some(entity) = ctx.store.entities(&[account.entity]).await?.pop() else { return Ok(Handover::Same) };
-    let all = || entity.links.iter().zip(&entity.snapshots);
-    let own = all().filter(|(link, _)| {
-        link.facet == Kind::Organisation && link.state.is_active() && link.record != account.record
-    });
-    let own: Vec<_> = own.map(|(link, seen)| (&link.record, seen.as_ref().and_then(domain))).collect();
-    if own.iter().any(|(record, _)| record.connection == account.record.connection) {
-        return Ok(Handover::Another);
-    }
-    // Of an organisation that was deleted there is nothing to ask about, but what it was is known.
-    let gone = all().filter(|(link, _)| own.is_empty() && link.state == LinkState::Deleted);
-    let gone: Vec<_> = gone.map(|(_, seen)| seen.as_ref().and_then(domain)).collect();
-    let known = || own.iter().map(|(_, ours)| ours).chain(&gone).flatten();
-    let called = |name: &str| {
-        let name = identify::company_name(name);
-        organisation_names(ctx.mapping(), &entity).any(|ours| identify::company_name(ours) == name)
-    };
-    let why = match (&theirs, otherwise) {
-        (Some(theirs), _) if known().any(|ours| ours == theirs) => return Ok(Handover::Same),
-        (Some(_), _) if known().next().is_some() => "their domains differ",
-        (_, Some(name)) if !(own.is_empty() && gone.is_empty() || called(name)) => {
-            "the lead called its company otherwise"
-        }
-        (_, _) => return Ok(Handover::Same),
-    };
-    if own.is_empty() {
-        // Nothing that is there is the same: the account is of its own.
-        return Ok(Handover::Another);
-    }
-    let mut records: Vec<RecordRef> = own.into_iter().map(|(record, _)| record.clone()).collect();
-    records.push(account.record.clone());
-    records.sort();
-    let key = format!("a lead of the one was converted into the other, and {why}").into();
-    Ok(Handover::Asked(Question::SameThing { kind: Kind::Organisation, key, records }))
 }
 
 /// Opens the questions first, so that the accounts that wait for them can name them; asking again is harmless.

@@ -242,9 +242,17 @@ impl Player<'_> {
             let mut there = self.people.picture.live(Side::HubSpot, token);
             there.any(|(_, there)| there.parent == Parent::None && there.further.iter().eq([new]))
         };
+        // What belonged to an account that had no name yet belongs to what the account is called now.
+        let nameless = |new: &String| {
+            let mut there = self.people.picture.live(Side::Salesforce, token);
+            thing.was_ever(PARENT, Some(""))
+                && there.any(|(_, there)| there.parent == Parent::Thing(new.clone()))
+                && (at.side == Side::HubSpot || was.is_none_or(|was| was.under == record.under))
+        };
         if let (Parent::Thing(new), true) = (&record.parent, *parent != record.parent)
             && !thing.was_ever(PARENT, Some(new))
             && !only(new)
+            && !nameless(new)
             && !thing.murky
             // A merge may give the parent's record another thing's name.
             && self.people.ledger.get(new).is_some_and(|parent| !parent.murky)

@@ -11,12 +11,17 @@ use crate::{
     side::Side,
     world::{Broken, finish},
 };
+use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use syncline_engine::explain::{self, Explanation};
 use syncline_model::{
     AttributeName, Kind, RecordRef,
     plan::{Held, HeldReason},
 };
+
+/// So many edits that are set back within so long park a field, as the engine is configured here (its defaults).
+const FLIPS: usize = 3;
+const FLIPS_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is wrong with a thing.
 struct Fault {
@@ -365,12 +370,26 @@ impl Player<'_> {
             | HeldReason::ManualConflict
             | HeldReason::CurrencyMismatch { .. }
             | HeldReason::Moved
-            | HeldReason::Oscillates
             | HeldReason::Guard { .. }
             | HeldReason::Unconfirmed
             | HeldReason::Bundle => false,
+            HeldReason::Oscillates => attribute.is_some_and(|name| self.is_set_back(thing, name)),
             HeldReason::Undone { .. } => self.undo.was_undone(&thing.token, attribute),
         }
+    }
+
+    /// Whether people so often edited what the other side rules that it counts as something that sets it back (decisions
+    /// §1.4).
+    fn is_set_back(&self, thing: &Thing, name: &str) -> bool {
+        let mut ruled = attrs::of_kind(thing.kind)
+            .filter(|attr| name_of(attr.name) == name && self.profile.ruler(thing.kind, attr.name).is_some());
+        ruled.any(|attr| {
+            Side::BOTH.iter().any(|side| {
+                let edits = thing.edits(attr.name).iter().filter(|edit| edit.side == *side);
+                let at: Vec<Timestamp> = edits.map(|edit| edit.at).collect();
+                at.windows(FLIPS).any(|some| some[FLIPS - 1].duration_since(some[0]) <= FLIPS_WITHIN)
+            })
+        })
     }
 
     /// Everything was looked at: what both sides hold alike is agreed from now on.
