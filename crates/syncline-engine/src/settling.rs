@@ -172,6 +172,13 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
             }
         }
     }
+    // Of two leads that were converted into one account, one that calls its company by its name answers for both.
+    let is_put = |account: &Link| {
+        batch.links.iter().any(|write| {
+            matches!(write, LinkWrite::Put(link) if link.record == account.record && link.facet == account.facet)
+        })
+    };
+    asked.retain(|(account, _)| !is_put(account));
     ask(ctx, &mut batch, asked).await?;
     if batch.links.is_empty() && batch.reviews.is_empty() {
         return Ok(false);

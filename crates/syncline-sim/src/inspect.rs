@@ -364,8 +364,13 @@ impl Player<'_> {
                 thing.murky || thing.disputed || lost
             }
             HeldReason::Parked { .. } => self.doubt && !self.profile.keyed(),
-            // By declaration it waits so long; then it goes ahead without.
-            HeldReason::WaitsForParent { .. } => held.until.is_some_and(|until| until > self.world.net.now()),
+            // By declaration it waits so long; then it goes ahead without. What belongs to an account that is asked about waits
+            // for the answer.
+            HeldReason::WaitsForParent { .. } => {
+                let mut parents = thing.edits(PARENT).iter().filter_map(|edit| edit.value.as_ref());
+                held.until.is_some_and(|until| until > self.world.net.now())
+                    || parents.any(|token| self.people.ledger.get(token).is_some_and(|it| it.disputed))
+            }
             HeldReason::NoSuchUser { .. }
             | HeldReason::ManualConflict
             | HeldReason::CurrencyMismatch { .. }
