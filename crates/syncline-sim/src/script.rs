@@ -170,8 +170,8 @@ pub struct Script {
     pub steps: Vec<Step>,
 }
 
-/// Steps after the first contact.
-const STEPS: std::ops::Range<usize> = 100..112;
+/// Steps after the first contact. With what comes before it a seed has a hundred and more.
+const STEPS: std::ops::Range<usize> = 82..94;
 /// Things before the first contact.
 const FIRST: std::ops::Range<usize> = 14..24;
 /// What the end of a seed is drawn from, beside the seed.
