@@ -409,7 +409,11 @@ impl Excuses<'_> {
         match &note.why {
             Why::ChangedSince if note.attribute.is_some() => {
                 let parents = places.iter().any(|place| place == PARENT);
-                !seen || places.iter().any(|place| touched(place)) || (parents && moved(after, found))
+                // A further company moves no stamp: one that nobody had read cannot be told from one that came since.
+                let beside = |record: Option<&Record>| record.is_some_and(|it| !it.further.is_empty());
+                !seen
+                    || places.iter().any(|place| touched(place))
+                    || (parents && (moved(after, found) || beside(before) || beside(after)))
             }
             Why::ChangedSince => {
                 // Saved without a change is touched too: the engine sees it by the stamp alone, and is careful.
