@@ -57,7 +57,8 @@ pub(crate) fn called<'m>(
 pub(crate) enum Handover {
     /// It is the organisation's.
     Same,
-    /// It is some other one's: the organisation has an account, and whoever converted the lead did not take it.
+    /// It is some other one's: the organisation has an account, and whoever converted the lead did not take it; or it was
+    /// deleted, and nothing says that it was this one.
     Another,
     /// A person has to say; until then nothing is made of it.
     Asked(Question),
