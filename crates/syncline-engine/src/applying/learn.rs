@@ -7,7 +7,7 @@ mod written;
 
 pub(crate) use found::{Found, found};
 
-use super::{Applier, Intent, OpenPayload, result_of};
+use super::{Applier, Intent, OpenPayload, Turn, result_of};
 use crate::{
     ctx::Ctx,
     error::Error,
@@ -17,7 +17,7 @@ use crate::{
 use refused::{LostRow, link_existing, refuse_unseen};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::plan::{Neighbourhood, plan_entity};
-use syncline_kit::vendor::{Rejection, RowOutcome, WriteCall};
+use syncline_kit::vendor::{Rejection, RejectionClass, RowOutcome, WriteCall};
 use syncline_model::{
     Action, ConnectionName, EntityId, Kind, Link, Operation, RecordRef,
     journal::{CallId, Event, RowValues, Written},
@@ -35,6 +35,7 @@ impl Applier<'_> {
         call: &WriteCall,
         operations: &[Operation],
         outcomes: Vec<RowOutcome>,
+        turn: Turn,
     ) -> Result<(), Error> {
         let ctx = self.ctx;
         let mut lesson = Lesson::load(ctx, &mut pass.surroundings, operations, &outcomes).await?;
@@ -61,6 +62,11 @@ impl Applier<'_> {
                     if learnt == Learnt::Created {
                         self.created.insert((operation.entity, connection.clone()), record.clone());
                     }
+                }
+                RowOutcome::Rejected(rejection)
+                    if turn == Turn::Early && is_displaced(&operation.action, rejection) =>
+                {
+                    self.displaced.push(operation.clone());
                 }
                 RowOutcome::Rejected(rejection) => {
                     self.tally.rejected += 1;
@@ -224,6 +230,11 @@ impl Lesson {
         }
         settled
     }
+}
+
+/// Whether an update waits for another record to give up what it is to hold.
+fn is_displaced(action: &Action, rejection: &Rejection) -> bool {
+    matches!(action, Action::Update { .. }) && matches!(rejection.class, RejectionClass::Exists(_))
 }
 
 /// Whether an operation takes back what an earlier run wrote.

@@ -75,6 +75,15 @@ struct Intent {
     at: jiff::Timestamp,
 }
 
+/// Whether a row that another record stands in the way of is sent once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// Yes, when everything else has been sent.
+    Early,
+    /// No: what is refused now is refused.
+    Last,
+}
+
 /// Applies operations as they are handed over.
 pub struct Applier<'a> {
     ctx: &'a Ctx,
@@ -82,6 +91,9 @@ pub struct Applier<'a> {
     fields: Vec<Operation>,
     /// Relations of the present level: both ends must be there first.
     relations: Vec<Operation>,
+    /// Updates that were refused because another record holds their value, which it may give up, or go, in this very run: an
+    /// address moves from one contact to another. They have another turn at the end.
+    displaced: Vec<Operation>,
     /// What is taken away, after everything else: children before parents.
     archives: Vec<Operation>,
     dirty: BTreeMap<EntityId, Dirty>,
@@ -106,6 +118,7 @@ impl<'a> Applier<'a> {
             ctx,
             fields: Vec::new(),
             relations: Vec::new(),
+            displaced: Vec::new(),
             archives: Vec::new(),
             dirty: BTreeMap::new(),
             run: None,
@@ -153,19 +166,20 @@ impl<'a> Applier<'a> {
         let (ending, beginning) = std::mem::take(&mut self.relations)
             .into_iter()
             .partition(|operation| matches!(operation.action, Action::Dissociate(_)));
-        self.send(pass, ending).await?;
+        self.send(pass, ending, Turn::Early).await?;
         let (waiting, beginning): (Vec<Operation>, Vec<Operation>) = beginning
             .into_iter()
             .partition(|operation| self.clinging.contains(&(operation.entity, operation.connection.clone())));
         self.tally.postponed += waiting.len() as u64;
-        self.send(pass, beginning).await?;
-        let going: BTreeSet<EntityId> = self.archives.iter().map(|operation| operation.entity).collect();
-        self.dirty.retain(|entity, _| going.contains(entity));
+        self.send(pass, beginning, Turn::Early).await?;
+        let waiting = self.archives.iter().chain(&self.displaced);
+        let waiting: BTreeSet<EntityId> = waiting.map(|operation| operation.entity).collect();
+        self.dirty.retain(|entity, _| waiting.contains(entity));
         Ok(())
     }
 
     /// Sends what is left and then takes away what is to go, kinds upwards from deals: by then nothing that goes too refers
-    /// to it.
+    /// to it. Last comes what stood in the way of itself.
     ///
     /// # Errors
     /// As for [`Applier::finish_level`].
@@ -177,18 +191,36 @@ impl<'a> Applier<'a> {
                 archives.into_iter().partition(|operation| operation.kind == kind);
             archives = rest;
             let ready = self.seen_to_archive(level).await?;
-            self.send(pass, ready).await?;
+            self.send(pass, ready, Turn::Early).await?;
         }
+        self.send_displaced(pass).await?;
         self.dirty.clear();
         Ok(())
     }
 
     async fn send_fields(&mut self, pass: &mut Pass<'_>) -> Result<(), Error> {
         let fields = std::mem::take(&mut self.fields);
-        self.send(pass, fields).await
+        self.send(pass, fields, Turn::Early).await
     }
 
-    async fn send(&mut self, pass: &mut Pass<'_>, operations: Vec<Operation>) -> Result<(), Error> {
+    /// An address that passes from hand to hand comes free one hand at a time, for as long as any does.
+    async fn send_displaced(&mut self, pass: &mut Pass<'_>) -> Result<(), Error> {
+        let mut before = usize::MAX;
+        while !self.displaced.is_empty() {
+            let displaced = std::mem::take(&mut self.displaced);
+            let turn = if displaced.len() > 1 && displaced.len() < before { Turn::Early } else { Turn::Last };
+            before = displaced.len();
+            self.send(pass, displaced, turn).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(
+        &mut self,
+        pass: &mut Pass<'_>,
+        operations: Vec<Operation>,
+        turn: Turn,
+    ) -> Result<(), Error> {
         let mut by_connection: BTreeMap<ConnectionName, Vec<Operation>> = BTreeMap::new();
         for operation in operations {
             by_connection.entry(operation.connection.clone()).or_default().push(operation);
@@ -202,7 +234,7 @@ impl<'a> Applier<'a> {
             for call in live.vendor.pack(rows) {
                 let operations: Vec<Operation> =
                     call.rows.iter().filter_map(|row| by_id.get(&row.operation).cloned()).collect();
-                self.call(pass, &connection, call, operations).await?;
+                self.call(pass, &connection, call, operations, turn).await?;
             }
         }
         Ok(())
@@ -264,6 +296,7 @@ impl<'a> Applier<'a> {
         connection: &ConnectionName,
         call: WriteCall,
         operations: Vec<Operation>,
+        turn: Turn,
     ) -> Result<(), Error> {
         self.ctx.lease.keep().await?;
         let intent = self.intend(connection, &call, &operations).await?;
@@ -282,14 +315,14 @@ impl<'a> Applier<'a> {
                     .iter()
                     .map(|_| refused.clone().unwrap_or(RowOutcome::Again { why: error.to_string() }))
                     .collect();
-                self.learn(pass, connection, intent, &call, &operations, outcomes).await?;
+                self.learn(pass, connection, intent, &call, &operations, outcomes, turn).await?;
                 return match refused {
                     Some(_) => Ok(()),
                     None => Err(Error::vendor(connection, error)),
                 };
             }
         };
-        self.learn(pass, connection, intent, &call, &operations, outcomes).await?;
+        self.learn(pass, connection, intent, &call, &operations, outcomes, turn).await?;
         capture::records(self.ctx, &moved).await?;
         Ok(())
     }

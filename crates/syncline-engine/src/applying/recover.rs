@@ -1,7 +1,7 @@
 //! What a crash left open: calls whose intent is stored and whose end is not. Each of their rows is settled by a strong
 //! read before anything else happens.
 
-use super::{Applier, Intent, Tally, learn::payload};
+use super::{Applier, Intent, Tally, Turn, learn::payload};
 use crate::{
     capture,
     ctx::Ctx,
@@ -42,7 +42,15 @@ pub async fn recover(ctx: &Ctx) -> Result<Tally, Error> {
         applier.run = call.run;
         let intent = Intent { id: call.call, at: call.at };
         applier
-            .learn(&mut pass, &call.connection, intent, &payload.call, &payload.operations, outcomes)
+            .learn(
+                &mut pass,
+                &call.connection,
+                intent,
+                &payload.call,
+                &payload.operations,
+                outcomes,
+                Turn::Last,
+            )
             .await?;
         capture::records(ctx, &moved).await?;
     }

@@ -1,6 +1,9 @@
 //! What a vendor refuses: the field waits, the record and the others go on (HUB-4).
 
-use crate::scenario::{HubSpot, Salesforce, Setting, World, acme};
+use crate::{
+    scenario::{HubSpot, Salesforce, Setting, World, acme},
+    undo::take_back,
+};
 use expect_test::expect;
 use serde_json::json;
 
@@ -41,6 +44,55 @@ async fn rejected_field_is_released_by_itself_when_the_rule_goes() {
     "#]]
     .assert_eq(world.picture().text());
     assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+}
+
+#[tokio::test]
+async fn address_passes_from_hand_to_hand_in_one_run_and_back_in_its_undo() {
+    let mut world = World::new().await;
+    let lead = |world: &World, name: &str| {
+        let fields = json!({"LastName": name, "Company": "Acme", "Email": format!("{name}@acme.com")});
+        world.create(Salesforce, "Lead", fields)
+    };
+    let leads: Vec<String> = ["ann", "bo", "cy", "di"].iter().map(|name| lead(&world, name)).collect();
+    world.first_contact().await;
+    let contact = |world: &World, name: &str| world.find(HubSpot, "contacts", "lastname", name);
+    let contacts: Vec<String> = ["ann", "bo", "cy", "di"].iter().map(|name| contact(&world, name)).collect();
+    // Each takes the address of the one before; whichever row HubSpot sees first, most find their address taken still.
+    for (lead, email) in leads.iter().zip(["new", "ann", "bo", "cy"]) {
+        world.edit(Salesforce, "Lead", lead, json!({"Email": format!("{email}@acme.com")}));
+    }
+    let outcome = world.sync().await;
+    assert_eq!((outcome.tally.updated, outcome.tally.rejected), (4, 0));
+    let emails = |world: &World| -> Vec<String> {
+        contacts.iter().map(|id| world.field(HubSpot, "contacts", id, "email").to_string()).collect()
+    };
+    assert_eq!(emails(&world), ["new", "ann", "bo", "cy"].map(|name| format!("\"{name}@acme.com\"")));
+    world.still().await;
+    let (listed, _) = take_back(&mut world, outcome.run).await;
+    assert_eq!(listed, Vec::<String>::new());
+    assert_eq!(emails(&world), ["ann", "bo", "cy", "di"].map(|name| format!("\"{name}@acme.com\"")));
+}
+
+#[tokio::test]
+async fn address_that_a_new_contact_took_goes_back_once_that_contact_is_archived() {
+    let mut world = World::new().await;
+    let lead = |world: &World, name: &str| {
+        let fields = json!({"LastName": name, "Company": "Acme", "Email": "ann@acme.com"});
+        world.create(Salesforce, "Lead", fields)
+    };
+    let ann = lead(&world, "Ann");
+    world.first_contact().await;
+    // Waits: it might be Ann once more.
+    lead(&world, "Bo");
+    world.writes(0).await;
+    world.edit(Salesforce, "Lead", &ann, json!({"Email": "new@acme.com"}));
+    let review = world.reviews().await[0].id;
+    world.reject(review).await;
+    let outcome = world.sync().await;
+    assert_eq!((outcome.tally.created, outcome.tally.rejected), (1, 0));
+    take_back(&mut world, outcome.run).await;
+    let contact = world.find(HubSpot, "contacts", "lastname", "Ann");
+    assert_eq!(world.field(HubSpot, "contacts", &contact, "email"), "ann@acme.com");
 }
 
 /// A company whose phone Salesforce refuses while its city went through.
