@@ -555,3 +555,25 @@ fn an_edit_that_was_archived_before_anybody_searched_is_seen_when_the_record_is_
     world.capture();
     assert_eq!(world.field("deals", &deal, "dealname"), text("Three"));
 }
+
+#[test]
+fn an_edit_that_no_search_ever_showed_is_seen_within_a_day_whatever_the_record_is_related_to() {
+    let (mut world, company, contact, _) = at_rest();
+    world.edit("contacts", &contact, json!({"firstname": "Augusta"}));
+    world.admin(json!({"do": "archive", "object": "contacts", "id": contact}));
+    world.pass(3 * 3_600);
+    world.capture();
+    world.admin(json!({"do": "restore", "object": "contacts", "id": contact}));
+    let relation = format!("contacts/{contact}");
+    world.admin(json!({"do": "associate", "from": relation, "to": format!("companies/{company}")}));
+    world.pass(600);
+    world.capture();
+    assert_eq!(
+        world.field("contacts", &contact, "firstname"),
+        text("Ada"),
+        "the search has passed its stamp"
+    );
+    world.pass(86_400);
+    world.capture();
+    assert_eq!(world.field("contacts", &contact, "firstname"), text("Augusta"));
+}

@@ -73,7 +73,8 @@ impl Scene<'_> {
     /// "No associations" is also what is said of a record that is gone, perhaps without a trace in the bin (a privacy
     /// deletion, a merge): those without edges are looked up by id, and what is not there is read for what became of it. So is
     /// what has another version: an edit that the index lost (the record was archived before anybody searched, and restored,
-    /// which moves no stamp).
+    /// which moves no stamp). With the first sort of edge every record is looked up: no edit that a search never showed stays
+    /// unseen for longer than a day.
     async fn vanished(
         &self,
         field: &FieldName,
@@ -89,13 +90,14 @@ impl Scene<'_> {
                 fields.iter().any(|(name, seen)| name == field && seen.value().is_some())
             })
         };
-        let bare: Vec<RecordId> = ids.iter().filter(|id| !has_edges(id)).cloned().collect();
+        let is_first = self.want.edges.first() == Some(field);
+        let asked: Vec<RecordId> = ids.iter().filter(|id| is_first || !has_edges(id)).cloned().collect();
         let name = ["hs_object_id".to_owned()];
-        let rows = self.hub.read_batch(object, &bare, &name).await?;
-        let versions = self.known.versions(object, &bare).await;
+        let rows = self.hub.read_batch(object, &asked, &name).await?;
+        let versions = self.known.versions(object, &asked).await;
         let present: BTreeMap<&str, Option<Version>> =
             rows.iter().map(|row| (row.id.as_str(), row.version())).collect();
-        let unlike: Vec<RecordRef> = bare
+        let unlike: Vec<RecordRef> = asked
             .into_iter()
             .zip(versions)
             .filter(|(id, known)| present.get(id.as_str()) != Some(known))
