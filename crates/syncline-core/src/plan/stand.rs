@@ -52,14 +52,14 @@ impl Draftsman<'_> {
         side: &ActiveSide<'_>,
         base: &Base,
     ) -> Standing {
-        let now = if binding.field_state == FieldState::Missing && planted(Defect::HiddenIsEmpty) {
-            &Observed::Empty
-        } else if binding.field_state == FieldState::Missing {
-            &Observed::NotPermitted
-        } else {
-            side.snapshot.field(binding.field.as_str())
+        let shown = side.snapshot.field(binding.field.as_str());
+        let is_blanked = binding.field_state == FieldState::Missing && planted(Defect::HiddenIsEmpty);
+        let now = match binding.field_state {
+            FieldState::Missing if is_blanked => &Observed::Empty,
+            FieldState::Missing => &Observed::NotPermitted,
+            FieldState::Present { .. } => shown,
         };
-        let (agreed, interval) = base_of(base, &binding.field, now);
+        let (agreed, interval) = base_of(base, &binding.field, if is_blanked { shown } else { now });
         let mut standing = Standing {
             stand: Stand::Unknown,
             spelling: None,
@@ -96,7 +96,7 @@ impl Draftsman<'_> {
             when: interval.map(|interval| self.span(&side.record.connection, interval)),
         };
         // The normal state: no entry, so the base is what is shown and need not be read a second time.
-        if !base.entries.contains_key(&binding.field) {
+        if !base.entries.contains_key(&binding.field) && !is_blanked {
             standing.agreed = Some(meaning.clone());
             standing.stand = Stand::Same(meaning);
             standing.seen.stand = word(&standing.stand);
