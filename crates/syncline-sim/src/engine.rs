@@ -149,8 +149,10 @@ impl Player<'_> {
         }
         let Some(ctx) = self.world.ctx.take() else { return Ok(JobEnd::Cut) };
         self.world.net.cover(|coverage| coverage.rounds += 1);
-        self.people.ledger.runs.push(self.world.net.now());
-        self.world.net.note(&format!("{} {job:?}", self.world.net.now()));
+        let began = self.world.net.now();
+        self.people.ledger.runs.push(began);
+        self.world.net.note(&format!("{began} {job:?}"));
+        let applies = matches!(job, Job::Apply);
         self.since = self.head()?;
         self.intended = Intended::default();
         self.world.power.arm(stop.map(stop_of));
@@ -187,8 +189,13 @@ impl Player<'_> {
         }
         self.world.power.arm(None);
         self.world.power.on();
-        if let JobEnd::Cut = end {
-            self.world.advance(LEASE_OVER);
+        let now = self.world.net.now();
+        match &end {
+            JobEnd::Came(Came::Planned) => self.people.ledger.planned(began),
+            JobEnd::Came(Came::Ran { .. }) if applies => self.people.ledger.applied(now),
+            JobEnd::Came(Came::Ran { needs: None, .. }) => self.people.ledger.ran(began, now),
+            JobEnd::Cut => self.world.advance(LEASE_OVER),
+            JobEnd::Came(Came::Ran { .. } | Came::Undone { .. }) | JobEnd::Failed(_) => {}
         }
         self.world.net.note(&format!("{} ended: {end:?}", self.world.net.now()));
         self.after_engine()?;

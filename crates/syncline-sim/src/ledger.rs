@@ -78,6 +78,11 @@ pub(crate) struct Ledger {
     pub(crate) now: Timestamp,
     /// When the engine began to do something.
     pub(crate) runs: Vec<Timestamp>,
+    /// When the plan began that is applied next.
+    planned: Option<Timestamp>,
+    /// What was there at the first time was decided on by the second: runs that came to their end, and plans that were
+    /// applied.
+    decided: Vec<(Timestamp, Timestamp)>,
     /// Live records of each thing on each side after the last act of a person: more may not come by themselves.
     pub(crate) allowed: BTreeMap<(String, Side), usize>,
     /// Every place where people let somebody take part in a deal: (deal, person).
@@ -109,11 +114,27 @@ impl Ledger {
             .is_some_and(|edit| self.runs.iter().any(|run| overlaps(*run, edit.at)))
     }
 
-    /// Whether a run may have read it on a side before a time.
-    pub(crate) fn was_read_before(&self, thing: &Thing, side: Side, at: Timestamp) -> bool {
+    /// A plan was written that took in what was there at a time.
+    pub(crate) fn planned(&mut self, began: Timestamp) {
+        self.planned = Some(began);
+    }
+
+    /// The plan that was written last was applied to its end.
+    pub(crate) fn applied(&mut self, until: Timestamp) {
+        self.decided.extend(self.planned.take().map(|began| (began, until)));
+    }
+
+    /// A run came to its end.
+    pub(crate) fn ran(&mut self, began: Timestamp, until: Timestamp) {
+        self.decided.push((began, until));
+    }
+
+    /// Whether a run that found it on a side came to its end before a time. One that was cut, or was to carry out a plan
+    /// from before, may have read it and agreed on nothing.
+    pub(crate) fn was_decided_before(&self, thing: &Thing, side: Side, at: Timestamp) -> bool {
         let there = thing.edits.values().flatten().filter(|edit| edit.side == side);
         let first = there.map(|edit| edit.at).min();
-        first.is_some_and(|first| self.runs.iter().any(|run| (first..at).contains(run)))
+        first.is_some_and(|first| self.decided.iter().any(|(began, until)| first <= *began && *until <= at))
     }
 
     /// Whether no run came late enough after it was made to find it in an index.
