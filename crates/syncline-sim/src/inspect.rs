@@ -136,10 +136,10 @@ impl Player<'_> {
                 (None, None) => any(),
             },
             Some(Ruler::PreferHubSpot) => match (hubspot, salesforce, agreed) {
-                // Who writes over what no index shows yet loses a race that is nobody's rule.
-                (Some(Some(said)), other, _) => {
-                    value == Some(said)
-                        || (other == Some(value) && self.people.ledger.raced(thing, attr.name, Side::HubSpot))
+                // Who writes over what no index shows yet loses a race that is nobody's rule; what won it is HubSpot's then,
+                // and what Salesforce says after it is set back.
+                (Some(Some(said)), _, _) => {
+                    value == Some(said) || self.people.ledger.raced(thing, attr.name, Side::HubSpot, value)
                 }
                 (Some(None), said, _) => value.is_none() || said == Some(value),
                 (None, said, Some(Some(agreed))) => {

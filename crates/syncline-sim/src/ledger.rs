@@ -107,11 +107,16 @@ impl Thing {
 }
 
 impl Ledger {
-    /// Whether a run read before an index showed the last edit of a side, or was at work when it was made.
-    pub(crate) fn raced(&self, thing: &Thing, attribute: &str, side: Side) -> bool {
-        thing
-            .last(attribute, side, self.stretch)
-            .is_some_and(|edit| self.runs.iter().any(|run| overlaps(*run, edit.at)))
+    /// Whether the last edit of a side may have been written over with this: a run read before an index showed that edit, or
+    /// was at work when it was made, and the other side held this then, whenever it had said so.
+    pub(crate) fn raced(&self, thing: &Thing, attribute: &str, side: Side, value: Option<&str>) -> bool {
+        let Some(last) = thing.last(attribute, side, self.stretch) else { return false };
+        let others: Vec<&Edit> = thing.edits(attribute).iter().filter(|edit| edit.side != side).collect();
+        self.runs.iter().filter(|run| overlaps(**run, last.at)).any(|run| {
+            let found = others.iter().rfind(|edit| edit.at <= *run);
+            let said = others.iter().filter(|edit| edit.at > *run && edit.at.duration_since(*run) < WORKING);
+            found.into_iter().chain(said).any(|edit| edit.value.as_deref() == value)
+        })
     }
 
     /// A plan was written that took in what was there at a time.
