@@ -15,7 +15,7 @@ pub(super) fn segment(id: &str) -> String {
 }
 
 /// What became of one id.
-enum Fate {
+pub(super) enum Fate {
     Live(Row),
     /// The id answers with another record: it was merged into it.
     Merged(Row),
@@ -138,7 +138,8 @@ impl HubSpot {
         Ok(fates)
     }
 
-    async fn fate(
+    /// What became of one record.
+    pub(super) async fn fate(
         &self,
         object: &ObjectName,
         id: &RecordId,

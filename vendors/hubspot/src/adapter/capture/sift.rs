@@ -1,7 +1,7 @@
 //! Rows of a page to observations: what is known is left out, what the index shows too old is not believed.
 
 use super::Scene;
-use crate::adapter::{HubSpot, edges, records::Row};
+use crate::adapter::{HubSpot, edges, read::Fate, records::Row};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use syncline_kit::vendor::VendorError;
@@ -81,13 +81,40 @@ impl Scene<'_> {
                 kept.push(row);
             }
         }
-        let read = self.hub.read_batch(object, &strangers, &self.properties).await?;
-        // A merged record may answer as its survivor, whose own turn comes.
-        kept.extend(read.into_iter().filter(|row| strangers.iter().any(|id| id.as_str() == row.id)));
+        let survivors = self.strangers(&strangers, &mut kept).await?;
+        let ids: Vec<RecordId> = survivors.iter().map(|row| RecordId::from(row.id.as_str())).collect();
+        let versions = self.known.versions(object, &ids).await;
+        let news = survivors.into_iter().zip(versions).filter(|(row, known)| *known != row.version());
+        kept.extend(news.map(|(row, _)| row));
         if mode == Mode::All {
             kept.extend(self.hub.read_batch(object, &outdated, &self.properties).await?);
         }
         Ok(kept)
+    }
+
+    /// Strangers read by id: those that are there go to `kept`, and what others were merged into comes back. No search may show
+    /// it yet, and until it is known what they stood for would be made once more.
+    async fn strangers(&self, ids: &[RecordId], kept: &mut Vec<Row>) -> Result<Vec<Row>, VendorError> {
+        let object = &self.want.object;
+        let read = self.hub.read_batch(object, ids, &self.properties).await?;
+        let (asked, mut survivors): (Vec<Row>, Vec<Row>) =
+            read.into_iter().partition(|row| ids.iter().any(|id| id.as_str() == row.id));
+        let answered = |id: &RecordId| {
+            asked.iter().any(|row| row.id == id.as_str())
+                || survivors.iter().any(|row| row.merged().contains(id))
+        };
+        // A batch may also leave out what was merged.
+        let missing: Vec<RecordId> = ids.iter().filter(|id| !answered(id)).cloned().collect();
+        for id in missing {
+            if let Fate::Merged(row) = self.hub.fate(object, &id, &self.properties).await? {
+                survivors.push(row);
+            }
+        }
+        kept.extend(asked);
+        survivors.retain(|row| kept.iter().all(|other| other.id != row.id));
+        survivors.sort_by(|one, other| one.id.cmp(&other.id));
+        survivors.dedup_by(|one, other| one.id == other.id);
+        Ok(survivors)
     }
 
     /// Known records that these rows say were merged into them, by survivor.
