@@ -196,6 +196,9 @@ pub enum HeldReason {
         /// The run that took it back.
         run: RunId,
     },
+    /// The record is not in the scope of that side as it stands, or what decides it may not be seen (CRM-7); released when it
+    /// comes back, or when the scope or the permission changes.
+    OutOfScope,
 }
 
 impl HeldReason {
@@ -222,6 +225,7 @@ impl HeldReason {
             Self::Unconfirmed => "SYN-2018",
             Self::Bundle => "SYN-2019",
             Self::Undone { .. } => "SYN-2020",
+            Self::OutOfScope => "SYN-2021",
         }
     }
 
@@ -248,6 +252,7 @@ impl HeldReason {
             Self::Unconfirmed => "unconfirmed",
             Self::Bundle => "bundle",
             Self::Undone { .. } => "undone",
+            Self::OutOfScope => "out_of_scope",
         }
     }
 }
@@ -284,6 +289,9 @@ impl fmt::Display for HeldReason {
             Self::Unconfirmed => f.write_str("first contact or backfill is not confirmed yet"),
             Self::Bundle => f.write_str("another part of its bundle cannot go"),
             Self::Undone { run } => write!(f, "a person took it back by run {run}"),
+            Self::OutOfScope => {
+                f.write_str("the record is out of scope there, or what decides that may not be seen")
+            }
         }
     }
 }

@@ -62,12 +62,6 @@ impl Player<'_> {
         (_, hubspot): (&At, &Record),
     ) -> Vec<Fault> {
         let mut faults = Vec::new();
-        let out_of_scope = thing.kind == Kind::Deal
-            && self.dropped(Change::ScopeOfDeals)
-            && !(salesforce.values.contains_key("amount") && hubspot.values.contains_key("amount"));
-        if out_of_scope {
-            return faults;
-        }
         for attr in attrs::of_kind(thing.kind) {
             if attr.name == "city" && thing.kind == Kind::Organisation && self.dropped(Change::DropCity) {
                 continue;
@@ -371,6 +365,7 @@ impl Player<'_> {
                 held.until.is_some_and(|until| until > self.world.net.now())
                     || parents.any(|token| self.people.ledger.get(token).is_some_and(|it| it.disputed))
             }
+            HeldReason::OutOfScope => self.may_be_out_of_scope(thing),
             HeldReason::NoSuchUser { .. }
             | HeldReason::ManualConflict
             | HeldReason::CurrencyMismatch { .. }
@@ -381,6 +376,20 @@ impl Player<'_> {
             HeldReason::Oscillates => attribute.is_some_and(|name| self.is_set_back(thing, name)),
             HeldReason::Undone { .. } => self.undo.was_undone(&thing.token, attribute),
         }
+    }
+
+    /// Whether the scope is narrowed to what this thing lacks on some side, or shows on none.
+    fn may_be_out_of_scope(&self, thing: &Thing) -> bool {
+        let lacks = |side: Side| {
+            let mut there = self.people.picture.live(side, &thing.token);
+            there.any(|(_, record)| !record.values.contains_key("amount"))
+        };
+        let hides = |side: Side| {
+            self.people.rights.access.get(&(side, Kind::Deal, "amount")) == Some(&Access::Hidden)
+        };
+        thing.kind == Kind::Deal
+            && self.dropped(Change::ScopeOfDeals)
+            && (Side::BOTH.into_iter().any(lacks) || Side::BOTH.into_iter().all(hides))
     }
 
     /// Whether people so often edited what the other side rules that it counts as something that sets it back (decisions

@@ -1,6 +1,6 @@
 //! Sides on which an entity has no record yet: whether one may be created, as what, and with what.
 
-use super::{Draftsman, Parent, attributes::companion_change, attributes::is_user};
+use super::{Draftsman, Parent, attributes::companion_change, attributes::is_user, scope::Scope};
 use crate::mapping::{
     Attribute, AttributeType, Binding, Cardinality, Carrier, CreateAllowed, Edge, FieldState, Mapping, Pick,
 };
@@ -26,11 +26,14 @@ impl Draftsman<'_> {
             if self.hood.links.iter().any(has) {
                 continue;
             }
-            if self.in_scope(&connection) {
-                self.missing_side(&connection);
-            } else if self.lacks_identity(&connection) {
-                let record = self.sides[0].record.clone();
-                self.find(&record, FindingKind::NoIdentity);
+            match self.scope(&connection) {
+                Scope::In => self.missing_side(&connection),
+                Scope::Unseen if self.may_be_made(&connection) => self.hold_out_of_scope(&connection),
+                Scope::Out if self.lacks_identity(&connection) => {
+                    let record = self.sides[0].record.clone();
+                    self.find(&record, FindingKind::NoIdentity);
+                }
+                Scope::Unseen | Scope::Out => {}
             }
         }
     }

@@ -27,6 +27,7 @@ pub use settle::{Beside, LinkChange, Settled, Successor, is_of_lead, looked_at, 
 pub use watch::{Wrote, note_step, note_undone, note_write, shows_same};
 
 use crate::mapping::OnDelete;
+use scope::Scope;
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::{
     Action, AttributeName, Base, BaseEntry, ConnectionName, EntityId, Evidence, FieldChange, FieldName, Link,
@@ -348,11 +349,12 @@ impl Draftsman<'_> {
     }
 
     /// Turns collected changes into update operations, where the record takes part. A record that left the scope is not
-    /// written (CRM-7); what changed meanwhile stays a change against its base, and is merged when it comes back.
+    /// written (CRM-7); what changed meanwhile waits as a change against its base, and is merged when it comes back.
     fn updates(&mut self) {
         let changes = std::mem::take(&mut self.changes);
         for (record, fields) in changes {
-            if !self.in_scope(&record.connection) {
+            if self.scope(&record.connection) != Scope::In {
+                self.hold_out_of_scope(&record.connection);
                 continue;
             }
             let fields = self.without_refused(&record, fields);
@@ -364,7 +366,8 @@ impl Draftsman<'_> {
             self.push(connection, Action::Update { record, fields }, preconditions);
         }
         for (connection, action) in std::mem::take(&mut self.relations) {
-            if !self.in_scope(&connection) {
+            if self.scope(&connection) != Scope::In {
+                self.hold_out_of_scope(&connection);
                 continue;
             }
             let preconditions = match &action {

@@ -1,28 +1,56 @@
 //! Who takes part (CRM-7), decided on the values as they will be after the change.
 
-use super::Draftsman;
-use crate::mapping::{AttributeType, CreateAllowed, Predicate, codec::normalise};
-use syncline_model::{AttributeName, ConnectionName, Value};
+use super::{ActiveSide, Draftsman};
+use crate::mapping::{AttributeType, CreateAllowed, FieldState, Predicate, codec::normalise};
+use syncline_model::{AttributeName, ConnectionName, Value, plan::HeldReason};
+
+/// Whether an entity takes part on a side. What speaks for it comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Scope {
+    In,
+    /// It hangs on something that may not be seen.
+    Unseen,
+    Out,
+}
 
 impl Draftsman<'_> {
     /// Whether some side sends this entity to `to`.
-    pub(super) fn in_scope(&self, to: &ConnectionName) -> bool {
-        self.sides.iter().filter(|side| side.record.connection != *to).any(|side| {
-            match self.model.scope.get(&(side.record.connection.clone(), to.clone())) {
-                None => true,
-                Some(predicate) => self.holds(predicate) == Some(true),
-            }
-        })
+    pub(super) fn scope(&self, to: &ConnectionName) -> Scope {
+        let senders = self.sides.iter().filter(|side| side.record.connection != *to);
+        senders
+            .map(|side| match self.model.scope.get(&(side.record.connection.clone(), to.clone())) {
+                None => Scope::In,
+                Some(predicate) => match self.holds(predicate) {
+                    Some(true) => Scope::In,
+                    Some(false) => Scope::Out,
+                    None => Scope::Unseen,
+                },
+            })
+            .min()
+            .unwrap_or(Scope::Out)
+    }
+
+    /// What would be written there waits, and says why: nothing is frozen in silence.
+    pub(super) fn hold_out_of_scope(&mut self, to: &ConnectionName) {
+        let schema =
+            |side: &ActiveSide<'_>| format!("schema:{}/{}", side.record.connection, side.record.object);
+        let wake = self.sides.iter().map(schema).chain(["config".to_owned()]).collect();
+        self.hold(None, to, HeldReason::OutOfScope, wake);
     }
 
     /// Whether what keeps an entity from a connection is that it lacks what would identify it there.
     pub(super) fn lacks_identity(&self, to: &ConnectionName) -> bool {
-        self.model.create.get(to).is_some_and(|rule| rule.allowed != CreateAllowed::Never)
+        self.may_be_made(to)
             && self.sides.iter().any(|side| {
                 let predicate = self.model.scope.get(&(side.record.connection.clone(), to.clone()));
                 predicate
                     .is_some_and(|predicate| asks_presence(predicate) && self.holds(predicate) == Some(false))
             })
+    }
+
+    /// Whether a new record of this kind may come into being there at all.
+    pub(super) fn may_be_made(&self, to: &ConnectionName) -> bool {
+        self.model.create.get(to).is_some_and(|rule| rule.allowed != CreateAllowed::Never)
     }
 
     /// Three-valued: `None` where the predicate hangs on something that may not be seen.
@@ -69,16 +97,17 @@ impl Draftsman<'_> {
         }))
     }
 
-    /// Whether no side can read the attribute.
+    /// Whether no side can read the attribute: it is not known, or what is known of it was read before it was hidden.
     fn is_hidden(&self, attribute: &AttributeName) -> bool {
         let Some(attribute) = self.model.attributes.iter().find(|candidate| candidate.name == *attribute)
         else {
             return false;
         };
         !self.sides.iter().any(|side| {
-            attribute
-                .binding(&side.record.connection, &side.record.object)
-                .is_some_and(|binding| side.snapshot.field(binding.field.as_str()).is_known())
+            attribute.binding(&side.record.connection, &side.record.object).is_some_and(|binding| {
+                binding.field_state != FieldState::Missing
+                    && side.snapshot.field(binding.field.as_str()).is_known()
+            })
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::{
-    mapping::{Codec, Direction, FieldState, OnLeave, Predicate, Rule},
+    mapping::{Codec, Direction, FieldState, KindModel, OnLeave, Predicate, Rule},
     plan::Refusal,
 };
 use std::collections::BTreeSet;
@@ -327,9 +327,36 @@ fn a_record_that_left_the_scope_is_frozen_and_merged_when_it_returns() {
             .seen(C, 10, &[("Title", text("Countess"))]);
         let plan = case.plan();
         assert!(plan.operations.is_empty() && plan.bases.is_empty(), "{on_leave:?} {plan:?}");
+        let waits = "hubspot - out_of_scope [schema:hubspot/contacts schema:salesforce/Contact config]";
+        assert_eq!(held(&plan), [waits]);
         let back = case.seen(C, 20, &[("Phone", text("1"))]).plan();
         assert_eq!(operations(&back), ["update hubspot/contacts/1 phone=1, jobtitle=Countess"]);
     }
+}
+
+#[test]
+fn what_decides_the_scope_and_was_hidden_since_it_was_read_is_unknown() {
+    let has_title = |model: &mut KindModel| {
+        model.scope.insert((SF.into(), HS.into()), Predicate::Has("title".into()));
+    };
+    let hidden = |case: Case, side: &str| {
+        case.bindings("title", side, |binding| binding.field_state = FieldState::Missing)
+    };
+    let case = pair().model(has_title).seen(C, 10, &[("Phone", text("1"))]);
+    let update = ["update hubspot/contacts/1 phone=1"];
+    assert_eq!(operations(&case.plan()), update);
+    let case = hidden(case, SF);
+    assert_eq!(operations(&case.plan()), update, "HubSpot shows it still");
+    let plan = hidden(case, HS).plan();
+    assert!(plan.operations.is_empty(), "{plan:?}");
+    assert!(held(&plan)[0].starts_with("hubspot - out_of_scope"), "{plan:?}");
+    // "Not there" is no more known than "there".
+    let no_title = |model: &mut KindModel| {
+        let none = Predicate::Not(Box::new(Predicate::Has("title".into())));
+        model.scope.insert((SF.into(), HS.into()), none);
+    };
+    let case = pair().model(no_title).seen(C, 10, &[("Phone", text("1"))]);
+    assert!(hidden(hidden(case, SF), HS).plan().operations.is_empty());
 }
 
 #[test]
