@@ -164,11 +164,11 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
             let review = Review { id: 0, question, opened_at: batch.at, state: ReviewState::Open };
             batch.reviews.push(ReviewWrite::Open(review));
         }
-        for entity in settled.replan {
+        for (kind, entity) in settled.replan {
             batch.wake.push(format!("entity:{entity}"));
             // Its own entity is work already: the record's change made it so.
             if entity != member.entity {
-                batch.dirty.push(DirtyKey::Entity(member.kind, entity));
+                batch.dirty.push(DirtyKey::Entity(kind, entity));
             }
         }
     }

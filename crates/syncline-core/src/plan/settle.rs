@@ -25,8 +25,9 @@ pub struct Settled {
     pub links: Vec<LinkChange>,
     /// Questions for a person.
     pub questions: Vec<Question>,
-    /// Entities to plan again because their links or their neighbours' moved.
-    pub replan: Vec<EntityId>,
+    /// Entities to plan again because their links or their neighbours' moved, each with its own kind: a lead's event also
+    /// moves its organisation.
+    pub replan: Vec<(Kind, EntityId)>,
 }
 
 /// A record that an event leads to, as it is linked already.
@@ -99,11 +100,11 @@ pub fn settle(
             }
             (RecordState::Deleted, LinkState::Active | LinkState::Pending) if planted(Defect::Recreated) => {
                 settled.links.push(LinkChange::Remove(link.record.clone(), link.facet));
-                settled.replan.push(link.entity);
+                settled.replan.push((link.facet, link.entity));
             }
             (RecordState::Deleted, LinkState::Active | LinkState::Pending) => {
                 settled.links.push(LinkChange::Put(Link { state: LinkState::Deleted, ..link.clone() }));
-                settled.replan.push(link.entity);
+                settled.replan.push((link.facet, link.entity));
             }
             // It came back from the recycle bin (where Salesforce puts merged records too): its link is in force again,
             // unless another took its place meanwhile.
@@ -115,7 +116,7 @@ pub fn settle(
                     None => LinkState::Active,
                 };
                 settled.links.push(LinkChange::Put(Link { state, ..link.clone() }));
-                settled.replan.push(link.entity);
+                settled.replan.push((link.facet, link.entity));
             }
             _ => {}
         }
@@ -225,7 +226,7 @@ fn converted(
                 since: JournalSeq::default(),
                 base: None,
             }));
-            settled.replan.push(pending.entity);
+            settled.replan.push((pending.facet, pending.entity));
         }
     }
 }
@@ -272,7 +273,7 @@ fn succeed(
 ) {
     let Taken { mapping, before, snapshot, links } = *taken;
     let base = |record: &RecordRef| inherited(mapping, before, snapshot, record);
-    settled.replan.push(before.entity);
+    settled.replan.push((before.facet, before.entity));
     let known = successor(&record, before.facet);
     let beside = known.as_ref().map_or(Beside::Nobody, |known| known.beside);
     let leads = known.as_ref().map(|known| known.leads.clone()).unwrap_or_default();
@@ -325,12 +326,12 @@ fn succeed(
                     base: base(&known.record),
                     ..known.clone()
                 }));
-                settled.replan.push(known.entity);
+                settled.replan.push((known.facet, known.entity));
                 follow(leads, before.entity, settled);
                 return;
             }
             if records.is_empty() {
-                settled.replan.push(known.entity);
+                settled.replan.push((known.facet, known.entity));
                 if in_force_beside(mapping, links, before).is_none() {
                     let leads = links.iter().filter(|link| is_of_lead(mapping, link)).cloned();
                     follow(leads.collect(), known.entity, settled);
@@ -344,7 +345,7 @@ fn succeed(
                 key: format!("{} took the place of {}", known.record, before.record).into(),
                 records,
             });
-            settled.replan.push(known.entity);
+            settled.replan.push((known.facet, known.entity));
         }
         None => settled.links.push(LinkChange::Put(Link {
             base: base(&record),

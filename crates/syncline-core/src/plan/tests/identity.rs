@@ -116,7 +116,7 @@ fn the_company_of_a_converted_lead_is_the_account_it_was_put_under() {
         links(&settled)[2..],
         ["salesforce/Lead/00Q organisation removed", "salesforce/Account/A2 organisation Active"]
     );
-    assert!(settled.replan.contains(&entity(2)));
+    assert!(settled.replan.contains(&(Kind::Organisation, entity(2))));
     let account = link("salesforce/Account/A2", Kind::Organisation, 9, LinkState::Active);
     let settled = super::identity::settled(&case, &[pending, account]);
     assert_eq!(
@@ -313,8 +313,9 @@ fn a_contact_that_nothing_else_is_known_of_joins_a_lead_that_agreed_on_nothing()
     let stranger = link(CONTACT, Kind::Person, 9, LinkState::Active);
     let again = || Case { hood: lead.hood.clone(), mapping: lead.mapping.clone(), now: lead.now };
     let joined = became(again(), &stranger, &[]);
+    let people = [1, 9].map(|number| (Kind::Person, entity(number)));
     assert_eq!((put(&joined, 1).entity, &put(&joined, 1).base), (entity(1), &None));
-    assert_eq!((joined.questions.len(), &joined.replan[..]), (0, &[entity(1), entity(9)][..]));
+    assert_eq!((joined.questions.len(), &joined.replan[..]), (0, &people[..]));
     // It was matched with something: which of the two it is, a person has to say.
     let mut matched = stranger.clone();
     matched.evidence = Evidence::Planted;
@@ -329,7 +330,7 @@ fn a_contact_that_nothing_else_is_known_of_joins_a_lead_that_agreed_on_nothing()
     single.hood.links = alone;
     let stays = became(single, &stranger, &[]);
     assert_eq!((stays.links.len(), stays.questions.len()), (1, 0));
-    assert_eq!(stays.replan, [entity(1), entity(9)]);
+    assert_eq!(stays.replan, people);
 }
 
 #[test]
