@@ -1,6 +1,8 @@
 //! `undo RUN`: the inverse of a run as an ordinary plan (HUB-6). What the run wrote is read back from the journal's values, how
 //! things stand from the store, read just before; [`syncline_core::undo`] does the thinking.
 
+mod since;
+
 use crate::{
     applying::recover,
     capture,
@@ -11,6 +13,7 @@ use crate::{
     referring,
 };
 use jiff::Timestamp;
+use since::Since;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -20,7 +23,7 @@ use syncline_core::undo::{self, Note, Present, Standing, Why};
 use syncline_model::{
     Action, After, ConnectionName, Endpoint, EntityId, FieldName, JournalSeq, LinkState, ObjectName,
     Observed, Operation, OperationId, RecordRef, RunId, Snapshot, Value,
-    journal::{Event, JournalEntry, RowResult, RowValues, Written},
+    journal::{Event, RowResult, RowValues, Written},
     plan::{Finding, FindingKind, PlanLine},
 };
 use syncline_store::{JournalFilter, Store};
@@ -269,8 +272,8 @@ async fn present<'a>(ctx: &'a Ctx, past: &Past) -> Result<Present<'a>, Error> {
     let successors = successors(ctx, &records).await?;
     load(&*ctx.store, &successors, &mut records).await?;
     let referrers = referrers(ctx, past, &mut records).await?;
-    let changed = changed_since(ctx, past, &records).await?;
-    Ok(Present { mapping: ctx.mapping(), records, referrers, changed })
+    let Since { changed, ended } = Since::read(ctx, past, &records).await?;
+    Ok(Present { mapping: ctx.mapping(), records, referrers, changed, ended })
 }
 
 /// What may have come in place of records that an undo archived.
@@ -359,99 +362,6 @@ async fn referrers(
         }
     }
     Ok(found)
-}
-
-/// The fields that were changed after the run had written their record last: outside, or by another run.
-async fn changed_since(
-    ctx: &Ctx,
-    past: &Past,
-    records: &BTreeMap<RecordRef, Standing>,
-) -> Result<BTreeMap<RecordRef, BTreeSet<FieldName>>, Error> {
-    let mut changed: BTreeMap<RecordRef, BTreeSet<FieldName>> = BTreeMap::new();
-    let mut after = past.began;
-    loop {
-        let page: Vec<JournalEntry> = ctx.store.journal(&JournalFilter::default(), after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = last.seq;
-        let values = ctx.store.journal_values(&page).await?;
-        for (entry, values) in page.iter().zip(values) {
-            let mut note = |record: &RecordRef, fields: &mut dyn Iterator<Item = FieldName>| {
-                if past.last.get(record).is_some_and(|(last, _)| entry.seq > *last) {
-                    changed.entry(record.clone()).or_default().extend(fields);
-                }
-            };
-            match &entry.event {
-                Event::Changed { record, fields } => match values.into_iter().find_map(|it| it.values) {
-                    Some(RowValues::Changed(moved)) => {
-                        let moved = moved.into_iter().filter(|it| !is_same_refs(&it.before, &it.after));
-                        note(record, &mut moved.map(|it| it.field));
-                    }
-                    Some(RowValues::Written(_)) | None => {
-                        note(record, &mut fields.iter().map(FieldName::new))
-                    }
-                },
-                Event::CallIntended { rows, .. } => {
-                    for row in rows {
-                        if let Some(record) = &row.record {
-                            note(record, &mut row.fields.iter().map(FieldName::new));
-                        }
-                    }
-                }
-                // An intent names the fields of records, not relations.
-                Event::CallEnded { .. } => {
-                    for stored in values {
-                        let Some(RowValues::Written(row)) = stored.values else { continue };
-                        if let Action::Associate(it) | Action::Dissociate(it) = &row.operation.action {
-                            note(&row.record, &mut std::iter::once(it.field.clone()));
-                        }
-                    }
-                }
-                Event::RunStarted { .. }
-                | Event::RunEnded { .. }
-                | Event::Baseline { .. }
-                | Event::Linked { .. }
-                | Event::Confirmed { .. }
-                | Event::Review { .. }
-                | Event::Erased { .. }
-                | Event::LetGo { .. }
-                | Event::Config { .. } => {}
-            }
-        }
-    }
-    // What a vendor fills in when it makes a record (its owner) is first seen by the next reading; only the record's own
-    // stamp tells that from an edit. Relations move no stamp everywhere.
-    for record in past.written.iter().filter(|row| row.created).map(|row| &row.record) {
-        if let (Some(fields), false) = (changed.get_mut(record), is_touched(ctx, past, records, record)) {
-            fields.retain(|field| referring::is_association(ctx, record, field));
-        }
-    }
-    Ok(changed)
-}
-
-/// Whether two values are references to the same records, whatever row carries them.
-fn is_same_refs(before: &Observed, after: &Observed) -> bool {
-    let refs = |seen: &Observed| -> Option<BTreeSet<(ObjectName, syncline_model::RecordId)>> {
-        let Observed::Value(Value::Refs(refs)) = seen else { return None };
-        Some(refs.iter().map(|it| (it.object.clone(), it.id.clone())).collect())
-    };
-    refs(before).is_some_and(|before| refs(after).is_some_and(|after| after == before))
-}
-
-/// Whether the vendor stamped a record later than the run can have written it.
-fn is_touched(ctx: &Ctx, past: &Past, records: &BTreeMap<RecordRef, Standing>, record: &RecordRef) -> bool {
-    let snapshot = records.get(record).and_then(|standing| standing.snapshot.as_ref());
-    let (Some(modified), Some((_, at))) = (snapshot.and_then(|it| it.modified), past.last.get(record)) else {
-        return true;
-    };
-    let clock = ctx.connection(&record.connection).ok().and_then(|live| live.vendor.clock_offset());
-    let clock = clock.map_or_else(syncline_core::plan::ClockOffset::default, |offset| {
-        syncline_core::plan::ClockOffset {
-            ahead: offset.ahead,
-            uncertainty: offset.uncertainty.saturating_add(crate::hoods::RESOLUTION),
-        }
-    });
-    let ours = modified.checked_sub(clock.ahead).unwrap_or(modified);
-    ours.duration_since(*at) > clock.uncertainty
 }
 
 fn finding(ctx: &Ctx, note: Note) -> Result<Finding, Error> {

@@ -43,6 +43,9 @@ pub struct Present<'a> {
     pub referrers: BTreeMap<RecordRef, BTreeSet<(RecordRef, FieldName)>>,
     /// What others, or later runs, changed of the records after the run had written them last.
     pub changed: BTreeMap<RecordRef, BTreeSet<FieldName>>,
+    /// Relations (whose, of which field, to whom) that an undo ended since, of fields that nobody has moved after that: where
+    /// the former one is not back, the undo was cut short.
+    pub ended: BTreeSet<(RecordRef, FieldName, RecordRef)>,
 }
 
 /// An operation of an undo.

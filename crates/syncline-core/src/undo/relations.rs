@@ -50,7 +50,7 @@ pub(super) fn former_relations(
                 inverse.note(from, Some(&name), Why::RecordGone);
                 continue;
             };
-            if leads_elsewhere(present, net, snapshot, field, relation) {
+            if was_moved(present, net, snapshot, field, relation) {
                 inverse.note(from, Some(&name), Why::ChangedSince);
                 continue;
             }
@@ -160,25 +160,38 @@ pub(super) fn is_gone(present: &Present<'_>, again: &BTreeMap<RecordRef, EntityI
     present.records.contains_key(to) && !again.contains_key(to) && present.stands_for(to).is_none()
 }
 
-/// Whether a record has one relation of this sort at a time, and it leads now where the run neither found it nor left it.
-fn leads_elsewhere(
+/// Whether a record has one relation of this sort at a time, and somebody has moved it since: it leads where the run neither
+/// found it nor left it, or nowhere although the run left it somewhere.
+fn was_moved(
     present: &Present<'_>,
     net: &Net,
     snapshot: &Snapshot,
     field: &FieldName,
     relation: &Relation,
 ) -> bool {
-    let (record, Relation { owner, association, .. }) = (&snapshot.record, relation);
+    let (record, seen) = (&snapshot.record, snapshot.field(field.as_str()));
     let Some(pick) = pick(present, relation, record) else { return false };
+    if !is_single(present, relation.owner.kind, &relation.association.edge) || !seen.is_known() {
+        return false;
+    }
+    let mut left = net.relations_of(record, field).filter(|(_, it)| it.last == Tie::Made).peekable();
+    let leads_on = left.peek().is_some();
+    // It was an undo of this run, and that was cut short: what counts meanwhile is nobody's word.
+    let ours = |to: &RecordRef| present.ended.contains(&(record.clone(), field.clone(), to.clone()));
+    if left.any(|(to, _)| ours(to)) {
+        return false;
+    }
+    let mut counted = picked(refs(seen), pick).peekable();
+    if counted.peek().is_none() {
+        // What the run made and is not there any more needs no taking back.
+        return leads_on && relation.was_taken_away();
+    }
     // What was taken away beside the one that counts comes back beside whichever counts now.
-    let further = relation.was_taken_away() && association.before == Tied::Beside;
-    !further
-        && is_single(present, owner.kind, &association.edge)
-        && picked(refs(snapshot.field(field.as_str())), pick).any(|reference| {
-            let known =
-                |(to, _): (&RecordRef, &Relation)| to.object == reference.object && to.id == reference.id;
-            !net.relations_of(record, field).any(known)
-        })
+    let further = relation.was_taken_away() && relation.association.before == Tied::Beside;
+    let known = |reference: &Ref| {
+        net.relations_of(record, field).any(|(to, _)| to.object == reference.object && to.id == reference.id)
+    };
+    !further && counted.any(|reference| !known(reference))
 }
 
 /// Whether a record has one relation of this sort at a time.

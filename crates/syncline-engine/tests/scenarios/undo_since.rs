@@ -229,9 +229,74 @@ async fn a_record_that_somebody_moved_on_since_stays_where_it_is() {
 }
 
 #[tokio::test]
+async fn a_record_that_was_taken_out_of_its_new_parent_since_stays_without_one() {
+    for by_a_later_run in [false, true] {
+        let (mut world, moved) = moved_to_a_new_company().await;
+        if by_a_later_run {
+            let lee = world.find(Salesforce, "Contact", "LastName", "Lee");
+            world.edit(Salesforce, "Contact", &lee, json!({"AccountId": null}));
+            world.sync().await;
+        } else {
+            let lee = world.find(HubSpot, "contacts", "lastname", "Lee");
+            let beta = world.find(HubSpot, "companies", "name", "Beta");
+            let (from, to) = (format!("contacts/{lee}"), format!("companies/{beta}"));
+            world.admin(HubSpot, json!({"do": "dissociate", "from": from, "to": to}));
+        }
+        let (listed, applied) = take_back(&mut world, moved).await;
+        expect![[r#"
+            hubspot/companies: it is archived, not erased
+            hubspot/contacts.company stays: it was changed since"#]]
+        .assert_eq(&listed.join("\n"));
+        assert_eq!(applied.tally.associated, 0);
+        let text = world.picture().text().to_owned();
+        assert!(text.lines().any(|line| line.trim() == "contacts Lee email=lee@acme.com"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn an_undo_that_is_cut_between_two_parents_is_finished_by_another() {
     let (mut world, moved) = moved_to_a_new_company().await;
-    plan_undo(&mut world, moved).await;
+    cut_between_two_parents(&mut world, moved).await;
+    let (listed, _) = take_back(&mut world, moved).await;
+    expect!["hubspot/companies: it is archived, not erased"].assert_eq(&listed.join("\n"));
+    let text = world.picture().text().to_owned();
+    assert!(text.contains("contacts Lee email=lee@acme.com -> Acme (primary)"), "{text}");
+    world.still().await;
+}
+
+#[tokio::test]
+async fn an_undo_that_is_cut_between_two_parents_is_finished_although_a_further_one_counts_meanwhile() {
+    let (mut world, moved) = moved_to_a_new_company().await;
+    let lee = world.find(HubSpot, "contacts", "lastname", "Lee");
+    let gamma = world.create(HubSpot, "companies", json!({"name": "Gamma", "domain": "gamma.com"}));
+    world.associate(&format!("contacts/{lee}"), &format!("companies/{gamma}"));
+    cut_between_two_parents(&mut world, moved).await;
+    let (listed, _) = take_back(&mut world, moved).await;
+    expect!["hubspot/companies: it is archived, not erased"].assert_eq(&listed.join("\n"));
+    let text = world.picture().text().to_owned();
+    assert!(text.contains("contacts Lee email=lee@acme.com -> Acme (primary) -> Gamma"), "{text}");
+}
+
+#[tokio::test]
+async fn a_record_that_somebody_moved_on_after_an_undo_was_cut_stays_where_it_is() {
+    let (mut world, moved) = moved_to_a_new_company().await;
+    cut_between_two_parents(&mut world, moved).await;
+    let lee = world.find(HubSpot, "contacts", "lastname", "Lee");
+    let gamma = world.create(HubSpot, "companies", json!({"name": "Gamma", "domain": "gamma.com"}));
+    world.associate(&format!("contacts/{lee}"), &format!("companies/{gamma}"));
+    let (listed, _) = take_back(&mut world, moved).await;
+    expect![[r#"
+        hubspot/companies: it is archived, not erased
+        hubspot/contacts.company stays: it was changed since"#]]
+    .assert_eq(&listed.join("\n"));
+    let text = world.picture().text().to_owned();
+    assert!(text.contains("contacts Lee email=lee@acme.com -> Gamma"), "{text}");
+    assert!(!text.contains("-> Acme"), "{text}");
+}
+
+/// An undo that has taken Lee out of the one company, and not yet put it into the other.
+async fn cut_between_two_parents(world: &mut World, moved: syncline_model::RunId) {
+    plan_undo(world, moved).await;
     world.wire.cut_at(HubSpot, "contacts/companies/batch/create", Cut::Before);
     let wire = world.wire.clone();
     tokio::select! {
@@ -241,9 +306,4 @@ async fn an_undo_that_is_cut_between_two_parents_is_finished_by_another() {
     }
     world.advance(600);
     world.restart().await;
-    let (listed, _) = take_back(&mut world, moved).await;
-    expect!["hubspot/companies: it is archived, not erased"].assert_eq(&listed.join("\n"));
-    let text = world.picture().text().to_owned();
-    assert!(text.contains("contacts Lee email=lee@acme.com -> Acme (primary)"), "{text}");
-    world.still().await;
 }

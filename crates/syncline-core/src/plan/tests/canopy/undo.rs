@@ -33,7 +33,13 @@ impl World {
                 }
             }
         }
-        Present { mapping: &self.mapping, records, referrers, changed: BTreeMap::new() }
+        Present {
+            mapping: &self.mapping,
+            records,
+            referrers,
+            changed: BTreeMap::new(),
+            ended: BTreeSet::new(),
+        }
     }
 
     fn inverse(&self, written: &[Written]) -> Inverse {

@@ -1,0 +1,141 @@
+//! What happened to a run's records after it had written them last, as the journal has it.
+
+use super::{PAGE, Past};
+use crate::{ctx::Ctx, error::Error, referring};
+use std::collections::{BTreeMap, BTreeSet};
+use syncline_core::undo::Standing;
+use syncline_model::{
+    Action, Association, Endpoint, FieldName, ObjectName, Observed, RecordId, RecordRef, Value,
+    journal::{Event, JournalEntry, RowValues},
+    operation::Case,
+};
+use syncline_store::{JournalFilter, StoredValues};
+
+/// What others, later runs and undos did of the fields of a run's records.
+#[derive(Default)]
+pub(super) struct Since {
+    /// Fields that were changed: outside, or by another run.
+    pub(super) changed: BTreeMap<RecordRef, BTreeSet<FieldName>>,
+    /// Relations that an undo ended, of fields that nothing has moved since.
+    pub(super) ended: BTreeSet<(RecordRef, FieldName, RecordRef)>,
+}
+
+impl Since {
+    pub(super) async fn read(
+        ctx: &Ctx,
+        past: &Past,
+        records: &BTreeMap<RecordRef, Standing>,
+    ) -> Result<Self, Error> {
+        let mut since = Self::default();
+        let mut after = past.began;
+        loop {
+            let page: Vec<JournalEntry> = ctx.store.journal(&JournalFilter::default(), after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            let values = ctx.store.journal_values(&page).await?;
+            for (entry, values) in page.iter().zip(values) {
+                since.hear(past, entry, values);
+            }
+        }
+        // What a vendor fills in when it makes a record (its owner) is first seen by the next reading; only the record's
+        // own stamp tells that from an edit. Relations move no stamp everywhere.
+        for record in past.written.iter().filter(|row| row.created).map(|row| &row.record) {
+            if let (Some(fields), false) =
+                (since.changed.get_mut(record), is_touched(ctx, past, records, record))
+            {
+                fields.retain(|field| referring::is_association(ctx, record, field));
+            }
+        }
+        Ok(since)
+    }
+
+    fn hear(&mut self, past: &Past, entry: &JournalEntry, values: Vec<StoredValues>) {
+        let later = |record: &RecordRef| past.last.get(record).is_some_and(|(last, _)| entry.seq > *last);
+        match &entry.event {
+            Event::Changed { record, fields } if later(record) => {
+                match values.into_iter().find_map(|it| it.values) {
+                    Some(RowValues::Changed(moved)) => {
+                        let moved = moved.into_iter().filter(|it| !is_same_refs(&it.before, &it.after));
+                        self.moved(record, moved.map(|it| it.field));
+                    }
+                    Some(RowValues::Written(_)) | None => {
+                        self.moved(record, fields.iter().map(FieldName::new))
+                    }
+                }
+            }
+            Event::CallIntended { rows, .. } => {
+                for row in rows {
+                    if let Some(record) = row.record.as_ref().filter(|record| later(record)) {
+                        self.moved(record, row.fields.iter().map(FieldName::new));
+                    }
+                }
+            }
+            // An intent names the fields of records, not relations.
+            Event::CallEnded { .. } => {
+                for stored in values {
+                    let Some(RowValues::Written(row)) = stored.values else { continue };
+                    let relation = match &row.operation.action {
+                        Action::Associate(it) => Some((it, None)),
+                        Action::Dissociate(it) => Some((it, ended_by_undo(it))),
+                        Action::Create { .. } | Action::Update { .. } | Action::Archive { .. } => None,
+                    };
+                    if let Some((it, ended)) = relation.filter(|_| later(&row.record)) {
+                        self.moved(&row.record, std::iter::once(it.field.clone()));
+                        let ended = ended.map(|to| (row.record.clone(), it.field.clone(), to.clone()));
+                        self.ended.extend(ended);
+                    }
+                }
+            }
+            Event::Changed { .. }
+            | Event::RunStarted { .. }
+            | Event::RunEnded { .. }
+            | Event::Baseline { .. }
+            | Event::Linked { .. }
+            | Event::Confirmed { .. }
+            | Event::Review { .. }
+            | Event::Erased { .. }
+            | Event::LetGo { .. }
+            | Event::Config { .. } => {}
+        }
+    }
+
+    fn moved(&mut self, record: &RecordRef, fields: impl Iterator<Item = FieldName>) {
+        let fields: BTreeSet<FieldName> = fields.collect();
+        self.ended.retain(|(from, field, _)| from != record || !fields.contains(field));
+        self.changed.entry(record.clone()).or_default().extend(fields);
+    }
+}
+
+/// Whom a relation led to that an undo ended.
+fn ended_by_undo(association: &Association) -> Option<&RecordRef> {
+    match &association.to {
+        Endpoint::Record(to) if association.reason.case == Case::Undone => Some(to),
+        Endpoint::Record(_) | Endpoint::Entity(_) => None,
+    }
+}
+
+/// Whether two values are references to the same records, whatever row carries them.
+fn is_same_refs(before: &Observed, after: &Observed) -> bool {
+    let refs = |seen: &Observed| -> Option<BTreeSet<(ObjectName, RecordId)>> {
+        let Observed::Value(Value::Refs(refs)) = seen else { return None };
+        Some(refs.iter().map(|it| (it.object.clone(), it.id.clone())).collect())
+    };
+    refs(before).is_some_and(|before| refs(after).is_some_and(|after| after == before))
+}
+
+/// Whether the vendor stamped a record later than the run can have written it.
+fn is_touched(ctx: &Ctx, past: &Past, records: &BTreeMap<RecordRef, Standing>, record: &RecordRef) -> bool {
+    let snapshot = records.get(record).and_then(|standing| standing.snapshot.as_ref());
+    let (Some(modified), Some((_, at))) = (snapshot.and_then(|it| it.modified), past.last.get(record)) else {
+        return true;
+    };
+    let clock = ctx.connection(&record.connection).ok().and_then(|live| live.vendor.clock_offset());
+    let clock = clock.map_or_else(syncline_core::plan::ClockOffset::default, |offset| {
+        syncline_core::plan::ClockOffset {
+            ahead: offset.ahead,
+            uncertainty: offset.uncertainty.saturating_add(crate::hoods::RESOLUTION),
+        }
+    });
+    let ours = modified.checked_sub(clock.ahead).unwrap_or(modified);
+    ours.duration_since(*at) > clock.uncertainty
+}
