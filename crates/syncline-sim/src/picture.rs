@@ -57,6 +57,8 @@ pub(crate) struct Record {
     pub(crate) filler: bool,
     /// Tokens of related people.
     pub(crate) people: BTreeSet<String>,
+    /// The ids of their records, under whatever names.
+    pub(crate) persons: BTreeSet<String>,
 }
 
 /// A record's parent.
@@ -266,8 +268,9 @@ impl Picture {
         for line in lines {
             match line {
                 Line::Role(deal, person) => {
-                    let record = records.get_mut(deal);
-                    if let (Some(record), Some(Some(token))) = (record, tokens.get(person)) {
+                    let Some(record) = records.get_mut(deal) else { continue };
+                    record.persons.insert(person.id.clone());
+                    if let Some(Some(token)) = tokens.get(person) {
                         record.people.insert((*token).clone());
                     }
                 }
@@ -354,6 +357,7 @@ fn record(side: Side, object: &'static str, fields: &Json, life: Life) -> Record
         owner: None,
         filler: false,
         people: BTreeSet::new(),
+        persons: BTreeSet::new(),
     }
 }
 

@@ -142,6 +142,11 @@ fn moved(was: Option<&Record>, is: Option<&Record>) -> bool {
     was.zip(is).is_some_and(|(was, is)| was.under != is.under)
 }
 
+/// Whether other records take part in a record now, which may have the same names: what came of its people in a merge.
+fn regrouped(was: Option<&Record>, is: Option<&Record>) -> bool {
+    was.zip(is).is_some_and(|(was, is)| was.persons != is.persons)
+}
+
 /// The configuration's name of a place.
 pub(crate) fn attribute_of(place: &str) -> &str {
     match place {
@@ -420,6 +425,7 @@ impl Excuses<'_> {
                 taken.touched.iter().any(|(of, _)| of == at)
                     || !changed(after, found).is_empty()
                     || moved(after, found)
+                    || regrouped(after, found)
                     || self.people.saved.contains(&(at.side, at.id.clone()))
             }
             Why::Consent | Why::Other(_) => false,
