@@ -241,9 +241,13 @@ pub(crate) fn half(taken: &TakenBack<'_>, attempt: Attempt) -> Vec<String> {
                         "the undo took {at} ({:?}) away, which the run had not made",
                         found.token
                     ));
-                } else if let Some(name) = changed(after, Some(found))
-                    .iter()
-                    .find(|name| *name != PARENT || moved(after, Some(found)))
+                } else if let Some(name) =
+                    changed(after, Some(found)).iter().find(|name| match name.as_str() {
+                        PARENT => moved(after, Some(found)),
+                        // Who took part in it is called otherwise since a merge.
+                        name if name.starts_with(PEOPLE) => regrouped(after, Some(found)),
+                        _ => true,
+                    })
                 {
                     broken.push(format!("the undo took {at} away, whose {name} was changed since the run"));
                 }
