@@ -35,7 +35,6 @@ impl Applier<'_> {
         call: &WriteCall,
         operations: &[Operation],
         outcomes: Vec<RowOutcome>,
-        turn: Turn,
     ) -> Result<(), Error> {
         let ctx = self.ctx;
         let mut lesson = Lesson::load(ctx, &mut pass.surroundings, operations, &outcomes).await?;
@@ -64,7 +63,7 @@ impl Applier<'_> {
                     }
                 }
                 RowOutcome::Rejected(rejection)
-                    if turn == Turn::Early && is_displaced(&operation.action, rejection) =>
+                    if intent.turn == Turn::Early && is_displaced(&operation.action, rejection) =>
                 {
                     self.displaced.push(operation.clone());
                 }

@@ -73,6 +73,7 @@ struct Intent {
     id: CallId,
     /// When, by our clock.
     at: jiff::Timestamp,
+    turn: Turn,
 }
 
 /// Whether a row that another record stands in the way of is sent once more.
@@ -299,7 +300,7 @@ impl<'a> Applier<'a> {
         turn: Turn,
     ) -> Result<(), Error> {
         self.ctx.lease.keep().await?;
-        let intent = self.intend(connection, &call, &operations).await?;
+        let intent = self.intend(connection, &call, &operations, turn).await?;
         let vendor = self.ctx.connection(connection)?.vendor.clone();
         self.written.insert(connection.clone());
         let (outcomes, moved) = match vendor.write(&call).await {
@@ -315,14 +316,14 @@ impl<'a> Applier<'a> {
                     .iter()
                     .map(|_| refused.clone().unwrap_or(RowOutcome::Again { why: error.to_string() }))
                     .collect();
-                self.learn(pass, connection, intent, &call, &operations, outcomes, turn).await?;
+                self.learn(pass, connection, intent, &call, &operations, outcomes).await?;
                 return match refused {
                     Some(_) => Ok(()),
                     None => Err(Error::vendor(connection, error)),
                 };
             }
         };
-        self.learn(pass, connection, intent, &call, &operations, outcomes, turn).await?;
+        self.learn(pass, connection, intent, &call, &operations, outcomes).await?;
         capture::records(self.ctx, &moved).await?;
         Ok(())
     }
@@ -332,10 +333,11 @@ impl<'a> Applier<'a> {
         connection: &ConnectionName,
         call: &WriteCall,
         operations: &[Operation],
+        turn: Turn,
     ) -> Result<Intent, Error> {
         let mut batch = self.ctx.batch();
         let id = CallId(self.ctx.ids.next(batch.at));
-        let intent = Intent { id, at: batch.at };
+        let intent = Intent { id, at: batch.at, turn };
         self.ctx.connection(connection)?.keep_pace(&mut batch);
         let payload = OpenPayload { call: call.clone(), operations: operations.to_vec() };
         if planted(Defect::SecondCopy) {

@@ -40,17 +40,9 @@ pub async fn recover(ctx: &Ctx) -> Result<Tally, Error> {
             }));
         }
         applier.run = call.run;
-        let intent = Intent { id: call.call, at: call.at };
+        let intent = Intent { id: call.call, at: call.at, turn: Turn::Last };
         applier
-            .learn(
-                &mut pass,
-                &call.connection,
-                intent,
-                &payload.call,
-                &payload.operations,
-                outcomes,
-                Turn::Last,
-            )
+            .learn(&mut pass, &call.connection, intent, &payload.call, &payload.operations, outcomes)
             .await?;
         capture::records(ctx, &moved).await?;
     }
