@@ -12,7 +12,7 @@ use crate::{
     plan_file::{self, Summary},
     referring,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use since::Since;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,7 +23,7 @@ use syncline_core::undo::{self, Note, Present, Standing, Why};
 use syncline_model::{
     Action, After, ConnectionName, Endpoint, EntityId, FieldName, JournalSeq, LinkState, ObjectName,
     Observed, Operation, OperationId, RecordRef, RunId, Snapshot, Value,
-    journal::{Event, RowResult, RowValues, Written},
+    journal::{CallId, Event, RowResult, RowValues, Written},
     plan::{Finding, FindingKind, PlanLine},
 };
 use syncline_store::{JournalFilter, Store};
@@ -31,6 +31,8 @@ use uuid::Uuid;
 
 /// Journal entries, and records, read at a time.
 const PAGE: usize = 1_000;
+/// A call that ended later than this after its intent was not answered: what came of it was read.
+const LONGEST_CALL: SignedDuration = SignedDuration::from_secs(60);
 /// What never comes back, on any side that is written.
 const STAMPS: &str =
     "stamps of change, field history and whatever automation did in answer to the writes stay at the vendor";
@@ -140,6 +142,8 @@ struct Past {
     erased: BTreeSet<RecordRef>,
     /// Where and when the run wrote each record last.
     last: BTreeMap<RecordRef, (JournalSeq, Timestamp)>,
+    /// Records whose create was learnt of long after it, by reading them: whatever their vendor fills in was read with them.
+    read_late: BTreeSet<RecordRef>,
     began: JournalSeq,
 }
 
@@ -150,8 +154,10 @@ impl Past {
             written: Vec::new(),
             erased: BTreeSet::new(),
             last: BTreeMap::new(),
+            read_late: BTreeSet::new(),
             began: JournalSeq::default(),
         };
+        let mut sent: BTreeMap<CallId, Timestamp> = BTreeMap::new();
         let mut known = false;
         let mut lost = 0;
         let filter = JournalFilter { run: Some(run), record: None };
@@ -169,13 +175,22 @@ impl Past {
                 known = true;
             }
             for (entry, values) in page.iter().zip(store.journal_values(&page).await?) {
-                let Event::CallEnded { rows, .. } = &entry.event else { continue };
+                if let Event::CallIntended { call, .. } = &entry.event {
+                    sent.insert(*call, entry.at);
+                }
+                let Event::CallEnded { call, rows } = &entry.event else { continue };
+                // The second end of a call tells what was found of it.
+                let is_late =
+                    sent.remove(call).is_none_or(|sent| entry.at.duration_since(sent) > LONGEST_CALL);
                 let confirmed = rows.iter().filter(|row| matches!(row, RowResult::Confirmed { .. })).count();
                 lost += confirmed.saturating_sub(values.len());
                 for stored in values {
                     match stored.values {
                         Some(RowValues::Written(row)) => {
                             past.last.insert(row.record.clone(), (entry.seq, entry.at));
+                            if is_late && row.created {
+                                past.read_late.insert(row.record.clone());
+                            }
                             past.written.push(*row);
                         }
                         Some(RowValues::Changed(_)) => {}

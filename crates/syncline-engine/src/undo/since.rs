@@ -39,7 +39,8 @@ impl Since {
         }
         // What a vendor fills in when it makes a record (its owner) is first seen by the next reading; only the record's
         // own stamp tells that from an edit. Relations move no stamp everywhere.
-        for record in past.written.iter().filter(|row| row.created).map(|row| &row.record) {
+        let made = past.written.iter().filter(|row| row.created).map(|row| &row.record);
+        for record in made.filter(|record| !past.read_late.contains(*record)) {
             if let (Some(fields), false) =
                 (since.changed.get_mut(record), is_touched(ctx, past, records, record))
             {

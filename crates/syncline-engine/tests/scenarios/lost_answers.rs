@@ -4,7 +4,7 @@
 use crate::{
     crash::power_cut,
     scenario::{Cut, HubSpot, Salesforce, Side, World},
-    undo::take_back,
+    undo::{plan_undo, take_back},
 };
 use expect_test::expect;
 use serde_json::{Value as Json, json};
@@ -299,6 +299,23 @@ async fn undo_takes_back_what_was_found_later() {
     world.still().await;
     assert_eq!((world.count(Salesforce, "Opportunity"), world.count(HubSpot, "deals")), (1, 0));
     assert_eq!(world.says(Salesforce, "Opportunity", &opportunity).await, "undone SYN-2020 *@hubspot");
+}
+
+#[tokio::test]
+async fn undo_leaves_what_somebody_edited_in_the_very_second_it_was_found() {
+    let (mut world, _) = keyless().await;
+    let fields = json!({"Name": "Roof", "StageName": "Prospecting", "CloseDate": "2026-06-30"});
+    let opportunity = world.create(Salesforce, "Opportunity", fields);
+    world.advance(3_600);
+    world.faults(HubSpot, json!([{"match": "write", "nth": 1, "times": 1, "do": LOST}]));
+    let run = world.sync_now().await.unwrap().run;
+    let deal = world.find(HubSpot, "deals", "dealname", "Roof");
+    world.advance(3_600);
+    world.sync_now().await.unwrap();
+    assert_eq!(world.says(Salesforce, "Opportunity", &opportunity).await, "in_step SYN-3001");
+    world.edit(HubSpot, "deals", &deal, json!({"hs_next_step": "call them"}));
+    let listed = plan_undo(&mut world, run).await;
+    assert_eq!(listed, ["hubspot/deals stays: it was changed since"]);
 }
 
 /// A contact whose address a merge has made the second one of another.
