@@ -129,6 +129,13 @@ impl Player<'_> {
                     *created.entry((at.side.name().to_owned(), at.object.to_owned())).or_default() += 1;
                     broken.extend(self.born(at, record).filter(|_| !undoing));
                 }
+                Some(was) if record.life == Life::Gone && self.raced(at, was, intended) => {
+                    let thing = record.token.as_deref().and_then(|token| self.people.ledger.get_mut(token));
+                    if let Some(thing) = thing {
+                        thing.ended.insert(at.side);
+                        thing.was_ended = true;
+                    }
+                }
                 Some(was) if was.life == Life::Live && record.life == Life::Gone => {
                     broken.extend(self.gone(at, record, intended).filter(|_| !undoing));
                 }
@@ -165,6 +172,13 @@ impl Player<'_> {
             return Some(("model", format!("{at} was made of a HubSpot company ({token})")));
         }
         None
+    }
+
+    /// Whether a record went because another one, which was to be archived, was merged into it after the last look at that.
+    fn raced(&self, at: &At, was: &Record, intended: &Intended) -> bool {
+        let former = self.people.ledger.merged_meanwhile(at);
+        let is_archived = former.iter().any(|former| intended.archives.contains(&key(former)));
+        was.life == Life::Live && is_archived && self.profile.archives()
     }
 
     /// A record that the engine took away.

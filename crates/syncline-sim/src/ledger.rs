@@ -87,6 +87,8 @@ pub(crate) struct Ledger {
     pub(crate) allowed: BTreeMap<(String, Side), usize>,
     /// Every place where people let somebody take part in a deal: (deal, person).
     pub(crate) involved: BTreeSet<(String, String)>,
+    /// Merges in HubSpot, by survivor: when, and what answers for it since under its former id.
+    pub(crate) swallowed: BTreeMap<At, (Timestamp, [At; 2])>,
 }
 
 impl Thing {
@@ -107,6 +109,15 @@ impl Thing {
 }
 
 impl Ledger {
+    /// The former records of one that came of a merge while a run was at work. HubSpot takes what is done to one of them for
+    /// the survivor, and no archive can say which it means.
+    pub(crate) fn merged_meanwhile(&self, survivor: &At) -> &[At] {
+        match self.swallowed.get(survivor) {
+            Some((at, former)) if self.runs.last().is_some_and(|run| run <= at) => former,
+            Some(_) | None => &[],
+        }
+    }
+
     /// Whether the last edit of a side may have been written over with this: a run read before an index showed that edit, or
     /// was at work when it was made, and the other side held this then, whenever it had said so.
     pub(crate) fn raced(&self, thing: &Thing, attribute: &str, side: Side, value: Option<&str>) -> bool {

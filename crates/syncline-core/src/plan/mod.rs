@@ -298,7 +298,7 @@ impl Draftsman<'_> {
         let outlived = self.hood.outlived.contains(&tombstone);
         let referred_by = self.sides.iter().find_map(|side| self.hood.referred.get(side.record)).cloned();
         match self.model.on_delete {
-            OnDelete::Archive if !outlived && referred_by.is_none() && !self.has_swallowed() => {
+            OnDelete::Archive if !outlived && referred_by.is_none() && !self.came_of_merge(&tombstone) => {
                 self.archive_with(&tombstone);
             }
             OnDelete::Review | OnDelete::Archive => {
@@ -314,11 +314,16 @@ impl Draftsman<'_> {
         }
     }
 
-    /// Whether a record that is still there has taken in another one: more than what was deleted would go with it.
-    fn has_swallowed(&self) -> bool {
+    /// Whether a record that is still there has taken in another one, or the one that went had: more than what was deleted
+    /// would go with it. HubSpot takes an archive of what was merged a moment before for one of the survivor.
+    fn came_of_merge(&self, tombstone: &RecordRef) -> bool {
         self.hood.links.iter().any(|link| {
-            matches!(link.evidence, Evidence::Merge(_))
-                && self.sides.iter().any(|side| *side.record == link.record)
+            let stays = matches!(link.evidence, Evidence::Merge(_))
+                && self.sides.iter().any(|side| *side.record == link.record);
+            let went = link.state == LinkState::MergedInto(tombstone.id.clone())
+                && link.record.connection == tombstone.connection
+                && link.record.object == tombstone.object;
+            stays || went
         })
     }
 

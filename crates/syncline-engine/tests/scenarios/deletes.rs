@@ -111,6 +111,24 @@ async fn the_survivor_of_a_merge_is_not_archived_for_the_record_that_it_swallowe
 }
 
 #[tokio::test]
+async fn nothing_is_archived_for_a_survivor_that_went_with_all_that_it_had_swallowed() {
+    let setting = Setting {
+        changes: vec![("on_delete = \"review\"", "on_delete = \"archive\"")],
+        ..Setting::default()
+    };
+    let (mut world, account, company) = acme(setting).await;
+    let other = world.create(HubSpot, "companies", json!({"name": "Else", "domain": "else.org"}));
+    let merge = json!({"do": "merge", "object": "companies", "id": company, "merge": other});
+    let survivor = world.admin(HubSpot, merge)["id"].as_str().unwrap().to_owned();
+    world.advance(600);
+    world.sync().await;
+    world.admin(HubSpot, json!({"do": "archive", "object": "companies", "id": survivor}));
+    world.advance(86_400);
+    world.writes(0).await;
+    assert_eq!(world.says(Salesforce, "Account", &account).await, "deleted_elsewhere SYN-2005 *@hubspot");
+}
+
+#[tokio::test]
 async fn a_merged_lead_that_is_taken_out_of_the_bin_is_the_person_it_was() {
     let mut world = World::new().await;
     let lead = |email: &str| json!({"LastName": "Ek", "Company": "Acme", "Email": email});

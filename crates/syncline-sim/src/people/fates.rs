@@ -8,7 +8,7 @@ use crate::{
     side::Side::{self, HubSpot, Salesforce},
     world::World,
 };
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
 use syncline_model::Kind;
 
@@ -58,8 +58,12 @@ impl People {
             }
         };
         let made = self.admin(world, side, &act);
-        if made.is_some() {
+        if let Some(made) = &made {
             let now = self.ledger.now;
+            if let (HubSpot, Some(survivor)) = (side, made.get("id").and_then(Json::as_str)) {
+                let survivor = At { id: survivor.to_owned(), ..master.clone() };
+                self.ledger.swallowed.insert(survivor, (now, [master, loser]));
+            }
             self.ledger.merge(&token, &lost);
             for token in [token, lost] {
                 let unread =
