@@ -5,7 +5,7 @@ use crate::mapping::{
     codec::{Meaning, decode, normalise},
 };
 use std::sync::Arc;
-use syncline_model::{AttributeName, Kind, Observed, Snapshot, Value};
+use syncline_model::{AttributeName, EntityId, Kind, Observed, Snapshot, Value};
 use unicode_normalization::UnicodeNormalization;
 
 /// Name of the key that carries the planted entity id.
@@ -38,6 +38,11 @@ pub fn keys(mapping: &Mapping, kind: Kind, snapshot: &Snapshot) -> Vec<RecordKey
         }
     }
     found
+}
+
+/// The key that is planted in the records that are made for an entity.
+pub fn planted_key(entity: EntityId) -> RecordKey {
+    RecordKey { name: Arc::from(PLANTED), value: Arc::from(entity.to_string()) }
 }
 
 fn key(

@@ -5,7 +5,7 @@
 
 mod keys;
 
-pub use keys::{RecordKey, company_name, domain, keys};
+pub use keys::{RecordKey, company_name, domain, keys, planted_key};
 
 use crate::mapping::{KindModel, Mapping};
 use std::{collections::BTreeMap, sync::Arc};

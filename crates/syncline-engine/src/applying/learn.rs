@@ -14,7 +14,8 @@ use crate::{
     hoods::Surroundings,
     planning::{Pass, keep},
 };
-use refused::{LostRow, link_existing, refuse_unseen};
+use refused::{LostRow, refuse_unseen};
+pub(super) use refused::{found_elsewhere, link_existing};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::plan::{Neighbourhood, plan_entity};
 use syncline_kit::vendor::{Rejection, RejectionClass, RowOutcome, WriteCall};

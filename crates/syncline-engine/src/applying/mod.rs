@@ -5,6 +5,7 @@
 mod learn;
 mod recover;
 mod rows;
+mod taken;
 
 pub(crate) use learn::{Found, found, is_undo};
 pub use recover::recover;
@@ -228,6 +229,7 @@ impl<'a> Applier<'a> {
         }
         for (connection, operations) in by_connection {
             let live = self.ctx.connection(&connection)?;
+            let operations = self.without_taken(pass, operations).await?;
             let rows = self.rows(&operations).await?;
             self.tally.postponed += (operations.len() - rows.len()) as u64;
             let by_id: BTreeMap<OperationId, Operation> =

@@ -93,7 +93,8 @@ impl Applier<'_> {
         })
     }
 
-    fn key_field(&self, connection: &ConnectionName, object: &ObjectName) -> Option<FieldName> {
+    /// The field that a new record's key is planted in.
+    pub(super) fn key_field(&self, connection: &ConnectionName, object: &ObjectName) -> Option<FieldName> {
         if planted(Defect::BlindRetry) || planted(Defect::SecondCopy) || planted(Defect::SecondContact) {
             return None;
         }

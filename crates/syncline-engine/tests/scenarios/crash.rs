@@ -3,6 +3,7 @@
 use crate::scenario::{Cut, HubSpot, Salesforce, Setting, Side, World, acme};
 use expect_test::expect;
 use serde_json::json;
+use syncline_model::review::{Question, Review};
 
 /// A person that only HubSpot knows, after the first contact.
 async fn newcomer(mut world: World) -> (World, String) {
@@ -411,4 +412,33 @@ async fn what_hubspot_showed_before_the_power_went_is_not_planned_from() {
     world.sync().await;
     assert_eq!(world.find(HubSpot, "companies", "name", "Else"), made);
     world.quiet().await;
+}
+
+#[tokio::test]
+async fn a_key_that_a_merge_took_along_writes_over_nobody() {
+    let mut world = World::new().await;
+    let ann =
+        world.create(HubSpot, "contacts", json!({"email": "ann@acme.com", "lastname": "Lee", "phone": "1"}));
+    world.first_contact().await;
+    let lead = world.find(Salesforce, "Lead", "LastName", "Lee");
+    let bo = json!({"LastName": "Ek", "Company": "Else", "Email": "bo@else.org", "Phone": "2"});
+    let bo = world.create(Salesforce, "Lead", bo);
+    world.advance(3_600);
+    power_cut(&mut world, HubSpot, "/contacts/batch/upsert", Cut::After).await;
+    let made = world.find(HubSpot, "contacts", "email", "bo@else.org");
+    // Ann's contact has no key of ours: the survivor, which is Ann, takes over Bo's.
+    let merge = json!({"do": "merge", "object": "contacts", "id": ann, "merge": made});
+    let survivor = world.admin(HubSpot, merge)["id"].as_str().unwrap().to_owned();
+    world.advance(600);
+    world.quiet().await;
+    let same = [format!("salesforce/Lead/{lead}"), format!("hubspot/contacts/{survivor}")];
+    world.answer(1, &same.map(|it| it.parse().unwrap())).await;
+    world.quiet().await;
+    // Bo's lead, which is alone now, would be made with the key that Ann carries.
+    assert_eq!(world.says(Salesforce, "Lead", &bo).await, "refused SYN-2009 *@hubspot");
+    assert!(matches!(world.reviews().await[..], [Review { question: Question::Duplicate { .. }, .. }]));
+    world.edit(Salesforce, "Lead", &bo, json!({"Phone": "3"}));
+    world.advance(2 * 86_400);
+    world.writes(0).await;
+    assert_eq!(world.field(HubSpot, "contacts", &survivor, "phone"), "1");
 }

@@ -220,9 +220,20 @@ pub(super) async fn refuse_unseen(
     Ok(())
 }
 
+/// What a create comes to whose planted key a record of another entity carries.
+pub(in crate::applying) fn found_elsewhere(record: &RecordRef) -> Rejection {
+    Rejection {
+        class: RejectionClass::Exists(vec![record.clone()]),
+        code: "KEY_TAKEN".to_owned(),
+        message: format!(
+            "{record} carries the key that it would be made with, and is linked to another entity"
+        ),
+    }
+}
+
 /// The vendor says that the record is there already: linked if it is nobody's yet, else a person looks (CRM-6), and the
 /// create is not tried again until that record is seen changed.
-pub(super) async fn link_existing(
+pub(in crate::applying) async fn link_existing(
     ctx: &Ctx,
     surroundings: &mut Surroundings,
     operation: Operation,

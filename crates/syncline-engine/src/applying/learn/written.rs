@@ -1,6 +1,6 @@
 //! Rows that were confirmed: what the records of their entities are now known to be.
 
-use super::{super::rows::bound_fields, Learnt, Lesson};
+use super::{super::rows::bound_fields, Learnt, Lesson, found_elsewhere};
 use crate::{companies, ctx::Ctx, hoods::Surroundings, restored};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,7 +21,6 @@ use syncline_model::{
     defect::{Defect, planted},
     journal::Event,
     operation::Case,
-    review::Question,
 };
 use syncline_store::Batch;
 
@@ -75,11 +74,10 @@ impl Lesson {
         let links = self.known.get(record).cloned().unwrap_or_default();
         let other = links.iter().find(|link| link.facet == operation.kind && link.entity != operation.entity);
         if let Some(other) = other.filter(|link| link.state.is_active() && link.base.is_some()) {
-            // The vendor found a record that is another entity's already: a person looks at the two.
-            self.ask(Question::Duplicate {
-                entity: operation.entity,
-                candidates: vec![other.record.clone()],
-            });
+            // The vendor found a record that is another entity's already: a person looks at the two, and it is not tried again
+            // meanwhile.
+            let found = found_elsewhere(&other.record);
+            self.existing.push((operation.clone(), found, record.clone()));
             return Learnt::Nothing;
         }
         let Some(hood) = self.hoods.get_mut(&operation.entity) else { return Learnt::Nothing };
