@@ -24,13 +24,12 @@ pub(super) fn former_relations(
     inverse: &mut Inverse,
 ) {
     let mut ended = BTreeSet::new();
-    // As when planned: first the one goes, then the other comes.
-    for wanted in [Tie::Made, Tie::TakenAway] {
+    for wanted in [Turn::Beside, Turn::Goes, Turn::Comes] {
         for ((from, field, to), relation) in &net.relations {
             let Relation { owner, first, last, association } = relation;
             // What leads from an archived record goes with it. What leads to one is taken away first: else its going would
             // look like a change of the record that it leads from, and travel.
-            if first != last || *last != wanted || archives.records.contains(from) {
+            if first != last || turn(present, from, relation) != wanted || archives.records.contains(from) {
                 continue;
             }
             // A record that the run made and that stays is left as it is.
@@ -105,6 +104,26 @@ pub(super) fn former_relations(
             let draft = Draft { connection: from.connection.clone(), action, preconditions };
             inverse.step(owner.entity, owner.kind, draft);
         }
+    }
+}
+
+/// When a relation's turn is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// It comes back beside the primary one before that goes: as the only one it would be made the primary one [HubSpot].
+    Beside,
+    /// As when planned: first the one goes,
+    Goes,
+    /// then the other comes.
+    Comes,
+}
+
+fn turn(present: &Present<'_>, from: &RecordRef, relation: &Relation) -> Turn {
+    let beside = || !relation.association.primary && pick(present, relation, from) == Some(Pick::Primary);
+    match relation.last {
+        Tie::Made => Turn::Goes,
+        Tie::TakenAway if beside() => Turn::Beside,
+        Tie::TakenAway => Turn::Comes,
     }
 }
 

@@ -159,15 +159,19 @@ impl<'a> Applier<'a> {
     }
 
     /// Sends everything: first records, then the relations between them, those first that end: one that takes the place of
-    /// another comes after it (`plan::edges::one`), and a call carries only one sort.
+    /// another comes after it (`plan::edges::one`), and a call carries only one sort. Before them comes what comes beside one
+    /// that goes.
     ///
     /// # Errors
     /// [`Error::Vendor`] where a vendor cannot be written any further now; [`Error::Store`]. What was confirmed is kept.
     pub async fn finish_level(&mut self, pass: &mut Pass<'_>) -> Result<(), Error> {
         self.send_fields(pass).await?;
-        let (ending, beginning) = std::mem::take(&mut self.relations)
+        let (ending, beginning): (Vec<Operation>, Vec<Operation>) = std::mem::take(&mut self.relations)
             .into_iter()
             .partition(|operation| matches!(operation.action, Action::Dissociate(_)));
+        let (beside, beginning): (Vec<Operation>, Vec<Operation>) =
+            beginning.into_iter().partition(|operation| comes_beside(operation, &ending));
+        self.send(pass, beside, Turn::Early).await?;
         self.send(pass, ending, Turn::Early).await?;
         let (waiting, beginning): (Vec<Operation>, Vec<Operation>) = beginning
             .into_iter()
@@ -400,6 +404,16 @@ impl<'a> Applier<'a> {
         }
         Ok((outcomes, moved))
     }
+}
+
+/// Whether a relation comes beside the primary one, which ends: as the only one HubSpot would make it the primary one.
+fn comes_beside(operation: &Operation, ending: &[Operation]) -> bool {
+    let Action::Associate(coming) = &operation.action else { return false };
+    let goes = |operation: &Operation| {
+        let Action::Dissociate(going) = &operation.action else { return false };
+        going.primary && going.from == coming.from && going.field == coming.field && going.to != coming.to
+    };
+    !coming.primary && ending.iter().any(goes)
 }
 
 /// What an operation takes away, and why.

@@ -293,3 +293,22 @@ async fn what_comes_back_does_without_an_option_that_is_not_offered_any_more() {
     .assert_eq(&listed.join("\n"));
     assert_eq!(again.tally.created, 1);
 }
+
+#[tokio::test]
+async fn a_company_that_was_not_the_primary_one_comes_back_as_that() {
+    let (mut world, lee, acme, beta) = lee_of_acme().await;
+    // Beta is all that is left to Lee, and nobody made it the primary one.
+    let [from, acme, beta] = [("contacts", &lee), ("companies", &acme), ("companies", &beta)]
+        .map(|(object, id)| format!("{object}/{id}"));
+    world.associate(&from, &beta);
+    world.admin(HubSpot, json!({"do": "dissociate", "from": from, "to": acme}));
+    world.advance(2 * 86_400);
+    world.sync().await;
+    let before = relations(&world, LEE);
+    let account = world.find(Salesforce, "Account", "Name", "Acme");
+    let contact = world.find(Salesforce, "Contact", "LastName", "Lee");
+    world.edit(Salesforce, "Contact", &contact, json!({"AccountId": account}));
+    let run = world.sync().await.run;
+    let (listed, _) = take_back(&mut world, run).await;
+    assert_eq!((listed, relations(&world, LEE)), (Vec::new(), before));
+}
