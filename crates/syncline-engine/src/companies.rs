@@ -49,6 +49,22 @@ pub(crate) fn named(link: &Link) -> Option<&Arc<str>> {
     Some(name)
 }
 
+/// Leads whose organisation has lost its last record to another one, at a person's word, go with it.
+pub(crate) fn follow(batch: &mut Batch, left: &[Link], moved: &[RecordRef], organisation: EntityId) {
+    let (leads, own): (Vec<&Link>, Vec<&Link>) =
+        left.iter().filter(|link| link.facet == Kind::Organisation).partition(|link| is_of_lead(link));
+    if own.iter().all(|link| !link.state.is_active() || moved.contains(&link.record)) {
+        for lead in leads {
+            put(batch, &lead.record, organisation, named(lead).cloned());
+        }
+    }
+}
+
+fn is_of_lead(link: &Link) -> bool {
+    let says_so = matches!(link.evidence, Evidence::CompanyNamed { .. } | Evidence::CompanyOfLead);
+    link.state == LinkState::Pending && says_so
+}
+
 /// What a lead calls its company. What only stands for a name says nothing.
 pub(crate) fn called<'s>(mapping: &Mapping, lead: &'s Snapshot) -> Option<&'s str> {
     let binding = company_binding(mapping, &lead.record)?;

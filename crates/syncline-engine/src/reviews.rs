@@ -1,6 +1,6 @@
 //! Answers to reviews. What a person decided is for good: links with a person as evidence, or pairs kept apart.
 
-use crate::{entropy::Ids, error::Error};
+use crate::{companies, entropy::Ids, error::Error};
 use jiff::Timestamp;
 use std::{collections::BTreeSet, sync::Arc};
 use syncline_model::{
@@ -261,6 +261,10 @@ async fn put_links(
         }
         let stays = before.as_ref().filter(|link| link.entity == entity);
         if let Some(left) = before.as_ref().filter(|link| link.entity != entity) {
+            if kind == Kind::Organisation {
+                let beside = links_of_entity(store, left.entity).await?;
+                companies::follow(batch, &beside, records, entity);
+            }
             batch.dirty.push(DirtyKey::Entity(kind, left.entity));
             batch.wake.push(format!("entity:{}", left.entity));
         }

@@ -94,6 +94,36 @@ async fn the_entity_that_agreed_on_values_survives_and_the_left_one_is_planned_a
 }
 
 #[tokio::test]
+async fn leads_go_with_their_company_where_it_was_all_that_was_left_of_it() {
+    let company = |text: &str, number| Link {
+        facet: Kind::Organisation,
+        ..linked(text, number, Some(Base::default()))
+    };
+    let lead = Link {
+        state: LinkState::Pending,
+        evidence: Evidence::CompanyNamed { name: "Acme".into() },
+        ..company("sf/Lead/3", 10)
+    };
+    let gone = Link { state: LinkState::Deleted, ..company("sf/Account/4", 10) };
+    let other = company("sf/Account/5", 10);
+    let moved = ["sf/Account/2", "hs/companies/1"];
+    for (beside, goes_to) in [(vec![gone.clone()], 20), (vec![gone, other], 10)] {
+        let mut links = vec![company(moved[1], 10), company(moved[0], 20), lead.clone()];
+        links.extend(beside);
+        let records = moved.iter().map(|text| record(text)).collect();
+        let question =
+            Question::SameThing { kind: Kind::Organisation, key: "domain=acme.com".into(), records };
+        let store = store_with(links, question).await;
+        assert_eq!(say_same(&store, &moved).await.unwrap(), entity(20));
+        let now = link_now(&store, "sf/Lead/3").await.unwrap();
+        assert_eq!(
+            (now.entity, now.state, now.evidence),
+            (entity(goes_to), lead.state.clone(), lead.evidence.clone())
+        );
+    }
+}
+
+#[tokio::test]
 async fn several_of_one_system_have_to_be_named_and_only_the_first_is_active() {
     let store = store_with(vec![], same(&["hs/contacts/1", "sf/Contact/2", "sf/Lead/3"])).await;
     let refused = say_same(&store, &[]).await.unwrap_err();
