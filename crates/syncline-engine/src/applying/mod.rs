@@ -14,7 +14,7 @@ use crate::{capture, ctx::Ctx, error::Error, planning::Pass, referring};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_kit::vendor::{RowOutcome, VendorError, WriteCall, WriteRow};
 use syncline_model::{
-    Action, ConnectionName, EntityId, Kind, Operation, OperationId, RecordRef, RunId,
+    Action, ConnectionName, Endpoint, EntityId, FieldName, Kind, Operation, OperationId, RecordRef, RunId,
     defect::{Defect, planted},
     journal::{CallId, Event, IntendedRow, RowResult},
     operation::Case,
@@ -169,8 +169,9 @@ impl<'a> Applier<'a> {
         let (ending, beginning): (Vec<Operation>, Vec<Operation>) = std::mem::take(&mut self.relations)
             .into_iter()
             .partition(|operation| matches!(operation.action, Action::Dissociate(_)));
+        let going = primary_ends(&ending);
         let (beside, beginning): (Vec<Operation>, Vec<Operation>) =
-            beginning.into_iter().partition(|operation| comes_beside(operation, &ending));
+            beginning.into_iter().partition(|operation| comes_beside(operation, &going));
         self.send(pass, beside, Turn::Early).await?;
         self.send(pass, ending, Turn::Early).await?;
         let (waiting, beginning): (Vec<Operation>, Vec<Operation>) = beginning
@@ -185,7 +186,7 @@ impl<'a> Applier<'a> {
     }
 
     /// Sends what is left and then takes away what is to go, kinds upwards from deals: by then nothing that goes too refers
-    /// to it. Last comes what stood in the way of itself.
+    /// to it. Last come the updates that others stood in the way of.
     ///
     /// # Errors
     /// As for [`Applier::finish_level`].
@@ -406,14 +407,20 @@ impl<'a> Applier<'a> {
     }
 }
 
-/// Whether a relation comes beside the primary one, which ends: as the only one HubSpot would make it the primary one.
-fn comes_beside(operation: &Operation, ending: &[Operation]) -> bool {
-    let Action::Associate(coming) = &operation.action else { return false };
-    let goes = |operation: &Operation| {
-        let Action::Dissociate(going) = &operation.action else { return false };
-        going.primary && going.from == coming.from && going.field == coming.field && going.to != coming.to
+/// Where the primary relations lead that end, by whose and of which field they are.
+fn primary_ends(ending: &[Operation]) -> BTreeMap<(Endpoint, FieldName), Endpoint> {
+    let primary = |operation: &Operation| {
+        let Action::Dissociate(going) = &operation.action else { return None };
+        going.primary.then(|| ((going.from.clone(), going.field.clone()), going.to.clone()))
     };
-    !coming.primary && ending.iter().any(goes)
+    ending.iter().filter_map(primary).collect()
+}
+
+/// Whether a relation comes beside the primary one, which ends: as the only one HubSpot would make it the primary one.
+fn comes_beside(operation: &Operation, going: &BTreeMap<(Endpoint, FieldName), Endpoint>) -> bool {
+    let Action::Associate(coming) = &operation.action else { return false };
+    let goes = || going.get(&(coming.from.clone(), coming.field.clone()));
+    !coming.primary && goes().is_some_and(|to| *to != coming.to)
 }
 
 /// What an operation takes away, and why.
@@ -451,8 +458,8 @@ fn intended(operation: &Operation) -> IntendedRow {
         Action::Create { object, .. } => (None, Some(object.clone())),
         Action::Update { record, .. } | Action::Archive { record, .. } => (Some(record.clone()), None),
         Action::Associate(association) | Action::Dissociate(association) => match &association.from {
-            syncline_model::Endpoint::Record(record) => (Some(record.clone()), None),
-            syncline_model::Endpoint::Entity(_) => (None, None),
+            Endpoint::Record(record) => (Some(record.clone()), None),
+            Endpoint::Entity(_) => (None, None),
         },
     };
     IntendedRow {
