@@ -153,13 +153,16 @@ impl Ledger {
         first.is_some_and(|first| self.decided.iter().any(|(began, until)| first <= *began && *until <= at))
     }
 
-    /// Whether no run came late enough after it was made to find it in an index.
+    /// Whether no run that came to its end began late enough after it was made to find it in an index: what another has read
+    /// it has not copied.
     pub(crate) fn is_unread(&self, thing: &Thing) -> bool {
         let first = thing.edits.values().flatten().map(|edit| edit.at).min();
-        first.is_none_or(|first| self.runs.iter().all(|run| run.duration_since(first) < INDEXED))
+        let found =
+            |first: Timestamp| self.decided.iter().any(|(began, _)| began.duration_since(first) >= INDEXED);
+        first.is_none_or(|first| !found(first))
     }
 
-    /// Whether it was merged before any run had read it, and a run may have been shown it as it was before: the first one,
+    /// Whether it was merged before any run had copied it, and a run may have been shown it as it was before: the first one,
     /// or one that was at work.
     pub(crate) fn was_missed(&self, thing: &Thing) -> bool {
         let Some(at) = thing.merged_unread else { return false };
@@ -287,7 +290,13 @@ impl Ledger {
                 (Parent::Thing(account), _) => {
                     let is_new = before.live(Side::Salesforce, account).next().is_none();
                     let of_another = companies.iter().any(|company| company != account);
-                    if let (true, true, Some(account)) = (is_new, of_another, self.get_mut(account)) {
+                    // The lead may call its company as that was called before.
+                    let name =
+                        |side| after.live(side, account).next().and_then(|(_, it)| it.values.get("name"));
+                    let renamed =
+                        name(Side::HubSpot).is_some_and(|there| Some(there) != name(Side::Salesforce));
+                    let otherwise = of_another || renamed;
+                    if let (true, true, Some(account)) = (is_new, otherwise, self.get_mut(account)) {
                         account.disputed = true;
                     }
                 }
