@@ -8,7 +8,7 @@ use crate::{
 };
 use expect_test::expect;
 use serde_json::{Value as Json, json};
-use syncline_model::{RecordRef, review::Question};
+use syncline_model::{RecordRef, RunId, review::Question};
 
 const LOST: &str = "commit_then_timeout";
 
@@ -36,6 +36,17 @@ async fn lost_deal() -> (World, String, String) {
     assert_eq!(world.says(Salesforce, "Opportunity", &opportunity).await, "parked SYN-2015 *@hubspot");
     let deal = world.find(HubSpot, "deals", "dealname", "Roof");
     (world, opportunity, deal)
+}
+
+/// The same of no account: relations are made by the run that finds it, and what came later stays; and the run that lost it.
+async fn lost_deal_of_nobody() -> (World, String, RunId) {
+    let (mut world, _) = keyless().await;
+    let fields = json!({"Name": "Roof", "StageName": "Prospecting", "CloseDate": "2026-06-30"});
+    let opportunity = world.create(Salesforce, "Opportunity", fields);
+    world.advance(3_600);
+    world.faults(HubSpot, json!([{"match": "write", "nth": 1, "times": 1, "do": LOST}]));
+    let run = world.sync_now().await.unwrap().run;
+    (world, opportunity, run)
 }
 
 /// A deal that became an opportunity nobody heard of.
@@ -286,13 +297,7 @@ async fn a_lead_edited_on_both_sides_meanwhile_keeps_both_edits() {
 
 #[tokio::test]
 async fn undo_takes_back_what_was_found_later() {
-    let (mut world, _) = keyless().await;
-    // On its own: relations are made by the run that finds it, and what came later stays.
-    let fields = json!({"Name": "Roof", "StageName": "Prospecting", "CloseDate": "2026-06-30"});
-    let opportunity = world.create(Salesforce, "Opportunity", fields);
-    world.advance(3_600);
-    world.faults(HubSpot, json!([{"match": "write", "nth": 1, "times": 1, "do": LOST}]));
-    let run = world.sync_now().await.unwrap().run;
+    let (mut world, opportunity, run) = lost_deal_of_nobody().await;
     world.quiet().await;
     assert_eq!(world.says(Salesforce, "Opportunity", &opportunity).await, "in_step SYN-3001");
     take_back(&mut world, run).await;
@@ -303,12 +308,7 @@ async fn undo_takes_back_what_was_found_later() {
 
 #[tokio::test]
 async fn undo_leaves_what_somebody_edited_in_the_very_second_it_was_found() {
-    let (mut world, _) = keyless().await;
-    let fields = json!({"Name": "Roof", "StageName": "Prospecting", "CloseDate": "2026-06-30"});
-    let opportunity = world.create(Salesforce, "Opportunity", fields);
-    world.advance(3_600);
-    world.faults(HubSpot, json!([{"match": "write", "nth": 1, "times": 1, "do": LOST}]));
-    let run = world.sync_now().await.unwrap().run;
+    let (mut world, opportunity, run) = lost_deal_of_nobody().await;
     let deal = world.find(HubSpot, "deals", "dealname", "Roof");
     world.advance(3_600);
     world.sync_now().await.unwrap();
