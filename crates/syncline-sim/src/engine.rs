@@ -190,6 +190,7 @@ impl Player<'_> {
         self.world.power.arm(None);
         self.world.power.on();
         let now = self.world.net.now();
+        self.people.ledger.work.push((began, now));
         match &end {
             JobEnd::Came(Came::Planned) => self.people.ledger.planned(began),
             JobEnd::Came(Came::Ran { .. }) if applies => self.people.ledger.applied(now),

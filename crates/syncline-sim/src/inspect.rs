@@ -69,12 +69,14 @@ impl Player<'_> {
             let (left, right) = (salesforce.values.get(attr.name), hubspot.values.get(attr.name));
             let ruled = self.profile.ruler(thing.kind, attr.name) == Some(Ruler::AlwaysSalesforce);
             // The ruling side's clear travels; its blank blanks nothing, neither what was there before it spoke nor what
-            // was said on the other side after it (decisions §1.4). What it cleared before anything was agreed is a blank.
+            // was said on the other side after it (decisions §1.4). What it cleared before anything was agreed, or before
+            // anybody read it, is a blank.
+            let ledger = &self.people.ledger;
             let last = thing.edits(attr.name).last();
-            let ever = thing.edits(attr.name).iter().any(|edit| {
-                let ledger = &self.people.ledger;
-                edit.side == Side::Salesforce && ledger.was_decided_before(thing, edit.side, edit.at)
-            });
+            let ever = ledger.was_found(thing, attr.name, Side::Salesforce)
+                && thing.edits(attr.name).iter().any(|edit| {
+                    edit.side == Side::Salesforce && ledger.was_decided_before(thing, edit.side, edit.at)
+                });
             let after = last.is_some_and(|edit| edit.side == Side::HubSpot && edit.value.as_ref() == right);
             if ruled && left.is_none() && (!ever || after) {
                 continue;

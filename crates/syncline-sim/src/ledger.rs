@@ -78,6 +78,8 @@ pub(crate) struct Ledger {
     pub(crate) now: Timestamp,
     /// When the engine began to do something.
     pub(crate) runs: Vec<Timestamp>,
+    /// From when to when each of them was at work, cut or not.
+    pub(crate) work: Vec<(Timestamp, Timestamp)>,
     /// When the plan began that is applied next.
     planned: Option<Timestamp>,
     /// What was there at the first time was decided on by the second: runs that came to their end, and plans that were
@@ -151,6 +153,21 @@ impl Ledger {
         let there = thing.edits.values().flatten().filter(|edit| edit.side == side);
         let first = there.map(|edit| edit.at).min();
         first.is_some_and(|first| self.decided.iter().any(|(began, until)| first <= *began && *until <= at))
+    }
+
+    /// Whether a run may have found a value on a side that people gave there, or that both sides had: one was at work while
+    /// it stood. What came and went between two runs left the blank that was there.
+    pub(crate) fn was_found(&self, thing: &Thing, attribute: &str, side: Side) -> bool {
+        let said: Vec<&Edit> = thing.edits(attribute).iter().filter(|edit| edit.side == side).collect();
+        let stood = |edit: &Edit, next: Option<&&Edit>| {
+            let at_work = |(began, until): &(Timestamp, Timestamp)| {
+                edit.at <= *until && next.is_none_or(|next| *began < next.at)
+            };
+            self.work.iter().any(at_work)
+        };
+        let found =
+            said.iter().enumerate().any(|(at, edit)| edit.value.is_some() && stood(edit, said.get(at + 1)));
+        found || thing.agreed.get(attribute).is_some_and(Option::is_some)
     }
 
     /// Whether no run that came to its end began late enough after it was made to find it in an index: what another has read
