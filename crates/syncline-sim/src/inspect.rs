@@ -1,34 +1,25 @@
 //! What is checked once all is quiet: no loss, no orphan, nothing missing without a reason that people gave (invariants
-//! 2, 3, 6). Reasons come from `explain`, and count only where what people and administrators did bears them out.
+//! 2, 3, 6). What excuses a difference is in `excuses.rs`.
 
 use crate::{
     attrs::{self, Attr},
     ledger::{OWNER, PARENT, Thing},
-    picture::{At, Life, Parent, Picture, Record},
+    picture::{At, Parent, Picture, Record},
     player::Player,
     profile::{Change, Ruler},
     script::Access,
     side::Side,
-    world::{Broken, finish},
+    world::Broken,
 };
-use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
-use syncline_engine::explain::{self, Explanation};
-use syncline_model::{
-    AttributeName, Kind, RecordRef,
-    plan::{Held, HeldReason},
-};
-
-/// So many edits that are set back within so long park a field, as the engine is configured here (its defaults).
-const FLIPS: usize = 3;
-const FLIPS_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+use syncline_model::Kind;
 
 /// What is wrong with a thing.
-struct Fault {
-    invariant: &'static str,
+pub(crate) struct Fault {
+    pub(crate) invariant: &'static str,
     /// The attribute or edge; `None`: the whole thing.
-    attribute: Option<&'static str>,
-    evidence: String,
+    pub(crate) attribute: Option<&'static str>,
+    pub(crate) evidence: String,
 }
 
 impl Player<'_> {
@@ -114,7 +105,7 @@ impl Player<'_> {
         faults
     }
 
-    fn dropped(&self, change: Change) -> bool {
+    pub(crate) fn dropped(&self, change: Change) -> bool {
         self.world.changes.contains(&change)
     }
 
@@ -274,140 +265,6 @@ impl Player<'_> {
         })
     }
 
-    /// A fault stands unless `explain` names a reason for it that the log of people and administrators bears out.
-    fn judge(&mut self, thing: &Thing, seen: &[&At], fault: Fault) -> Result<(), Broken> {
-        let Some(ctx) = &self.world.ctx else { return Ok(()) };
-        let mut reasons = Vec::new();
-        for at in seen {
-            let record = RecordRef::new(at.side.name(), at.object, at.id.as_str());
-            let explained = finish("explain", explain::explain(ctx, &record))?
-                .map_err(|error| Broken::new("explain", error))?;
-            reasons.push(explained);
-        }
-        let held: Vec<&Held> = reasons
-            .iter()
-            .flat_map(|explained| &explained.entities)
-            .flat_map(|entity| &entity.held)
-            .map(|held| &held.held)
-            .collect();
-        let excused = held.iter().any(|held| concerns(held, fault.attribute) && self.bears_out(thing, held));
-        if excused || self.other_excuse(thing, &fault) {
-            return Ok(());
-        }
-        let shown: Vec<String> = reasons.iter().map(status).collect();
-        let evidence = format!("{} (explain: {})", fault.evidence, shown.join("; "));
-        self.violated(fault.invariant, evidence);
-        Ok(())
-    }
-
-    /// Reasons that no held item tells because there is none to hold.
-    fn other_excuse(&self, thing: &Thing, fault: &Fault) -> bool {
-        let Some(name) = fault.attribute else { return false };
-        // A side that may not see a field takes no part in it.
-        let hidden = Side::BOTH.iter().any(|side| {
-            self.people.rights.access.get(&(*side, thing.kind, name_of(name))) == Some(&Access::Hidden)
-        });
-        hidden || thing.ended.len() == Side::BOTH.len()
-    }
-
-    /// Whether a record is there and refers to this thing.
-    fn refers(&self, child: &RecordRef, thing: &Thing) -> bool {
-        self.people.picture.records.iter().any(|(at, record)| {
-            at.side.name() == child.connection.as_str()
-                && at.object == child.object.as_str()
-                && at.id == child.id.as_str()
-                && record.life == Life::Live
-                && (record.parent == Parent::Thing(thing.token.clone())
-                    || record.further.contains(&thing.token)
-                    || record.people.contains(&thing.token))
-        })
-    }
-
-    /// Whether what people did explains why this is held.
-    fn bears_out(&self, thing: &Thing, held: &Held) -> bool {
-        let side = Side::of_connection(held.connection.as_str());
-        let closed = |name: &str| {
-            side.is_some_and(|side| {
-                self.people
-                    .rights
-                    .access
-                    .keys()
-                    .any(|(at, kind, of)| *at == side && *kind == thing.kind && *of == name)
-            })
-        };
-        let attribute = held.attribute.as_ref().map(AttributeName::as_str);
-        let is_industry = attribute == Some("industry");
-        match &held.reason {
-            HeldReason::NotWritable | HeldReason::NoSuchField => attribute.is_some_and(closed),
-            HeldReason::Unmapped { .. } | HeldReason::DoesNotFit { .. } => {
-                is_industry && !self.people.rights.industries.is_empty()
-            }
-            HeldReason::Refused { .. } => {
-                (is_industry && !self.people.rights.industries.is_empty()) || attribute.is_some_and(closed)
-            }
-            HeldReason::ModelForbidsCreate => {
-                thing.kind == Kind::Organisation && !self.profile.creates_everywhere()
-            }
-            HeldReason::WaitsForAccount => thing.kind == Kind::Deal && !self.profile.creates_everywhere(),
-            // What was restored after its counterpart was archived waits for somebody's word.
-            HeldReason::DeletedElsewhere { referred_by, .. } => {
-                let ended = !thing.ended.is_empty() || (self.profile.archives() && thing.was_ended);
-                ended && referred_by.as_ref().is_none_or(|child| self.refers(child, thing))
-            }
-            // What may have come of a create without an answer is asked about, and stays so when its source is deleted.
-            HeldReason::Ambiguous { .. } => {
-                let lost = self.doubt && !self.profile.keyed() && !thing.ended.is_empty();
-                thing.murky || thing.disputed || lost
-            }
-            HeldReason::Parked { .. } => self.doubt && !self.profile.keyed(),
-            // By declaration it waits so long; then it goes ahead without. What belongs to an account that is asked about waits
-            // for the answer.
-            HeldReason::WaitsForParent { .. } => {
-                let mut parents = thing.edits(PARENT).iter().filter_map(|edit| edit.value.as_ref());
-                held.until.is_some_and(|until| until > self.world.net.now())
-                    || parents.any(|token| self.people.ledger.get(token).is_some_and(|it| it.disputed))
-            }
-            HeldReason::OutOfScope => self.may_be_out_of_scope(thing),
-            HeldReason::NoSuchUser { .. }
-            | HeldReason::ManualConflict
-            | HeldReason::CurrencyMismatch { .. }
-            | HeldReason::Moved
-            | HeldReason::Guard { .. }
-            | HeldReason::Unconfirmed
-            | HeldReason::Bundle => false,
-            HeldReason::Oscillates => attribute.is_some_and(|name| self.is_set_back(thing, name)),
-            HeldReason::Undone { .. } => self.undo.was_undone(&thing.token, attribute),
-        }
-    }
-
-    /// Whether the scope is narrowed to what this thing lacks on some side, or shows on none.
-    fn may_be_out_of_scope(&self, thing: &Thing) -> bool {
-        let lacks = |side: Side| {
-            let mut there = self.people.picture.live(side, &thing.token);
-            there.any(|(_, record)| !record.values.contains_key("amount"))
-        };
-        let hides = |side: Side| {
-            self.people.rights.access.get(&(side, Kind::Deal, "amount")) == Some(&Access::Hidden)
-        };
-        thing.kind == Kind::Deal
-            && self.dropped(Change::ScopeOfDeals)
-            && (Side::BOTH.into_iter().any(lacks) || Side::BOTH.into_iter().all(hides))
-    }
-
-    /// Whether people so often edited what the other side rules that it counts as something that sets it back (decisions
-    /// §1.4).
-    fn is_set_back(&self, thing: &Thing, name: &str) -> bool {
-        let mut ruled = attrs::of_kind(thing.kind)
-            .filter(|attr| name_of(attr.name) == name && self.profile.ruler(thing.kind, attr.name).is_some());
-        ruled.any(|attr| {
-            Side::BOTH.iter().any(|side| {
-                let edits = thing.edits(attr.name).iter().filter(|edit| edit.side == *side);
-                let at: Vec<Timestamp> = edits.map(|edit| edit.at).collect();
-                at.windows(FLIPS).any(|some| some[FLIPS - 1].duration_since(some[0]) <= FLIPS_WITHIN)
-            })
-        })
-    }
-
     /// Everything was looked at: what both sides hold alike is agreed from now on.
     fn settle(&mut self, picture: &Picture) {
         for thing in &mut self.people.ledger.things {
@@ -430,20 +287,6 @@ impl Player<'_> {
     }
 }
 
-fn concerns(held: &Held, attribute: Option<&'static str>) -> bool {
-    match (&held.attribute, attribute) {
-        (None, _) => true,
-        (Some(held), Some(PARENT)) => matches!(held.as_str(), "company" | "account"),
-        (Some(held), Some(attribute)) => held.as_str() == name_of(attribute),
-        (Some(_), None) => true,
-    }
-}
-
-/// The configuration's name of an attribute or pseudo-attribute.
-fn name_of(attribute: &'static str) -> &'static str {
-    attribute.trim_start_matches('@')
-}
-
 fn recent(thing: &Thing, attribute: &str, stretch: u32) -> Vec<String> {
     thing
         .edits(attribute)
@@ -451,24 +294,4 @@ fn recent(thing: &Thing, attribute: &str, stretch: u32) -> Vec<String> {
         .filter(|edit| edit.stretch == stretch)
         .map(|edit| format!("{} {:?}", edit.side.name(), edit.value))
         .collect()
-}
-
-fn status(explained: &Explanation) -> String {
-    let words: Vec<String> = explained
-        .entities
-        .iter()
-        .map(|entity| {
-            let held: Vec<String> = entity
-                .held
-                .iter()
-                .map(|held| {
-                    let what = held.held.attribute.as_ref().map_or("*", AttributeName::as_str);
-                    format!("{} {what}", held.code)
-                })
-                .collect();
-            format!("{} [{}]", entity.status.name, held.join(", "))
-        })
-        .collect();
-    let words = if words.is_empty() { "nothing known".to_owned() } else { words.join(" | ") };
-    format!("{} {words}", explained.record)
 }

@@ -16,6 +16,7 @@ mod clock;
 mod coverage;
 pub mod defects;
 mod engine;
+mod excuses;
 mod fault;
 mod inspect;
 mod journal;
