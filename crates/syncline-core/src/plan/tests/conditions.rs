@@ -1,7 +1,7 @@
 //! What an operation hangs on, and what a held item is named by.
 
 use super::world::*;
-use crate::plan::{Refusal, side_digest};
+use crate::plan::{Refusal, Sides, side_digest};
 use syncline_model::{After, Kind, Observed, Value};
 
 const C: &str = "salesforce/Contact/003";
@@ -96,4 +96,11 @@ fn a_later_change_is_told_by_the_measured_clocks() {
 fn the_digest_of_a_side_is_the_one_that_stores_hold() {
     let digest = |address: &str, kind| side_digest(&mapping(), kind, &record(address));
     assert_eq!(format!("{:08x}", digest(C, Kind::Person)), "0b41f5bb");
+    let mapping = mapping();
+    let sides = Sides::of(&mapping);
+    let listed: Vec<u32> = sides.digests().map(|(digest, _)| digest).collect();
+    let objects =
+        mapping.kinds.values().flat_map(|model| model.objects.values()).map(|objects| objects.len());
+    assert_eq!(listed.len(), objects.sum::<usize>(), "one of each object of each kind");
+    assert!(listed.contains(&digest(C, Kind::Person)) && listed.contains(&digest(H, Kind::Person)));
 }

@@ -382,3 +382,16 @@ fn the_records_that_a_state_names_are_looked_at() {
     assert_eq!(named(RecordState::MergedInto("00R".into())), ["salesforce/Lead/00R"]);
     assert_eq!(named(converted()), ["salesforce/Contact/003", "salesforce/Account/A2", LEAD]);
 }
+
+#[test]
+fn a_lead_names_a_company_while_its_link_of_the_organisation_waits() {
+    let said = |address: &str, facet, state| {
+        let mut case = Case::of(Kind::Organisation).link(address, state);
+        case.link_mut(address).facet = facet;
+        is_of_lead(&case.mapping, &case.hood.links[0])
+    };
+    assert!(said(LEAD, Kind::Organisation, LinkState::Pending));
+    assert!(!said(LEAD, Kind::Organisation, LinkState::ConvertedTo("003".into())), "it was converted");
+    assert!(!said("salesforce/Account/001", Kind::Organisation, LinkState::Pending), "the account itself");
+    assert!(!said("salesforce/Account/001", Kind::Person, LinkState::Pending), "no person's matter");
+}

@@ -226,6 +226,22 @@ fn what_took_another_record_in_does_not_follow_a_delete() {
 }
 
 #[test]
+fn what_was_deleted_after_it_had_taken_another_record_in_is_asked_about() {
+    let taken = |address: &str| {
+        let mut case = hubspot(&[]).model(|model| model.on_delete = OnDelete::Archive);
+        case = case.link("salesforce/Contact/003", LinkState::Deleted);
+        case.link(address, LinkState::MergedInto("003".into())).plan()
+    };
+    let plan = taken("salesforce/Contact/002");
+    assert_eq!((operations(&plan), plan.questions.len()), (vec![], 1));
+    assert_eq!(held(&plan), ["salesforce - deleted_elsewhere []"]);
+    // Ids are unique within an object only.
+    for other in ["salesforce/Lead/002", "hubspot/contacts/2"] {
+        assert_eq!(operations(&taken(other)), [format!("archive {H}")], "{other}");
+    }
+}
+
+#[test]
 fn a_record_that_was_seen_deleted_has_a_successor_after_a_merge_and_nobody_is_asked() {
     let plan = hubspot(&[])
         .agreed("salesforce/Contact/004", &[("LastName", text("Lovelace")), ("Email", text("ada@acme.com"))])
