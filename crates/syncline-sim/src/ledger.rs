@@ -33,7 +33,8 @@ pub(crate) struct Thing {
     pub(crate) parts: BTreeSet<String>,
     /// In which stretch it became a contact, if it did: what is blank from the first sight on is not cleared.
     pub(crate) converted: Option<u32>,
-    /// A lead of another company was converted into it when it was new: whether the two are one is a matter for people.
+    /// A lead of another company was converted into it when it was new, or it had an account before: whether the two are one
+    /// is a matter for people.
     pub(crate) disputed: bool,
     /// What a nameless account of one of its people showed: it may have been meant by it.
     pub(crate) lent: BTreeSet<(&'static str, String)>,
@@ -312,7 +313,12 @@ impl Ledger {
                         |side| after.live(side, account).next().and_then(|(_, it)| it.values.get("name"));
                     let renamed =
                         name(Side::HubSpot).is_some_and(|there| Some(there) != name(Side::Salesforce));
-                    let otherwise = of_another || renamed;
+                    // Or its own account is in the bin.
+                    let binned = before.records.iter().any(|(at, it)| {
+                        let named = at.side == Side::Salesforce && it.token.as_ref() == Some(account);
+                        named && at.object == "Account" && it.life == Life::Gone
+                    });
+                    let otherwise = of_another || renamed || binned;
                     if let (true, true, Some(account)) = (is_new, otherwise, self.get_mut(account)) {
                         account.disputed = true;
                     }
