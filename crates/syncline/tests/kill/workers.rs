@@ -61,7 +61,9 @@ fn stopped_past_its_claim(world: &mut World, moment: Moment) -> bool {
     world.comes_to_rest(&when);
     let rows = world.rows();
     world.wire.arm(None);
-    signal(&first, Signal::CONT);
+    if came {
+        signal(&first, Signal::CONT);
+    }
     let ended = first.wait_with_output().unwrap();
     eprintln!("{when}: at work {is_at_work}, open {open:?}, last seen {:?}", seen.last());
     if is_at_work && !(ended.status.success() && world.wire.lines().is_empty()) {
@@ -73,9 +75,13 @@ fn stopped_past_its_claim(world: &mut World, moment: Moment) -> bool {
     came && is_at_work
 }
 
+/// On a machine that is busy with other things a worker may be past a moment, or at its end, before it is noticed: then again.
+const ATTEMPTS: usize = 3;
+
 fn two_workers(moments: &[Moment]) {
     let mut world = World::new(Place::postgres(&Arc::new(Cluster::start())), 3, SERVER);
-    let came = moments.iter().filter(|moment| stopped_past_its_claim(&mut world, **moment)).count();
+    let mut comes = |moment: &Moment| (0..ATTEMPTS).any(|_| stopped_past_its_claim(&mut world, *moment));
+    let came = moments.iter().filter(|moment| comes(moment)).count();
     assert!(came >= moments.len() - moments.len() / 8, "only {came} of {}", moments.len());
 }
 
