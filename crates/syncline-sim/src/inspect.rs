@@ -116,6 +116,9 @@ impl Player<'_> {
         let (salesforce, hubspot) = (last(Side::Salesforce), last(Side::HubSpot));
         let agreed = thing.agreed.get(attr.name).map(Option::as_deref);
         let any = || thing.was_ever(attr.name, value) || value.is_none();
+        if thing.replaced == Some(stretch) {
+            return any();
+        }
         match self.profile.ruler(thing.kind, attr.name) {
             Some(Ruler::AlwaysSalesforce) => match (salesforce, agreed) {
                 (Some(said), _) => value == said,

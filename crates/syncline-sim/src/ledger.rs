@@ -33,6 +33,9 @@ pub(crate) struct Thing {
     pub(crate) parts: BTreeSet<String>,
     /// In which stretch it became a contact, if it did: what is blank from the first sight on is not cleared.
     pub(crate) converted: Option<u32>,
+    /// In which stretch a new record of it took the place of one that was deleted on the same side, if one did: what was said
+    /// on that one last may have been read, or not.
+    pub(crate) replaced: Option<u32>,
     /// A lead of another company was converted into it when it was new, or it had an account before: whether the two are one
     /// is a matter for people.
     pub(crate) disputed: bool,
@@ -199,6 +202,7 @@ impl Ledger {
             murky: false,
             parts: BTreeSet::new(),
             converted: None,
+            replaced: None,
             disputed: false,
             lent: BTreeSet::new(),
             twofold: false,
@@ -265,6 +269,9 @@ impl Ledger {
             }
             if let Some(thing) = self.get_mut(token) {
                 if came {
+                    if was.is_none() && before.bins(at.side, token) {
+                        thing.replaced = Some(stretch);
+                    }
                     thing.ended.remove(&at.side);
                     // A lead that is converted into no account makes one, also of a company that is there already.
                     thing.murky |= was.is_none() && after.live(at.side, token).nth(1).is_some();
@@ -314,11 +321,7 @@ impl Ledger {
                     let renamed =
                         name(Side::HubSpot).is_some_and(|there| Some(there) != name(Side::Salesforce));
                     // Or its own account is in the bin.
-                    let binned = before.records.iter().any(|(at, it)| {
-                        let named = at.side == Side::Salesforce && it.token.as_ref() == Some(account);
-                        named && at.object == "Account" && it.life == Life::Gone
-                    });
-                    let otherwise = of_another || renamed || binned;
+                    let otherwise = of_another || renamed || before.bins(Side::Salesforce, account);
                     if let (true, true, Some(account)) = (is_new, otherwise, self.get_mut(account)) {
                         account.disputed = true;
                     }

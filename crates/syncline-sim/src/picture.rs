@@ -321,6 +321,12 @@ impl Picture {
             .filter(move |(_, record)| record.life == Life::Live && record.token.as_deref() == Some(token))
     }
 
+    /// Whether a record of a thing is in the bin of a side.
+    pub(crate) fn bins(&self, side: Side, token: &str) -> bool {
+        self.of_side(side)
+            .any(|(_, record)| record.life == Life::Gone && record.token.as_deref() == Some(token))
+    }
+
     /// All records of a side.
     pub(crate) fn of_side(&self, side: Side) -> impl Iterator<Item = (&At, &Record)> {
         self.records.half(side).iter()
