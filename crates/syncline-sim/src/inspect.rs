@@ -116,6 +116,11 @@ impl Player<'_> {
         let (salesforce, hubspot) = (last(Side::Salesforce), last(Side::HubSpot));
         let agreed = thing.agreed.get(attr.name).map(Option::as_deref);
         let any = || thing.was_ever(attr.name, value) || value.is_none();
+        let filled = || {
+            thing.edits(attr.name).iter().any(|edit| {
+                edit.side == Side::Salesforce && edit.stretch == stretch && edit.value.as_deref() == value
+            })
+        };
         if thing.replaced == Some(stretch) {
             return any();
         }
@@ -131,14 +136,13 @@ impl Player<'_> {
                 (Some(Some(said)), _, _) => {
                     value == Some(said) || self.people.ledger.raced(thing, attr.name, Side::HubSpot, value)
                 }
-                (Some(None), said, _) => value.is_none() || said == Some(value),
+                // What Salesforce says may have filled the blank before it says something else, and is HubSpot's then.
+                (Some(None), _, _) => value.is_none() || filled(),
                 (None, said, Some(Some(agreed))) => {
                     value == Some(agreed) || (said.is_none() && value == Some(agreed))
                 }
                 // What was said first may have got there before the second word.
-                (None, Some(_), Some(None)) => thing.edits(attr.name).iter().any(|edit| {
-                    edit.side == Side::Salesforce && edit.stretch == stretch && edit.value.as_deref() == value
-                }),
+                (None, Some(_), Some(None)) => filled(),
                 (None, None, Some(None)) => value.is_none(),
                 (None, _, None) => any(),
             },

@@ -289,6 +289,7 @@ impl Lesson {
         }
         if related == Related::No {
             self.batch.wake.push(format!("record:{}", edge.from));
+            self.touched.extend(agree_on_none(ctx, hood, operation));
         }
         self.touched.insert(edge.from.clone());
     }
@@ -313,6 +314,29 @@ impl Lesson {
         self.batch.wake.push(format!("record:{record}"));
         self.touched.insert(record.clone());
     }
+}
+
+/// A single relation is replaced in two calls, and the second may fail. With the first one gone nothing is agreed on the side
+/// that the new one comes from either: who takes it back to the former one there has changed it. Returns whose base moved.
+fn agree_on_none(ctx: &Ctx, hood: &mut Neighbourhood, operation: &Operation) -> Option<RecordRef> {
+    let Action::Dissociate(going) = &operation.action else { return None };
+    let model = ctx.mapping().kinds.get(&hood.kind)?;
+    let edge = model.edges.iter().find(|edge| edge.name.as_str() == going.edge.as_str())?;
+    if edge.cardinality != Cardinality::One || going.reason.case == Case::Undone {
+        return None;
+    }
+    let (kind, from) = (hood.kind, going.reason.from.as_ref()?);
+    let mut sources = hood.links.iter_mut().zip(&hood.snapshots);
+    let (link, snapshot) = sources
+        .find(|(link, _)| link.state.is_active() && link.facet == kind && link.record.connection == *from)?;
+    let field = &edge.binding(from, &link.record.object)?.field;
+    let shows_another = matches!(snapshot.as_ref()?.field(field.as_str()), Observed::Value(_));
+    let entry = link.base.as_mut()?.entries.get_mut(field)?;
+    if !shows_another || entry.agreed.is_none() {
+        return None;
+    }
+    entry.agreed = Some(Observed::Empty);
+    Some(link.record.clone())
 }
 
 /// A single relation is replaced in two calls: the old one is taken away, then the new one made.
