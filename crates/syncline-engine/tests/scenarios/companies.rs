@@ -272,6 +272,49 @@ async fn a_person_that_moves_to_another_company_is_moved_there_too() {
 }
 
 #[tokio::test]
+async fn a_person_that_comes_back_from_a_company_that_is_gone_in_hubspot_belongs_to_the_former_one_again() {
+    let mut world = World::new().await;
+    let accounts = ["Acme", "Beta"].map(|name| {
+        world.create(
+            Salesforce,
+            "Account",
+            json!({"Name": name, "Website": format!("{}.com", name.to_lowercase())}),
+        )
+    });
+    let person = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": accounts[0]});
+    let person = world.create(Salesforce, "Contact", person);
+    world.first_contact().await;
+    // No search tells of it yet: the former relation is taken away, and the new one refused.
+    let company = world.find(HubSpot, "companies", "name", "Beta");
+    world.admin(HubSpot, json!({"do": "archive", "object": "companies", "id": company}));
+    world.edit(Salesforce, "Contact", &person, json!({"AccountId": accounts[1]}));
+    world.sync().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=acme.com
+          Account Beta Website=beta.com
+          Contact Lee Email=lee@acme.com AccountId=Beta
+        hubspot
+          companies Acme domain=acme.com website=acme.com
+          contacts Lee email=lee@acme.com
+    "#]]
+    .assert_eq(world.picture().text());
+    world.edit(Salesforce, "Contact", &person, json!({"AccountId": accounts[0]}));
+    world.sync().await;
+    world.still().await;
+    expect![[r#"
+        salesforce
+          Account Acme Website=acme.com
+          Account Beta Website=beta.com
+          Contact Lee Email=lee@acme.com AccountId=Acme
+        hubspot
+          companies Acme domain=acme.com website=acme.com
+          contacts Lee email=lee@acme.com -> Acme (primary)
+    "#]]
+    .assert_eq(world.picture().text());
+}
+
+#[tokio::test]
 async fn a_placeholder_never_becomes_a_company_on_the_other_side() {
     let mut world = World::new().await;
     let person = json!({"email": "bo@gmail.com", "firstname": "Bo", "lastname": "Ek"});
