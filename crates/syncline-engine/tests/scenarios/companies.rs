@@ -296,6 +296,7 @@ async fn a_person_that_comes_back_from_a_company_that_is_gone_in_hubspot_belongs
           Contact Lee Email=lee@acme.com AccountId=Beta
         hubspot
           companies Acme domain=acme.com website=acme.com
+          companies Beta domain=beta.com website=beta.com (archived)
           contacts Lee email=lee@acme.com
     "#]]
     .assert_eq(world.picture().text());
@@ -309,6 +310,7 @@ async fn a_person_that_comes_back_from_a_company_that_is_gone_in_hubspot_belongs
           Contact Lee Email=lee@acme.com AccountId=Acme
         hubspot
           companies Acme domain=acme.com website=acme.com
+          companies Beta domain=beta.com website=beta.com (archived)
           contacts Lee email=lee@acme.com -> Acme (primary)
     "#]]
     .assert_eq(world.picture().text());
