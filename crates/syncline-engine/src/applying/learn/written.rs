@@ -41,6 +41,11 @@ impl Lesson {
                 self.agree_on_answer(ctx, operation, record);
                 learnt
             }
+            // HubSpot takes the id of a record that was merged away for its survivor: what is left of it is read.
+            (Action::Update { record: former, .. }, Write::Update { .. }) if former != record => {
+                self.read.extend([former.clone(), record.clone()]);
+                Learnt::Changed
+            }
             (Action::Update { .. }, Write::Update { fields, .. }) => {
                 self.updated(ctx, operation, record, fields, observation);
                 self.agree_on_answer(ctx, operation, record);
