@@ -240,8 +240,8 @@ async fn free_mail_and_a_domain_of_two_accounts_say_nothing_about_the_company() 
     }
 }
 
-#[tokio::test]
-async fn a_person_that_moves_to_another_company_is_moved_there_too() {
+/// Accounts Acme and Beta, and a contact of the first, on both sides.
+async fn lee_of_acme() -> (World, [String; 2], String) {
     let mut world = World::new().await;
     let accounts = ["Acme", "Beta"].map(|name| {
         world.create(
@@ -253,6 +253,12 @@ async fn a_person_that_moves_to_another_company_is_moved_there_too() {
     let person = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": accounts[0]});
     let person = world.create(Salesforce, "Contact", person);
     world.first_contact().await;
+    (world, accounts, person)
+}
+
+#[tokio::test]
+async fn a_person_that_moves_to_another_company_is_moved_there_too() {
+    let (mut world, accounts, person) = lee_of_acme().await;
     let contact = world.find(HubSpot, "contacts", "email", "lee@acme.com");
     world.edit(Salesforce, "Contact", &person, json!({"AccountId": accounts[1]}));
     world.sync().await;
@@ -273,17 +279,7 @@ async fn a_person_that_moves_to_another_company_is_moved_there_too() {
 
 #[tokio::test]
 async fn a_person_that_comes_back_from_a_company_that_is_gone_in_hubspot_belongs_to_the_former_one_again() {
-    let mut world = World::new().await;
-    let accounts = ["Acme", "Beta"].map(|name| {
-        world.create(
-            Salesforce,
-            "Account",
-            json!({"Name": name, "Website": format!("{}.com", name.to_lowercase())}),
-        )
-    });
-    let person = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": accounts[0]});
-    let person = world.create(Salesforce, "Contact", person);
-    world.first_contact().await;
+    let (mut world, accounts, person) = lee_of_acme().await;
     // No search tells of it yet: the former relation is taken away, and the new one refused.
     let company = world.find(HubSpot, "companies", "name", "Beta");
     world.admin(HubSpot, json!({"do": "archive", "object": "companies", "id": company}));
