@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use syncline_kit::vendor::{RowOutcome, VendorError, WriteCall, WriteRow};
 use syncline_model::{
     Action, ConnectionName, Endpoint, EntityId, FieldName, Kind, Operation, OperationId, RecordRef, RunId,
+    Snapshot,
     defect::{Defect, planted},
     journal::{CallId, Event, IntendedRow, RowResult},
     operation::Case,
@@ -262,10 +263,13 @@ impl<'a> Applier<'a> {
         let before = self.ctx.store.records(&records).await?;
         capture::records(self.ctx, &records).await?;
         let after = self.ctx.store.records(&records).await?;
+        // An earlier call of this run may have told already that it is not there any more.
         let mut going: BTreeSet<RecordRef> = records
             .iter()
             .zip(before.into_iter().zip(after))
-            .filter(|(_, (before, after))| before.snapshot == after.snapshot)
+            .filter(|(_, (before, after))| {
+                before.snapshot == after.snapshot && after.snapshot.as_ref().is_some_and(Snapshot::is_live)
+            })
             .map(|(record, _)| record.clone())
             .collect();
         let referrers = referring::look(self.ctx, &records).await?;
