@@ -28,7 +28,7 @@ use syncline_kit::{
     Clock, Transport,
     vendor::{CaptureWant, ObjectWant},
 };
-use syncline_model::{ConnectionName, ObjectName, RunId};
+use syncline_model::{ConnectionName, JournalSeq, ObjectName, RunId};
 use syncline_store::{Batch, Store};
 
 /// The seams to the world, chosen once by the binary or the simulation.
@@ -76,6 +76,8 @@ pub struct Ctx {
     pub(crate) lock: Option<std::fs::File>,
     /// The run under way, if one is.
     pub run: Option<RunId>,
+    /// The journal's end when records were last identified: links made since were looked at just now.
+    pub(crate) identified_from: JournalSeq,
     /// Requests that an outcome has told of already.
     told: BTreeMap<ConnectionName, u64>,
     force: Arc<InForce>,
@@ -127,6 +129,7 @@ impl Ctx {
             lock: None,
             told: BTreeMap::new(),
             run: None,
+            identified_from: JournalSeq::default(),
             force,
         };
         remark::where_changed(&ctx).await?;

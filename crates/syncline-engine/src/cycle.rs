@@ -142,6 +142,7 @@ pub async fn observe(ctx: &mut Ctx, only: Option<&BTreeSet<ConnectionName>>) -> 
     refusals::release(ctx).await?;
     wake_due(ctx).await?;
     settling::succeeded(ctx).await?;
+    ctx.identified_from = ctx.store.journal_head().await?;
     identifying::run(ctx).await?;
     Ok(())
 }
@@ -304,7 +305,7 @@ pub(crate) struct Applied {
 
 /// Plans and applies all work there is, parents before children.
 async fn apply_all(ctx: &Ctx) -> Result<Applied, Error> {
-    let mut pass = Pass::start(ctx, Keep::Stored).await?;
+    let mut pass = Pass::start(ctx, Keep::Written).await?;
     let mut applier = Applier::new(ctx);
     let mut level = None;
     while let Some((kind, page)) = pass.next_page().await? {

@@ -1,6 +1,8 @@
 //! Identifies records without a link: the keys and the decision are the core's; here the carriers of the keys are
 //! fetched and the answer becomes links. Links are our own knowledge: nothing is written to a vendor.
 
+pub(crate) mod again;
+
 use crate::{
     applying::{Found, found},
     ctx::Ctx,
@@ -205,14 +207,16 @@ impl<'a> Page<'a> {
     }
 
     /// The records, those that share a key with them, those that share a key with these, and whose they are; again where
-    /// what vendors did to one of them moved a link.
-    async fn load(&mut self) -> Result<(), Error> {
+    /// what vendors did to one of them moved a link. Says whether one was moved.
+    async fn load(&mut self) -> Result<bool, Error> {
+        let mut moved = false;
         while self.load_once().await? {
+            moved = true;
             self.records.clear();
             self.carriers.clear();
             self.members.clear();
         }
-        Ok(())
+        Ok(moved)
     }
 
     async fn load_once(&mut self) -> Result<bool, Error> {
@@ -336,8 +340,7 @@ impl<'a> Page<'a> {
         let bytes = serde_json::to_vec(&waiting).map_err(|error| Error::Internal(error.to_string()))?;
         self.batch.puts.push((waiting_key(kind, record), Some(bytes)));
         let entity = self.ctx.ids.entity(self.batch.at);
-        self.put(record, kind, entity, LinkState::Pending, Evidence::First);
-        self.asking.push((entity, Question::SameThing { kind, key: OUTCOME.into(), records }));
+        self.ask(kind, record, entity, Question::SameThing { kind, key: OUTCOME.into(), records });
         Ok(())
     }
 
@@ -393,10 +396,15 @@ impl<'a> Page<'a> {
             },
             Identity::Ambiguous { key, records } => {
                 let entity = self.ctx.ids.entity(self.batch.at);
-                self.put(record, kind, entity, LinkState::Pending, Evidence::First);
-                self.asking.push((entity, Question::SameThing { kind, key, records }));
+                self.ask(kind, record, entity, Question::SameThing { kind, key, records });
             }
         }
+    }
+
+    /// The record waits, as this entity, for a person's word.
+    fn ask(&mut self, kind: Kind, record: &RecordRef, entity: EntityId, question: Question) {
+        self.put(record, kind, entity, LinkState::Pending, Evidence::First);
+        self.asking.push((entity, question));
     }
 
     fn put(

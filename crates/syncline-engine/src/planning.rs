@@ -6,6 +6,7 @@ use crate::{
     ctx::Ctx,
     error::Error,
     hoods::Surroundings,
+    identifying::again,
     settling::{self, CHAIN, Member},
 };
 use syncline_core::plan::{Draft, EntityPlan, Neighbourhood, plan_entity};
@@ -24,8 +25,19 @@ const PAGE: usize = 1_000;
 pub enum Keep {
     /// It is: bases move, and entities with nothing to write are done.
     Stored,
+    /// It is, and what is planned is written next: so what a vendor's lists show too late is asked for before.
+    Written,
     /// It is not: the pass leaves no trace but settled links.
     Nothing,
+}
+
+impl Keep {
+    fn is_stored(self) -> bool {
+        match self {
+            Self::Stored | Self::Written => true,
+            Self::Nothing => false,
+        }
+    }
 }
 
 /// One entity with its plan.
@@ -140,12 +152,23 @@ impl<'a> Pass<'a> {
         entities: Vec<(Kind, EntityId, Dirty)>,
     ) -> Result<Vec<Planned>, Error> {
         let ids: Vec<EntityId> = entities.iter().map(|(_, entity, _)| *entity).collect();
+        // A call of the page before may have told of a merge between records of several entities.
+        settling::succeeded(self.ctx).await?;
         let mut hoods = self.surroundings.of(self.ctx, kind, &ids).await?;
         // What took a record's place may itself be gone: settled until nothing moves.
         for _chain in 0..CHAIN {
             if !self.settle(kind, &hoods).await? {
                 break;
             }
+            self.surroundings.forget(ids.iter().copied());
+            hoods = self.surroundings.of(self.ctx, kind, &ids).await?;
+        }
+        let work = entities.iter().map(|(_, _, dirty)| dirty);
+        let alone = hoods
+            .iter()
+            .zip(work)
+            .filter_map(|(hood, work)| Some((again::alone(self.ctx, hood)?, work.clone())));
+        if again::look(self.ctx, self.keep, kind, alone.collect()).await? {
             self.surroundings.forget(ids.iter().copied());
             hoods = self.surroundings.of(self.ctx, kind, &ids).await?;
         }
@@ -158,7 +181,7 @@ impl<'a> Pass<'a> {
                     self.surroundings.planned.insert((hood.entity, draft.connection.clone()));
                 }
             }
-            if self.keep == Keep::Stored {
+            if self.keep.is_stored() {
                 let opened_at = batch.at;
                 keep(&mut batch, &hood, &plan, opened_at);
                 if plan.operations.is_empty() {
@@ -172,7 +195,7 @@ impl<'a> Pass<'a> {
             }
             planned.push(Planned { dirty, hood, plan });
         }
-        if self.keep == Keep::Stored {
+        if self.keep.is_stored() {
             let leads = planned.iter().flat_map(|planned| &planned.plan.companies);
             companies::keep(self.ctx, &mut batch, &leads.collect::<Vec<_>>()).await?;
             self.ctx.store.commit(batch).await?;

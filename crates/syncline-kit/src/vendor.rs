@@ -106,6 +106,11 @@ pub trait Vendor: Send + Sync {
         let _ = schemas;
     }
 
+    /// How what [`Vendor::capture`] lists keeps up with the records.
+    fn listing(&self) -> Listing {
+        Listing::Current
+    }
+
     /// What becomes of an archived record, and who can bring it back: for people who undo a run.
     fn recycle_bin(&self) -> &'static str {
         "only a person can restore it there"
@@ -123,6 +128,15 @@ pub trait Vendor: Send + Sync {
 
     /// Credentials that changed since the last call (a refreshed token), to be stored encrypted.
     fn changed_credentials(&self) -> Option<serde_json::Value>;
+}
+
+/// How a vendor's lists keep up with its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listing {
+    /// They show what is so now.
+    Current,
+    /// They come from an index that follows at a distance: only a read by id tells what is so now.
+    Late,
 }
 
 /// A vendor's clock against ours. Stamps of two vendors are compared only after taking this off.

@@ -54,10 +54,10 @@ impl Applier<'_> {
                 let known: Vec<RecordRef> =
                     known.into_iter().filter(|it| it.connection == operation.connection).collect();
                 for (record, stored) in known.iter().zip(self.ctx.store.records(&known).await?) {
-                    let elsewhere = stored.links.iter().any(|link| {
-                        link.facet == kind && link.state.is_active() && link.entity != operation.entity
+                    let other_than_made = stored.links.iter().any(|link| {
+                        link.facet == kind && !(link.state.is_active() && link.entity == operation.entity)
                     });
-                    if elsewhere && stored.snapshot.is_some_and(|snapshot| snapshot.is_live()) {
+                    if other_than_made && stored.snapshot.is_some_and(|snapshot| snapshot.is_live()) {
                         carriers.insert(*place, record.clone());
                     }
                 }

@@ -20,6 +20,7 @@ pub(crate) struct Claim {
 }
 
 /// The parked creates of which a record may still come.
+#[derive(Default)]
 pub(crate) struct Lost {
     open: BTreeMap<Place, Open>,
     /// What vendors said of records in this pass.

@@ -32,8 +32,8 @@ use std::{
 use syncline_kit::{
     BoxFuture, Clock, HttpRequest, Transport,
     vendor::{
-        CapturePage, CaptureWant, ClockOffset, Cursor, Hint, Known, ObjectWant, Origin, Probe, Referrer,
-        RowOutcome, SetupStep, Vendor, VendorError, WebhookRefused, WriteCall, WriteRow,
+        CapturePage, CaptureWant, ClockOffset, Cursor, Hint, Known, Listing, ObjectWant, Origin, Probe,
+        Referrer, RowOutcome, SetupStep, Vendor, VendorError, WebhookRefused, WriteCall, WriteRow,
     },
 };
 use syncline_model::{
@@ -267,6 +267,10 @@ impl Vendor for HubSpot {
 
     fn resume_pace(&self, pace: &serde_json::Value) {
         self.client.resume_pace(pace);
+    }
+
+    fn listing(&self) -> Listing {
+        Listing::Late
     }
 
     fn recycle_bin(&self) -> &'static str {

@@ -247,7 +247,9 @@ pub(in crate::applying) async fn link_existing(
     let link = stored.links.iter().find(|link| link.facet == operation.kind);
     let free = match link {
         None => stored.snapshot.is_some(),
-        Some(link) => link.entity == operation.entity || (link.base.is_none() && is_alone(ctx, link).await?),
+        Some(link) if link.state == LinkState::Excluded => false,
+        Some(link) if link.entity == operation.entity => true,
+        Some(link) => link.state.is_active() && link.base.is_none() && is_alone(ctx, link).await?,
     };
     if !free {
         let version = stored.snapshot.and_then(|snapshot| snapshot.version);
