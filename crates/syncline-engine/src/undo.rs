@@ -284,6 +284,14 @@ async fn present<'a>(ctx: &'a Ctx, past: &Past) -> Result<Present<'a>, Error> {
     let further: BTreeSet<RecordRef> =
         snapshots.flat_map(referred).filter(|record| !wanted.contains(record)).collect();
     load(&*ctx.store, &further, &mut records).await?;
+    loop {
+        let merged = records.keys().filter_map(|record| undo::merged_into(&records, record));
+        let survivors: BTreeSet<RecordRef> = merged.filter(|it| !records.contains_key(it)).collect();
+        if survivors.is_empty() {
+            break;
+        }
+        load(&*ctx.store, &survivors, &mut records).await?;
+    }
     let successors = successors(ctx, &records).await?;
     load(&*ctx.store, &successors, &mut records).await?;
     let referrers = referrers(ctx, past, &mut records).await?;

@@ -423,6 +423,7 @@ impl Excuses<'_> {
                 !seen
                     || places.iter().any(|place| touched(place))
                     || (parents && (moved(after, found) || beside(before) || beside(after)))
+                    || (places.iter().any(|place| place.starts_with(PEOPLE)) && regrouped(after, found))
             }
             Why::ChangedSince => {
                 // Saved without a change is touched too: the engine sees it by the stamp alone, and is careful.

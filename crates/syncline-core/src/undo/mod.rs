@@ -20,7 +20,7 @@ use std::{
 };
 use syncline_model::{
     Action, AttributeName, EntityId, FieldName, Kind, Link, LinkState, Precondition, Reason, RecordRef,
-    Snapshot, journal::Written, operation::Case,
+    RecordState, Snapshot, journal::Written, operation::Case,
 };
 
 /// A record as it stands.
@@ -37,7 +37,8 @@ pub struct Standing {
 pub struct Present<'a> {
     /// The mapping in force.
     pub mapping: &'a Mapping,
-    /// The records that the run wrote, and those that they refer to, were told to refer to, or referred to before.
+    /// The records that the run wrote, and those that they refer to, were told to refer to, or referred to before; and what
+    /// these were merged into.
     pub records: BTreeMap<RecordRef, Standing>,
     /// Every record that refers to one that the run created, with the field that does.
     pub referrers: BTreeMap<RecordRef, BTreeSet<(RecordRef, FieldName)>>,
@@ -199,6 +200,18 @@ impl Present<'_> {
         known.filter(|known| self.is_live(known)).or_else(|| self.successor(record))
     }
 
+    /// What a record was merged into in the end; `None`: it was not merged.
+    fn survivor(&self, record: &RecordRef) -> Option<RecordRef> {
+        let mut merged = BTreeSet::from([record.clone()]);
+        let mut last = None;
+        while let Some(next) = merged_into(&self.records, last.as_ref().unwrap_or(record))
+            && merged.insert(next.clone())
+        {
+            last = Some(next);
+        }
+        last
+    }
+
     /// The condition that a record which is to be related to again is there still.
     fn there(&self, record: &RecordRef) -> Option<Precondition> {
         let snapshot = self.records.get(record)?.snapshot.as_ref()?;
@@ -216,6 +229,14 @@ impl Present<'_> {
                 && standing.links.iter().any(|link| link.entity == entity && link.state.is_active())
         });
         found.next().map(|(record, _)| record)
+    }
+}
+
+/// What a record was merged into.
+pub fn merged_into(records: &BTreeMap<RecordRef, Standing>, record: &RecordRef) -> Option<RecordRef> {
+    match &records.get(record)?.snapshot.as_ref()?.state {
+        RecordState::MergedInto(id) => Some(RecordRef { id: id.clone(), ..record.clone() }),
+        RecordState::Live | RecordState::Deleted | RecordState::Converted { .. } => None,
     }
 }
 

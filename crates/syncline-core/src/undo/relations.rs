@@ -69,7 +69,12 @@ pub(super) fn former_relations(
                     Action::Dissociate(ending(present, snapshot, field, relation, shown))
                 }
                 // It is as it was before the run: an undo that was cut short is finished by another.
-                (Tie::Made, Shown::Not) => continue,
+                (Tie::Made, Shown::Not) => {
+                    if goes_on(present, net, snapshot, field, to) {
+                        inverse.note(from, Some(&name), Why::ChangedSince);
+                    }
+                    continue;
+                }
                 (Tie::TakenAway, Shown::There(shown)) if shown.primary || !association.primary => continue,
                 (Tie::TakenAway, Shown::There(_) | Shown::Not) if is_gone(present, again, to) => {
                     inverse.note(from, Some(&name), Why::FormerGone(to.clone()));
@@ -177,6 +182,15 @@ fn formers<'n>(
 
 pub(super) fn is_gone(present: &Present<'_>, again: &BTreeMap<RecordRef, EntityId>, to: &RecordRef) -> bool {
     present.records.contains_key(to) && !again.contains_key(to) && present.stands_for(to).is_none()
+}
+
+/// Whether a relation that the run made goes on under another id: whom it led to was merged since, and the vendor had the
+/// survivor take its place. That may have been there of itself, so it stays; unless it is whom the run had taken away.
+fn goes_on(present: &Present<'_>, net: &Net, snapshot: &Snapshot, field: &FieldName, to: &RecordRef) -> bool {
+    let Some(survivor) = present.survivor(to) else { return false };
+    let mut formers = net.relations_of(&snapshot.record, field).filter(|(_, it)| it.was_taken_away());
+    formers.all(|(former, _)| *former != survivor)
+        && matches!(target(snapshot.field(field.as_str()), &survivor), Shown::There(_))
 }
 
 /// Whether a record has one relation of this sort at a time, and somebody has moved it since: it leads where the run neither

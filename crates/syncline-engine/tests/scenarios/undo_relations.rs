@@ -217,6 +217,36 @@ async fn a_participant_who_is_gone_does_not_come_back_and_is_listed() {
     assert_eq!(applied.tally.writes(), 0);
 }
 
+/// Lee has a namesake, and the deal's people are whom a run put there, who was merged into another since.
+#[tokio::test]
+async fn a_participant_who_was_merged_since_stays_under_the_other_id_and_is_listed() {
+    let (mut world, lee, ..) = lee_of_acme().await;
+    let acme = world.find(Salesforce, "Account", "Name", "Acme");
+    let contact = world.find(Salesforce, "Contact", "LastName", "Lee");
+    let roof =
+        json!({"Name": "Roof", "StageName": "Prospecting", "CloseDate": "2026-06-30", "AccountId": acme});
+    world.create(Salesforce, "Opportunity", roof);
+    let mut others = Vec::new();
+    for email in ["lee@beta.com", "lee@gamma.com"] {
+        let other = json!({"LastName": "Lee", "Email": email, "AccountId": acme});
+        others.push(world.create(Salesforce, "Contact", other));
+    }
+    world.sync().await;
+    let deal = world.find(HubSpot, "deals", "dealname", "Roof");
+    world.associate(&format!("deals/{deal}"), &format!("contacts/{lee}"));
+    world.advance(86_400);
+    let put = world.sync().await;
+    assert_eq!(put.tally.associated, 1);
+    // Twice, and nobody has looked in between.
+    let merges = [(&others[0], &contact), (&others[1], &others[0])];
+    for (master, loser) in merges {
+        world.admin(Salesforce, json!({"do": "merge", "master": master, "losers": [loser], "fields": {}}));
+    }
+    let (listed, applied) = take_back(&mut world, put.run).await;
+    assert_eq!(listed, ["salesforce/Opportunity.contacts stays: it was changed since"]);
+    assert_eq!(applied.tally.writes(), 0);
+}
+
 #[tokio::test]
 async fn what_comes_back_does_without_the_company_that_is_gone() {
     let (mut world, _, acme, _) = lee_of_acme().await;
