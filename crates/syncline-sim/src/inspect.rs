@@ -186,7 +186,11 @@ impl Player<'_> {
             Parent::None | Parent::Nameless => false,
         };
         let same = salesforce.parent == hubspot.parent || only;
-        if same || !there(Side::Salesforce, &salesforce.parent) || !there(Side::HubSpot, &hubspot.parent) {
+        let counts = match (&hubspot.parent, hubspot.further.first()) {
+            (Parent::None, Some(token)) if hubspot.further.len() == 1 => &Parent::Thing(token.clone()),
+            (parent, _) => parent,
+        };
+        if same || !there(Side::Salesforce, &salesforce.parent) || !there(Side::HubSpot, counts) {
             return None;
         }
         let invariant = if salesforce.parent == Parent::None || hubspot.parent == Parent::None {

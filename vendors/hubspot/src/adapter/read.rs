@@ -83,7 +83,9 @@ impl HubSpot {
                 }
                 Fate::Merged(row) => {
                     let state = RecordState::MergedInto(RecordId::from(row.id.as_str()));
-                    seen.push(self.tombstone(object, id, row.updated_at, state));
+                    if !planted(Defect::MergeMissed) {
+                        seen.push(self.tombstone(object, id, row.updated_at, state));
+                    }
                     seen.extend(self.swallowed(object, &row, ids));
                     seen.push(observe(&row));
                 }
