@@ -3,7 +3,7 @@
 
 use crate::{
     applying::{Applier, Tally, recover},
-    capture, confirm,
+    capture, clocks, confirm,
     ctx::Ctx,
     error::Error,
     guards::{self, Tripped},
@@ -138,6 +138,7 @@ pub async fn observe(ctx: &mut Ctx, only: Option<&BTreeSet<ConnectionName>>) -> 
     if schemas_changed {
         ctx.freshen().await?;
     }
+    clocks::note(ctx).await?;
     restored::look(ctx).await?;
     refusals::release(ctx).await?;
     wake_due(ctx).await?;

@@ -5,6 +5,7 @@ pub mod apply_plan;
 pub mod applying;
 pub mod capture;
 pub mod clock;
+mod clocks;
 mod companies;
 pub mod confirm;
 pub mod connecting;

@@ -359,7 +359,7 @@ impl Draftsman<'_> {
         let changes = std::mem::take(&mut self.changes);
         for (record, fields) in changes {
             if self.scope(&record.connection) != Scope::In {
-                self.hold_out_of_scope(&record.connection);
+                self.hold_out_of_scope(&record.connection, &fields);
                 continue;
             }
             let fields = self.without_refused(&record, fields);
@@ -372,7 +372,7 @@ impl Draftsman<'_> {
         }
         for (connection, action) in std::mem::take(&mut self.relations) {
             if self.scope(&connection) != Scope::In {
-                self.hold_out_of_scope(&connection);
+                self.hold_out_of_scope(&connection, &[]);
                 continue;
             }
             let preconditions = match &action {
