@@ -81,7 +81,14 @@ impl Player<'_> {
                 continue;
             }
             let value = left.map(String::as_str);
-            if !self.may_be(thing, attr, value) {
+            // Where the nameless account of one of its people became its account, what that showed was said of it then.
+            let lent = thing.lent.iter().any(|it| {
+                it.by == *at
+                    && it.stretch == self.people.ledger.stretch
+                    && it.name == attr.name
+                    && Some(it.value.as_str()) == value
+            });
+            if !lent && !self.may_be(thing, attr, value) {
                 let evidence = format!(
                     "{} of {} is {value:?} on both sides; agreed was {:?}, and then people said {:?}",
                     attr.name,

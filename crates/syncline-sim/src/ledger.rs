@@ -39,8 +39,8 @@ pub(crate) struct Thing {
     /// A lead of another company was converted into it when it was new, or it had an account before: whether the two are one
     /// is a matter for people.
     pub(crate) disputed: bool,
-    /// What a nameless account of one of its people showed: it may have been meant by it.
-    pub(crate) lent: BTreeSet<(&'static str, String)>,
+    /// What nameless accounts of its people showed as they were made: it may have been meant by them.
+    pub(crate) lent: BTreeSet<Lent>,
     /// Somebody made it twice on one side, or nothing tells any more that what both sides have is one thing.
     pub(crate) twofold: bool,
     /// When it was merged in HubSpot, if no run had read it by then.
@@ -104,7 +104,7 @@ impl Thing {
 
     /// Whether a person ever gave this value (or blank) on some side.
     pub(crate) fn was_ever(&self, attribute: &str, value: Option<&str>) -> bool {
-        let lent = |value: &str| self.lent.iter().any(|(name, lent)| *name == attribute && lent == value);
+        let lent = |value: &str| self.lent.iter().any(|it| it.name == attribute && it.value == value);
         self.edits(attribute).iter().any(|edit| edit.value.as_deref() == value) || value.is_some_and(lent)
     }
 
@@ -112,6 +112,15 @@ impl Thing {
     pub(crate) fn last(&self, attribute: &str, side: Side, stretch: u32) -> Option<&Edit> {
         self.edits(attribute).iter().rev().find(|edit| edit.side == side && edit.stretch == stretch)
     }
+}
+
+/// A value of a nameless account that one of a company's people was converted into.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Lent {
+    pub(crate) by: At,
+    pub(crate) name: &'static str,
+    pub(crate) value: String,
+    pub(crate) stretch: u32,
 }
 
 impl Ledger {
@@ -306,12 +315,12 @@ impl Ledger {
         let companies: BTreeSet<String> = in_hubspot.filter_map(|edit| edit.value.clone()).collect();
         let contacts = after.live(Side::Salesforce, person).filter(|(at, _)| at.object == "Contact");
         for (_, contact) in contacts.filter(|(at, _)| !before.records.contains_key(at)) {
-            let account = contact.under.as_ref().map(|id| At {
+            let at = contact.under.as_ref().map(|id| At {
                 side: Side::Salesforce,
                 object: "Account",
                 id: id.clone(),
             });
-            match (&contact.parent, account.and_then(|at| after.records.get(&at))) {
+            match (&contact.parent, at.as_ref().and_then(|at| after.records.get(at))) {
                 (Parent::Thing(account), _) => {
                     let is_new = before.live(Side::Salesforce, account).next().is_none();
                     let of_another = companies.iter().any(|company| company != account);
@@ -327,9 +336,16 @@ impl Ledger {
                     }
                 }
                 (Parent::Nameless, Some(account)) => {
+                    let Some(by) = &at else { continue };
+                    let lent = account.values.iter().map(|(name, value)| Lent {
+                        by: by.clone(),
+                        name,
+                        value: value.clone(),
+                        stretch: self.stretch,
+                    });
+                    let lent: Vec<Lent> = lent.collect();
                     for company in companies.iter().filter_map(|token| self.by_token.get(token)) {
-                        let shown = account.values.iter().map(|(name, value)| (*name, value.clone()));
-                        self.things[*company].lent.extend(shown);
+                        self.things[*company].lent.extend(lent.iter().cloned());
                     }
                 }
                 (Parent::Nameless | Parent::None, _) => {}
