@@ -29,9 +29,9 @@ simulation: tools ## A fixed corpus of simulated companies, and every planted de
 
 SEEDS ?= 20000
 START ?= 1000000
-sim: ## Fresh seeds: SEEDS=20000 from START
+sim: ## Fresh seeds: SEEDS=20000 from START; harder ones with THINGS=10
 	$(call say,simulation: $(SEEDS) seeds from $(START))
-	cargo run --release -p syncline -- sim --seeds $(SEEDS) --start $(START)
+	cargo run --release -p syncline -- sim --seeds $(SEEDS) --start $(START) $(if $(THINGS),--things $(THINGS))
 
 proof: tools ## Minutes: the real binary killed at every request and every step of the journal, on both stores
 	$(call say,proof: cargo nextest run -p syncline --test kill --run-ignored all)

@@ -28,6 +28,8 @@ pub struct Campaign {
     pub seeds: u64,
     /// One set-up for all; `None`: each seed has its own.
     pub profile: Option<Profile>,
+    /// How many steps before the first contact are kept ([`Script::with_things`]); `None`: all.
+    pub things: Option<usize>,
     /// A planted defect by name, where the program was built with them.
     pub defect: Option<String>,
     /// Whether to go on after a violation.
@@ -52,6 +54,9 @@ pub struct Report {
     pub seeds: u64,
     /// The first of them.
     pub start: u64,
+    /// How many steps before the first contact were kept, if not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub things: Option<usize>,
     /// The planted defect, if one was.
     pub defect: Option<String>,
     /// SHA-256 over the seeds' event logs.
@@ -117,8 +122,17 @@ impl Campaign {
         self.report(parts.into_iter().filter(|(at, _)| *at <= last).map(|(_, part)| part))
     }
 
-    fn seed(&self, seed: u64) -> Result<Part, Broken> {
+    /// What is played for a seed.
+    pub fn script(&self, seed: u64) -> Script {
         let script = Script::of_seed(seed, self.profile);
+        match self.things {
+            Some(things) => script.with_things(things),
+            None => script,
+        }
+    }
+
+    fn seed(&self, seed: u64) -> Result<Part, Broken> {
+        let script = self.script(seed);
         let told = |broken: Broken| Broken(format!("seed {seed}: {broken}"));
         let mut played = play(&script, Told::No).map_err(told)?;
         if seed.is_multiple_of(TWICE) {
@@ -150,6 +164,7 @@ impl Campaign {
         Ok(Report {
             seeds,
             start: self.start,
+            things: self.things,
             defect: self.defect.clone(),
             trace: trace.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
             steps: coverage.steps,

@@ -310,9 +310,16 @@ impl Ledger {
     /// account without a name nobody can say it was meant otherwise: what it shows is said of the person's companies.
     fn dispute(&mut self, before: &Picture, after: &Picture, person: &str) {
         let parts = self.get(person).into_iter().flat_map(|person| &person.parts);
-        let all = parts.map(String::as_str).chain([person]).filter_map(|token| self.get(token));
-        let in_hubspot = all.flat_map(|one| one.edits(PARENT)).filter(|edit| edit.side == Side::HubSpot);
-        let companies: BTreeSet<String> = in_hubspot.filter_map(|edit| edit.value.clone()).collect();
+        let all: Vec<&str> = parts.map(String::as_str).chain([person]).collect();
+        let edits = all.iter().filter_map(|token| self.get(token)).flat_map(|one| one.edits(PARENT));
+        let said = edits.filter(|edit| edit.side == Side::HubSpot).filter_map(|edit| edit.value.clone());
+        // It may have come there by a merge with somebody whose company a run gave him.
+        let there = all.iter().flat_map(|token| before.live(Side::HubSpot, token));
+        let shown = there.filter_map(|(_, contact)| match &contact.parent {
+            Parent::Thing(company) => Some(company.clone()),
+            Parent::None | Parent::Nameless => None,
+        });
+        let companies: BTreeSet<String> = said.chain(shown).collect();
         let contacts = after.live(Side::Salesforce, person).filter(|(at, _)| at.object == "Contact");
         for (_, contact) in contacts.filter(|(at, _)| !before.records.contains_key(at)) {
             let at = contact.under.as_ref().map(|id| At {

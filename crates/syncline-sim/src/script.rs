@@ -189,6 +189,15 @@ impl Script {
         Self { profile, seed, steps: author.steps }
     }
 
+    /// The same with only the last `things` steps before the first contact: fewer things, so that more happens to each.
+    #[must_use]
+    pub fn with_things(mut self, things: usize) -> Self {
+        let is_contact = |step: &Step| matches!(step, Step::Plan { .. } | Step::Sync { .. });
+        let contact = self.steps.iter().position(is_contact).unwrap_or(0);
+        self.steps.drain(..contact.saturating_sub(things));
+        self
+    }
+
     /// As text: a head, then one step a line.
     ///
     /// # Errors

@@ -2,19 +2,23 @@
 //! Run in the `sim` profile (`make test` does); unoptimised it takes minutes.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
-use syncline_sim::{AfterViolation, Campaign, Profile, Script, Told, play};
+use syncline_sim::{AfterViolation, Campaign, Profile, Script, Step, Told, play};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Seeds of the corpus, from 0.
 const SEEDS: u64 = 200;
+/// Seeds of which only some of the first things are kept, and how many of these.
+const FEWER: u64 = 100;
+const THINGS: usize = 10;
 
 fn campaign(seeds: u64, profile: Option<Profile>) -> Campaign {
     Campaign {
         start: 0,
         seeds,
         profile,
+        things: None,
         defect: None,
         after_violation: AfterViolation::GoOn,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
@@ -53,6 +57,19 @@ fn equal_campaigns_come_to_equal_reports_whatever_the_threads() {
     assert_eq!(serde_json::to_string(&one).unwrap(), serde_json::to_string(&two).unwrap());
     let other = Campaign { start: 1, ..campaign(12, Some(Profile::Leads)) }.run(&|_| {}).unwrap();
     assert_ne!(one.trace, other.trace);
+}
+
+#[test]
+fn fewer_things_to_which_more_happens_show_no_violation() {
+    let campaign = Campaign { things: Some(THINGS), ..campaign(FEWER, None) };
+    for seed in 0..FEWER {
+        let (all, kept) = (Script::of_seed(seed, None), campaign.script(seed));
+        assert!(all.steps.ends_with(&kept.steps), "seed {seed}");
+        let contact = kept.steps.iter().position(|step| matches!(step, Step::Plan { .. }));
+        assert!(contact.is_some_and(|before| before <= THINGS), "seed {seed}: {contact:?}");
+    }
+    let report = campaign.run(&|_| {}).unwrap();
+    assert!(report.violations.is_empty(), "{:#?}", report.violations);
 }
 
 /// Scripts that broke something once, shrunk; each stays in the corpus for good.

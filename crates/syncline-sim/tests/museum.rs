@@ -21,6 +21,7 @@ fn first(start: u64, seeds: u64, defect: Option<&str>) -> Option<Violation> {
         start,
         seeds,
         profile: None,
+        things: None,
         defect: defect.map(str::to_owned),
         after_violation: AfterViolation::Stop,
         threads: 1,

@@ -23,6 +23,9 @@ pub(crate) struct Args {
     /// One set-up for all seeds: leads, contacts_only, keyless or ruled; otherwise each seed has its own
     #[arg(long, value_name = "NAME", value_parser = profile)]
     profile: Option<Profile>,
+    /// Harder seeds: of what is there before the first contact only the last N things are kept, so that more happens to each
+    #[arg(long, value_name = "N", conflicts_with = "script")]
+    things: Option<usize>,
     /// Plant this defect; `list` prints their names, one a line (docs/museum.md tells their stories)
     #[arg(long, value_name = "NAME")]
     defect: Option<String>,
@@ -68,17 +71,18 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
             "`syncline sim --defect list` prints those this program was built with (cargo feature `defects`)",
         ));
     }
-    if let Some(script) = one_script(&args)? {
-        return tell(&args, &script, &mut out);
-    }
     let campaign = Campaign {
         start: args.start,
         seeds: args.seeds,
         profile: args.profile,
+        things: args.things,
         defect: args.defect.clone(),
         after_violation: if args.stop_at_first { AfterViolation::Stop } else { AfterViolation::GoOn },
         threads: args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
     };
+    if let Some(script) = one_script(&args, &campaign)? {
+        return tell(&args, &script, &mut out);
+    }
     let began = std::time::Instant::now();
     let bar =
         (std::io::stderr().is_terminal() && !args.json).then(|| indicatif::ProgressBar::new(args.seeds));
@@ -102,13 +106,13 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     verdict(&report.violations)
 }
 
-fn one_script(args: &Args) -> Result<Option<Script>, Failure> {
+fn one_script(args: &Args, campaign: &Campaign) -> Result<Option<Script>, Failure> {
     if let Some(path) = &args.script {
         let text = std::fs::read_to_string(path);
         let text = text.map_err(|error| wrong_script(path, error.to_string()))?;
         return Script::read(&text).map(Some).map_err(|why| wrong_script(path, why));
     }
-    Ok(args.replay.map(|seed| Script::of_seed(seed, args.profile)))
+    Ok(args.replay.map(|seed| campaign.script(seed)))
 }
 
 fn wrong_script(path: &std::path::Path, why: String) -> Failure {
@@ -167,7 +171,7 @@ fn verdict(violations: &[Violation]) -> Result<(), Failure> {
     Err(Failure::new(Exit::Error, Code(119), format!("an invariant is violated: {}", first.invariant))
         .at(format!("seed {}, step {}", first.seed, first.step))
         .because(&first.evidence)
-        .fix(format!("`syncline sim --replay {}` tells the story, `--shrink` shortens it", first.seed)))
+        .fix(format!("`syncline sim --replay {}` (with the `--things` of this campaign) tells the story, `--shrink` shortens it", first.seed)))
 }
 
 /// Internal errors of the simulation end with 3, by the command's contract.
