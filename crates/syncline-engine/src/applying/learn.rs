@@ -1,6 +1,7 @@
 //! What a vendor answered becomes the new base, in the transaction that ends the call: the record as written, its link,
 //! and the agreement of the other sides, found by planning the entity once more.
 
+mod agreed;
 mod found;
 mod refused;
 mod written;

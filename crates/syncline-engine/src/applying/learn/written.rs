@@ -1,6 +1,6 @@
 //! Rows that were confirmed: what the records of their entities are now known to be.
 
-use super::{super::rows::bound_fields, Learnt, Lesson, found_elsewhere};
+use super::{super::rows::bound_fields, Learnt, Lesson, agreed::agree_on_none, found_elsewhere};
 use crate::{companies, ctx::Ctx, hoods::Surroundings, restored};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,17 +10,15 @@ use syncline_core::{
     mapping::Cardinality,
     observe::observe,
     plan::{
-        Neighbourhood, Target, Wrote, before_hash, company_binding, note_step, note_undone, note_write,
-        side_digest, side_fields,
+        Neighbourhood, Target, Wrote, company_binding, note_step, note_undone, note_write, side_digest,
+        side_fields,
     },
 };
 use syncline_kit::vendor::{EdgeWrite, Write, WriteRow};
 use syncline_model::{
-    Action, After, AttributeName, Base, BaseEntry, EntityId, Evidence, FieldChange, FieldName, JournalSeq,
-    Kind, Link, LinkState, Observation, Observed, Operation, RecordRef, RecordState, Ref, Snapshot, Value,
-    defect::{Defect, planted},
-    journal::Event,
-    operation::Case,
+    Action, AttributeName, Base, BaseEntry, EntityId, Evidence, FieldChange, FieldName, JournalSeq, Kind,
+    Link, LinkState, Observation, Observed, Operation, RecordRef, RecordState, Ref, Snapshot, Value,
+    journal::Event, operation::Case,
 };
 use syncline_store::Batch;
 
@@ -216,49 +214,6 @@ impl Lesson {
         self.touched.insert(record.clone());
     }
 
-    /// A vendor may answer with another value than the one written (it knows better, or ignores what it does not want).
-    /// That answer is what was agreed: the sides that the value came from agree too, as they were when it was planned, so
-    /// that the same write is not made again and again (invariant 4).
-    fn agree_on_answer(&mut self, ctx: &Ctx, operation: &Operation, record: &RecordRef) {
-        if planted(Defect::FlipFlop) {
-            return;
-        }
-        let Some(hood) = self.hoods.get_mut(&operation.entity) else { return };
-        let Some(model) = ctx.mapping().kinds.get(&hood.kind) else { return };
-        let answer = hood.links.iter().zip(&hood.snapshots).find(|(link, _)| link.record == *record);
-        let Some((_, Some(answer))) = answer else { return };
-        let answer = answer.clone();
-        for change in operation.action.fields() {
-            let written = match &change.after {
-                After::Value(value) => Observed::Value(value.clone()),
-                After::Clear => Observed::Empty,
-                After::Reference(_) => continue,
-            };
-            let attribute = model.attributes.iter().find(|attribute| attribute.name == change.attribute);
-            let Some(attribute) = attribute else { continue };
-            if *answer.field(change.field.as_str()) == written {
-                continue;
-            }
-            for (link, snapshot) in hood.links.iter_mut().zip(&hood.snapshots) {
-                let side = &link.record;
-                let binding = attribute.binding(&side.connection, &side.object);
-                let (Some(binding), Some(snapshot)) = (binding, snapshot) else { continue };
-                let unmoved = operation.preconditions.iter().any(|precondition| {
-                    precondition.record == *side
-                        && precondition.fields.contains(&binding.field)
-                        && before_hash(snapshot, &precondition.fields) == precondition.before
-                });
-                if *side == *record || !unmoved {
-                    continue;
-                }
-                self.touched.insert(side.clone());
-                let side = side.clone();
-                let base = link.base.get_or_insert_with(|| unagreed(ctx, hood.kind, &side));
-                base.entries.remove(&binding.field);
-            }
-        }
-    }
-
     fn related(&mut self, ctx: &Ctx, operation: &Operation, edge: &EdgeWrite, related: Related) {
         let Some(hood) = self.hoods.get_mut(&operation.entity) else { return };
         let Some(position) =
@@ -319,29 +274,6 @@ impl Lesson {
         self.batch.wake.push(format!("record:{record}"));
         self.touched.insert(record.clone());
     }
-}
-
-/// A single relation is replaced in two calls, and the second may fail. With the first one gone nothing is agreed on the side
-/// that the new one comes from either: who takes it back to the former one there has changed it. Returns whose base moved.
-fn agree_on_none(ctx: &Ctx, hood: &mut Neighbourhood, operation: &Operation) -> Option<RecordRef> {
-    let Action::Dissociate(going) = &operation.action else { return None };
-    let model = ctx.mapping().kinds.get(&hood.kind)?;
-    let edge = model.edges.iter().find(|edge| edge.name.as_str() == going.edge.as_str())?;
-    if edge.cardinality != Cardinality::One || going.reason.case == Case::Undone {
-        return None;
-    }
-    let (kind, from) = (hood.kind, going.reason.from.as_ref()?);
-    let mut sources = hood.links.iter_mut().zip(&hood.snapshots);
-    let (link, snapshot) = sources
-        .find(|(link, _)| link.state.is_active() && link.facet == kind && link.record.connection == *from)?;
-    let field = &edge.binding(from, &link.record.object)?.field;
-    let shows_another = matches!(snapshot.as_ref()?.field(field.as_str()), Observed::Value(_));
-    let entry = link.base.as_mut()?.entries.get_mut(field)?;
-    if !shows_another || entry.agreed.is_none() {
-        return None;
-    }
-    entry.agreed = Some(Observed::Empty);
-    Some(link.record.clone())
 }
 
 /// A single relation is replaced in two calls: the old one is taken away, then the new one made.
