@@ -168,6 +168,8 @@ impl<F: Fn(&RecordRef, &RecordRef) -> bool> Question<'_, F> {
         match entities.as_slice() {
             // The other one is itself in question; this one joins that question.
             _ if with.iter().any(|other| pending(&other)) => ambiguous(&[]),
+            // Whom it beats (a lead) has a counterpart that does not carry the key any more: it may be the same one's.
+            [] if with.is_empty() && rivals.iter().any(|rival| has_counterpart(rival)) => ambiguous(&[]),
             [] if with.is_empty() => Identity::New,
             [] => Identity::Pairs { with: with.iter().map(|other| other.record.clone()).collect(), evidence },
             [_] if with.iter().any(|other| self.is_taken(other)) => ambiguous(&[]),
@@ -233,6 +235,12 @@ impl<F: Fn(&RecordRef, &RecordRef) -> bool> Question<'_, F> {
         let mine = &self.record.record;
         other.partners.iter().any(|partner| partner.connection == mine.connection && partner != mine)
     }
+}
+
+/// Whether a record's entity has a record in force on another side.
+fn has_counterpart(candidate: &Candidate) -> bool {
+    let linked = candidate.link.as_ref().is_some_and(|link| link.state.is_active());
+    linked && candidate.partners.iter().any(|partner| partner.connection != candidate.record.connection)
 }
 
 enum Rival {

@@ -97,6 +97,18 @@ fn a_contact_beats_a_lead() {
 }
 
 #[test]
+fn a_contact_beside_a_linked_lead_whose_counterpart_has_the_key_no_more_is_a_question() {
+    let contact = candidate("salesforce/Contact/1", &[("email", "a@x")]);
+    let alone = linked(candidate("salesforce/Lead/1", &[("email", "a@x")]), 7);
+    assert_eq!(what(&contact, std::slice::from_ref(&alone)), Identity::New);
+    let lead = Candidate { partners: vec!["hubspot/contacts/1".parse().unwrap()], ..alone };
+    let Identity::Ambiguous { records, .. } = what(&contact, std::slice::from_ref(&lead)) else {
+        panic!("ambiguous")
+    };
+    assert_eq!(records, [contact.record, lead.record]);
+}
+
+#[test]
 fn a_contact_beats_any_number_of_leads_and_two_contacts_are_a_question() {
     let contact = candidate("salesforce/Contact/1", &[("email", "a@x")]);
     let leads = [
