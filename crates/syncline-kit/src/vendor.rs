@@ -359,6 +359,9 @@ pub enum RejectionClass {
 pub enum Probe {
     /// The write took effect; the record as it is.
     Written(Box<Observation>),
+    /// Some fields of an update hold what it writes, others do not: it took effect and somebody has changed these since, or it
+    /// did not. The observation shows the former only.
+    Partly(Box<Observation>),
     /// It certainly did not: sending it again is safe.
     NotWritten,
     /// Only a weak read exists, or reading failed for a reason that may pass.

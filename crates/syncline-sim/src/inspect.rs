@@ -157,6 +157,11 @@ impl Player<'_> {
                 (None, None, Some(agreed)) => value == agreed,
                 (None, None, None) => any(),
                 (Some(None), _, _) if thing.converted == Some(stretch) => any(),
+                // A contact's blank is no clear of its lead's: who fills it while a run does so may lose the race.
+                (Some(Some(said)), None, Some(agreed)) if thing.converted == Some(stretch) => {
+                    let filled = self.people.ledger.was_filled_meanwhile(thing, attr.name, Side::Salesforce);
+                    value == Some(said) || (filled && value == agreed)
+                }
                 (Some(said), None, Some(_)) | (None, Some(said), Some(_)) => value == said,
                 // Not agreed before: the other side may have had something from earlier.
                 (Some(_), None, None) | (None, Some(_), None) => any(),

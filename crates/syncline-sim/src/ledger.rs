@@ -168,6 +168,15 @@ impl Ledger {
         first.is_some_and(|first| self.decided.iter().any(|(began, until)| first <= *began && *until <= at))
     }
 
+    /// Whether the last word of a side came while a run was at work that may have filled the blank that it had said before.
+    pub(crate) fn was_filled_meanwhile(&self, thing: &Thing, attribute: &str, side: Side) -> bool {
+        let edits = thing.edits(attribute).iter().filter(|it| it.side == side && it.stretch == self.stretch);
+        let edits: Vec<&Edit> = edits.collect();
+        let [.., blank, last] = edits.as_slice() else { return false };
+        let at_work = self.work.iter().any(|(began, until)| *began <= last.at && last.at <= *until);
+        blank.value.is_none() && at_work
+    }
+
     /// Whether a run may have found a value on a side that people gave there, or that both sides had: one was at work while
     /// it stood. What came and went between two runs left the blank that was there.
     pub(crate) fn was_found(&self, thing: &Thing, attribute: &str, side: Side) -> bool {

@@ -343,6 +343,15 @@ fn an_update_is_proved_by_its_values() {
     let probes = run(world.hub.probe(&rows)).unwrap();
     let [Probe::Written(seen)] = &probes[..] else { panic!("{probes:?}") };
     assert_eq!(seen.fields, [("name".into(), text("After"))]);
+    // What somebody has changed since is not there any more; what is there is told.
+    let two = [("name", Value::text("Other")), ("city", Value::text("Oslo"))];
+    let rows = [update(2, "companies", &id, &two)];
+    confirmed(&world.write(rows.to_vec())[0]);
+    world.admin(json!({"do": "edit", "object": "companies", "id": id, "properties": {"name": "Theirs"}}));
+    let probes = run(world.hub.probe(&rows)).unwrap();
+    let [Probe::Partly(seen)] = &probes[..] else { panic!("{probes:?}") };
+    assert_eq!(seen.fields, [("city".into(), text("Oslo"))]);
+    assert_eq!((&seen.version, seen.modified), (&None, None));
 }
 
 #[test]

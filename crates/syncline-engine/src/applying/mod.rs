@@ -306,8 +306,8 @@ impl<'a> Applier<'a> {
         &mut self,
         pass: &mut Pass<'_>,
         connection: &ConnectionName,
-        call: WriteCall,
-        operations: Vec<Operation>,
+        mut call: WriteCall,
+        mut operations: Vec<Operation>,
         turn: Turn,
     ) -> Result<(), Error> {
         self.ctx.lease.keep().await?;
@@ -317,7 +317,7 @@ impl<'a> Applier<'a> {
         let (outcomes, moved) = match vendor.write(&call).await {
             // Where nobody can be asked either, the call stays open: the next run settles it before anything else.
             Ok(outcomes) => self
-                .settle_unknown(connection, &call, outcomes)
+                .settle_unknown(connection, &mut call, &mut operations, outcomes)
                 .await
                 .map_err(|error| Error::vendor(connection, error))?,
             Err(error) => {
@@ -379,7 +379,8 @@ impl<'a> Applier<'a> {
     async fn settle_unknown(
         &self,
         connection: &ConnectionName,
-        call: &WriteCall,
+        call: &mut WriteCall,
+        operations: &mut [Operation],
         mut outcomes: Vec<RowOutcome>,
     ) -> Result<(Vec<RowOutcome>, Vec<RecordRef>), VendorError> {
         let mut moved = Vec::new();
@@ -399,7 +400,9 @@ impl<'a> Applier<'a> {
         match live.vendor.probe(&rows).await {
             Ok(probes) => {
                 for (position, probe) in unknown.into_iter().zip(probes) {
-                    if let Some(settled) = recover::settled(&call.rows[position], probe, &mut moved) {
+                    let sent = (call.rows.get_mut(position), operations.get_mut(position));
+                    let (Some(row), Some(operation)) = sent else { continue };
+                    if let Some(settled) = recover::settled(row, operation, probe, &mut moved) {
                         outcomes[position] = settled;
                     }
                 }

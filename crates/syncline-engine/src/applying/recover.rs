@@ -8,9 +8,10 @@ use crate::{
     error::Error,
     planning::{Keep, Pass},
 };
+use std::collections::BTreeSet;
 use syncline_kit::vendor::{Probe, RowOutcome, Write, WriteRow};
 use syncline_model::{
-    Observation, Observed, RecordRef,
+    Action, AttributeName, FieldName, Observation, Observed, Operation, RecordRef,
     defect::{Defect, planted},
 };
 
@@ -26,7 +27,7 @@ pub async fn recover(ctx: &Ctx) -> Result<Tally, Error> {
     }
     let mut pass = Pass::start(ctx, Keep::Stored).await?;
     for call in open {
-        let payload = payload(&call.payload)?;
+        let mut payload = payload(&call.payload)?;
         let live = ctx.connection(&call.connection)?;
         let probes = live
             .vendor
@@ -34,8 +35,9 @@ pub async fn recover(ctx: &Ctx) -> Result<Tally, Error> {
             .await
             .map_err(|error| Error::vendor(&call.connection, error))?;
         let (mut outcomes, mut moved) = (Vec::new(), Vec::new());
-        for (row, probe) in payload.call.rows.iter().zip(probes) {
-            outcomes.push(settled(row, probe, &mut moved).unwrap_or(RowOutcome::Unknown {
+        let sent = payload.call.rows.iter_mut().zip(&mut payload.operations);
+        for ((row, operation), probe) in sent.zip(probes) {
+            outcomes.push(settled(row, operation, probe, &mut moved).unwrap_or(RowOutcome::Unknown {
                 why: "the program ended before the answer came".to_owned(),
             }));
         }
@@ -50,9 +52,25 @@ pub async fn recover(ctx: &Ctx) -> Result<Tally, Error> {
 }
 
 /// What a strong read makes of a row; `None`: it stays unknown. Records that somebody has changed since are added to
-/// `moved`, to be read once what was written is known.
-pub(super) fn settled(row: &WriteRow, probe: Probe, moved: &mut Vec<RecordRef>) -> Option<RowOutcome> {
+/// `moved`, to be read once what was written is known. Of an update of which only some fields are there, the row and its
+/// operation keep these: they are agreed whoever wrote them, and are no edit that could win over a later one; the rest is
+/// planned anew.
+pub(super) fn settled(
+    row: &mut WriteRow,
+    operation: &mut Operation,
+    probe: Probe,
+    moved: &mut Vec<RecordRef>,
+) -> Option<RowOutcome> {
     match probe {
+        Probe::Partly(seen) => {
+            keep_held(row, operation, &seen);
+            if operation.action.fields().is_empty() {
+                return Some(not_written());
+            }
+            let record = seen.record.clone();
+            moved.push(record.clone());
+            Some(RowOutcome::Confirmed { record, created: false, observation: Some(*seen) })
+        }
         Probe::Written(observation) => {
             let record = match &row.write {
                 Write::Associate(edge) | Write::Dissociate(edge) => edge.from.clone(),
@@ -71,11 +89,26 @@ pub(super) fn settled(row: &WriteRow, probe: Probe, moved: &mut Vec<RecordRef>) 
             let created = matches!(row.write, Write::Create { .. });
             Some(RowOutcome::Confirmed { record, created, observation })
         }
-        Probe::NotWritten => {
-            Some(RowOutcome::Again { why: "a read proved that nothing was written".to_owned() })
-        }
+        Probe::NotWritten => Some(not_written()),
         Probe::Undecided { why } if planted(Defect::BlindRetry) => Some(RowOutcome::Again { why }),
         Probe::Undecided { .. } => None,
+    }
+}
+
+fn not_written() -> RowOutcome {
+    RowOutcome::Again { why: "a read proved that nothing was written".to_owned() }
+}
+
+/// Leaves of an update what is there of it: the attributes of which every field holds what was written (a stage is no stage
+/// without its pipeline).
+fn keep_held(row: &mut WriteRow, operation: &mut Operation, seen: &Observation) {
+    let held = |field: &FieldName| seen.fields.iter().any(|(name, _)| name == field);
+    let Action::Update { fields: changes, .. } = &mut operation.action else { return };
+    let missing = changes.iter().filter(|change| !held(&change.field));
+    let missing: BTreeSet<AttributeName> = missing.map(|change| change.attribute.clone()).collect();
+    changes.retain(|change| !missing.contains(&change.attribute));
+    if let Write::Update { fields, .. } = &mut row.write {
+        fields.retain(|(field, _)| changes.iter().any(|change| change.field == *field));
     }
 }
 

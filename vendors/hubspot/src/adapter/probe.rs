@@ -71,7 +71,7 @@ impl HubSpot {
                     Probe::NotWritten => Probe::Undecided {
                         why: "somebody has the address and not what was written".to_owned(),
                     },
-                    told @ (Probe::Written(_) | Probe::Undecided { .. }) => told,
+                    told @ (Probe::Written(_) | Probe::Partly(_) | Probe::Undecided { .. }) => told,
                 },
             });
         }
@@ -175,12 +175,18 @@ impl HubSpot {
     ) -> Result<Probe, VendorError> {
         let portal = self.portal_currency().await?;
         let seen = answered(schema, portal, fields(row), found);
-        let holds = fields(row).iter().all(|(field, value)| {
+        let holds = |(field, value): &&(FieldName, Option<Value>)| {
             let seen = seen.iter().find(|(name, _)| name == field).map(|(_, seen)| seen);
             seen.is_some_and(|seen| is_equal(seen, value.as_ref()))
-        });
-        if !by_key && !holds {
-            return Ok(Probe::NotWritten);
+        };
+        let held: Vec<&FieldName> = fields(row).iter().filter(holds).map(|(name, _)| name).collect();
+        if !by_key && held.len() < fields(row).len() {
+            if held.is_empty() || !matches!(row.write, Write::Update { .. }) {
+                return Ok(Probe::NotWritten);
+            }
+            let shown = seen.iter().filter(|(name, _)| held.contains(&name)).cloned().collect();
+            let observation = self.observation(object, found, shown);
+            return Ok(Probe::Partly(Box::new(Observation { version: None, modified: None, ..observation })));
         }
         self.note_written(object, &RecordId::from(found.id.as_str()), found.updated_at);
         let observation = Observation { version: None, ..self.observation(object, found, seen) };

@@ -268,6 +268,23 @@ fn contact_roles_are_made_changed_probed_and_taken_away() {
 }
 
 #[test]
+fn what_is_left_of_an_update_is_told() {
+    let world = World::new();
+    let account = world.create("Account", json!({"Name": "A"}));
+    let change = update(1, "Account", &account, &[("Name", text("B")), ("BillingCity", text("Oslo"))]);
+    let probe = || now_or_never(world.vendor.probe(std::slice::from_ref(&change))).unwrap();
+    assert_eq!(probe(), [Probe::NotWritten]);
+    confirmed(&world.write(vec![change.clone()])[0]);
+    assert!(matches!(probe()[..], [Probe::Written(_)]));
+    world.edit(&account, json!({"Name": "Theirs"}));
+    let probes = probe();
+    let [Probe::Partly(seen)] = &probes[..] else { panic!("{probes:?}") };
+    let shown: Vec<&str> = seen.fields.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(shown, ["BillingCity"]);
+    assert_eq!((&seen.version, seen.modified), (&None, None));
+}
+
+#[test]
 fn archiving_twice_is_done_once() {
     let world = World::new();
     let account = world.create("Account", json!({"Name": "A"}));

@@ -173,12 +173,20 @@ pub(super) fn compare(described: &Described, row: &WriteRow, now: &Observation) 
         Some(Observed::Empty) => Some(false),
         _ => None,
     };
+    let holds = |(name, wanted): &(FieldName, Option<Value>)| {
+        field(name.as_str()).is_some_and(|seen| value::holds(described, name.as_str(), seen, wanted.as_ref()))
+    };
     let written = match &row.write {
         Write::Archive { .. } => Some(!live),
-        Write::Update { fields, .. } if live => Some(fields.iter().all(|(name, wanted)| {
-            field(name.as_str())
-                .is_some_and(|seen| value::holds(described, name.as_str(), seen, wanted.as_ref()))
-        })),
+        Write::Update { fields, .. } if live => {
+            let held: Vec<&FieldName> = fields.iter().filter(|it| holds(it)).map(|(name, _)| name).collect();
+            if !held.is_empty() && held.len() < fields.len() {
+                let shown = now.fields.iter().filter(|(name, _)| held.contains(&name)).cloned().collect();
+                let seen = Observation { version: None, modified: None, fields: shown, ..now.clone() };
+                return Probe::Partly(Box::new(seen));
+            }
+            Some(!held.is_empty() || fields.is_empty())
+        }
         Write::Associate(edge) if slot::is_role(edge) && live => role(edge, edge.primary),
         Write::Dissociate(edge) if slot::is_role(edge) && live => role(edge, false).map(|there| !there),
         Write::Associate(edge) | Write::Dissociate(edge) if live && !slot::is_role(edge) => {
