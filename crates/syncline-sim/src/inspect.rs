@@ -138,6 +138,8 @@ impl Player<'_> {
                 (None, None) => any(),
             },
             Some(Ruler::PreferHubSpot) => match (hubspot, salesforce, agreed) {
+                // What was said on a record that was deleted before anything was agreed rules no other one.
+                (_, _, None) if thing.was_ended => any(),
                 // Who writes over what no index shows yet loses a race that is nobody's rule; what won it is HubSpot's then,
                 // and what Salesforce says after it is set back.
                 (Some(Some(said)), _, _) => {
