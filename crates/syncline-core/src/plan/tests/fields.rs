@@ -335,6 +335,27 @@ fn a_record_that_left_the_scope_is_frozen_and_merged_when_it_returns() {
 }
 
 #[test]
+fn what_the_clocks_decided_out_of_scope_waits_for_them_too() {
+    let only = Predicate::Equals("phone".into(), Value::text("1").unwrap());
+    let case = || {
+        pair().model(|model| {
+            model.scope.insert((SF.into(), HS.into()), only.clone());
+            model.scope.insert((HS.into(), SF.into()), only.clone());
+        })
+    };
+    let one = held(&case().seen(C, 10, &[("Title", text("Countess"))]).plan());
+    assert!(!one[0].contains("clock:"), "{one:?}");
+    // A tie, then one of which it is known that it is the later one.
+    for (known, loser) in [(-1000, HS), (1000, SF)] {
+        let both =
+            case().seen(C, 10, &[("Title", text("Countess"))]).seen(H, known, &[("phone", Observed::Empty)]);
+        let held = held(&both.seen(H, 2000, &[("jobtitle", text("Duchess"))]).plan());
+        let wake = "schema:hubspot/contacts schema:salesforce/Contact config clock:hubspot clock:salesforce";
+        assert_eq!(held, [format!("{loser} - out_of_scope [{wake}]")]);
+    }
+}
+
+#[test]
 fn what_decides_the_scope_and_was_hidden_since_it_was_read_is_unknown() {
     let has_title = |model: &mut KindModel| {
         model.scope.insert((SF.into(), HS.into()), Predicate::Has("title".into()));
