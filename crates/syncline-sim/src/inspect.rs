@@ -64,7 +64,11 @@ impl Player<'_> {
             // anybody read it, is a blank.
             let ledger = &self.people.ledger;
             let last = thing.edits(attr.name).last();
-            let ever = ledger.was_found(thing, attr.name, Side::Salesforce)
+            // While nothing could be written nothing was agreed either, and a blank is a blank then.
+            let closed = self.people.rights.touched.contains(&(thing.kind, attr.name))
+                && thing.agreed.get(attr.name).is_none_or(Option::is_none);
+            let ever = !closed
+                && ledger.was_found(thing, attr.name, Side::Salesforce)
                 && thing.edits(attr.name).iter().any(|edit| {
                     edit.side == Side::Salesforce && ledger.was_decided_before(thing, edit.side, edit.at)
                 });
