@@ -41,6 +41,7 @@ impl Player<'_> {
             }
         }
         self.settle(&picture);
+        self.people.rights.looked_at();
         Ok(())
     }
 

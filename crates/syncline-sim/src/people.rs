@@ -35,6 +35,16 @@ pub(crate) struct Rights {
     pub(crate) industries: BTreeSet<(Side, String)>,
 }
 
+impl Rights {
+    /// Everything was looked at: what is wholly open now may be held against that.
+    pub(crate) fn looked_at(&mut self) {
+        self.touched = self.access.keys().map(|(_, kind, name)| (*kind, *name)).collect();
+        if !self.industries.is_empty() {
+            self.touched.insert((Kind::Organisation, "industry"));
+        }
+    }
+}
+
 /// The people of a simulated company.
 #[derive(Default)]
 pub(crate) struct People {
