@@ -1,5 +1,6 @@
-//! Creates whose planted key a record of another entity carries: the vendor would find that record by the key and write over
-//! it. A merge takes the key along, and a person's word may take the record elsewhere after it.
+//! Creates whose planted key a record carries that is not the entity's own in force: the vendor would find it by the key and
+//! write over it. A merge takes the key along, and a person's word may take the record elsewhere after it, leave it out, or call
+//! it a second one.
 
 use super::{
     Applier,
@@ -35,7 +36,7 @@ impl Applier<'_> {
         Ok(free)
     }
 
-    /// The record of another entity that carries the key of a create, by the create's place.
+    /// The record that carries the key of a create, by the create's place.
     async fn carriers(&self, operations: &[Operation]) -> Result<BTreeMap<usize, RecordRef>, Error> {
         let mut keyed: BTreeMap<Kind, Vec<(usize, &Operation, MatchKey)>> = BTreeMap::new();
         for (place, operation) in operations.iter().enumerate() {

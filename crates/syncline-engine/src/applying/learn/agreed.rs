@@ -7,7 +7,7 @@ use syncline_core::{
     plan::{Neighbourhood, before_hash},
 };
 use syncline_model::{
-    Action, After, FieldChange, Observed, Operation, RecordRef,
+    Action, After, FieldChange, Observed, Operation, Precondition, RecordRef, Snapshot,
     defect::{Defect, planted},
     operation::Case,
 };
@@ -26,6 +26,14 @@ impl Lesson {
         let answer = hood.links.iter().zip(&hood.snapshots).find(|(link, _)| link.record == *record);
         let Some((_, Some(answer))) = answer else { return };
         let answer = answer.clone();
+        let sides = || hood.links.iter().zip(&hood.snapshots);
+        let holds = |condition: &&Precondition| {
+            sides().any(|(link, snapshot)| {
+                let shows = |it: &Snapshot| before_hash(it, &condition.fields) == condition.before;
+                link.record == condition.record && snapshot.as_ref().is_some_and(shows)
+            })
+        };
+        let unmoved: Vec<&Precondition> = operation.preconditions.iter().filter(holds).collect();
         for change in operation.action.fields() {
             let written = match &change.after {
                 After::Value(value) => Observed::Value(value.clone()),
@@ -35,16 +43,12 @@ impl Lesson {
             let attribute = model.attributes.iter().find(|attribute| attribute.name == change.attribute);
             let Some(attribute) = attribute else { continue };
             let as_written = *answer.field(change.field.as_str()) == written;
-            for (link, snapshot) in hood.links.iter_mut().zip(&hood.snapshots) {
+            for link in &mut hood.links {
                 let side = &link.record;
-                let binding = attribute.binding(&side.connection, &side.object);
-                let (Some(binding), Some(snapshot)) = (binding, snapshot) else { continue };
-                let unmoved = operation.preconditions.iter().any(|precondition| {
-                    precondition.record == *side
-                        && precondition.fields.contains(&binding.field)
-                        && before_hash(snapshot, &precondition.fields) == precondition.before
-                });
-                if *side == *record || !unmoved || (as_written && !is_source(change, side)) {
+                let Some(binding) = attribute.binding(&side.connection, &side.object) else { continue };
+                let agrees =
+                    unmoved.iter().any(|it| it.record == *side && it.fields.contains(&binding.field));
+                if *side == *record || !agrees || (as_written && !is_source(change, side)) {
                     continue;
                 }
                 self.touched.insert(side.clone());
