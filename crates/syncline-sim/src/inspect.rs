@@ -68,7 +68,10 @@ impl Player<'_> {
             // While nothing could be written nothing was agreed either, and a blank is a blank then.
             let closed = self.people.rights.touched.contains(&(thing.kind, attr.name))
                 && thing.agreed.get(attr.name).is_none_or(Option::is_none);
-            let ever = !closed
+            // What stood so when all was quiet, and was right then, stands.
+            let said = thing.last(attr.name, Side::Salesforce, ledger.stretch).is_some();
+            let ever = said
+                && !closed
                 && ledger.was_found(thing, attr.name, Side::Salesforce)
                 && thing.edits(attr.name).iter().any(|edit| {
                     edit.side == Side::Salesforce && ledger.was_decided_before(thing, edit.side, edit.at)
