@@ -27,7 +27,7 @@ pub enum Keep {
     Stored,
     /// It is, and what is planned is written next: so what a vendor's lists show too late is asked for before.
     Written,
-    /// It is not: the pass leaves no trace but settled links.
+    /// It is not: the pass leaves no trace but links that were settled or looked at again, and what is asked about those.
     Nothing,
 }
 
