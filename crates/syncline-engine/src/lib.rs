@@ -30,6 +30,7 @@ mod referring;
 mod refusals;
 pub mod registry;
 pub mod replay;
+mod reread;
 mod restored;
 pub mod retention;
 pub mod reviews;

@@ -189,14 +189,16 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
     Ok(true)
 }
 
-/// Who else is in force in a link's entity.
+/// Who else a link's entity has.
 fn beside(own: &[Link], link: &Link) -> Beside {
-    let mut others = own.iter().filter(|other| {
-        other.facet == link.facet
-            && other.state.is_active()
-            && other.record.connection != link.record.connection
-    });
-    if others.next().is_some() { Beside::Counterparts } else { Beside::Nobody }
+    let others = own
+        .iter()
+        .filter(|other| other.facet == link.facet && other.record.connection != link.record.connection);
+    match others.map(|other| other.state.is_active()).max() {
+        None => Beside::Nobody,
+        Some(false) => Beside::Former,
+        Some(true) => Beside::Counterparts,
+    }
 }
 
 /// The leads whose company an entity is.

@@ -3,7 +3,7 @@
 
 use crate::{BoxFuture, HttpRequest};
 use jiff::Timestamp;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use syncline_model::{
     Account, ConnectionName, EntityId, FieldName, ObjectName, ObjectSchema, Observation, OperationId,
     RecordId, RecordRef, Value, VendorName, Version,
@@ -224,6 +224,12 @@ pub trait Known: Send + Sync {
         after: Option<RecordId>,
         limit: usize,
     ) -> BoxFuture<'a, Vec<RecordId>>;
+    /// The relations with which these records are stored, by name, in the order asked for: those that lead somewhere.
+    fn relations<'a>(
+        &'a self,
+        object: &'a ObjectName,
+        ids: &'a [RecordId],
+    ) -> BoxFuture<'a, Vec<BTreeSet<FieldName>>>;
 }
 
 /// One row to write.

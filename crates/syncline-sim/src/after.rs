@@ -302,7 +302,13 @@ impl Player<'_> {
                 // A part of a merge is copied once more where an index shows it for the first time, and as it was before.
                 let ledger = &self.people.ledger;
                 let twofold = ledger.get(token).is_some_and(|it| it.twofold || ledger.was_missed(it));
-                born && !twofold && all.len() > allowed.unwrap_or_default().max(1)
+                let parts = ledger.get(token).map(|it| &it.parts);
+                let renamed = |at: &At| {
+                    let was = before.records.get(at).and_then(|was| was.token.as_ref());
+                    was.is_some_and(|was| was != token && parts.is_some_and(|parts| parts.contains(was)))
+                };
+                let there = all.iter().filter(|at| !renamed(at)).count();
+                born && !twofold && there > allowed.unwrap_or_default().max(1)
             })
             .map(|((token, side), all)| {
                 let all: Vec<String> = all.iter().map(|at| at.to_string()).collect();

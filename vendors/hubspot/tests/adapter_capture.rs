@@ -285,6 +285,28 @@ fn a_merge_is_seen_also_by_a_survivor_that_was_read_by_id_before() {
 }
 
 #[test]
+fn what_is_deleted_while_a_search_still_shows_it_has_lost_no_relation() {
+    let (mut world, company, contact, _) = at_rest();
+    let company_of = |world: &World| world.field("contacts", &contact, "@contact_to_company");
+    world.edit("contacts", &contact, json!({"firstname": "Augusta"}));
+    world.pass(10);
+    world.knob("search_lag_ms", json!(60_000));
+    world.admin(json!({"do": "archive", "object": "contacts", "id": contact}));
+    world.pass(1);
+    let before = world.calls();
+    assert_eq!(world.capture(), [], "nothing is associated with it, which nobody has said");
+    assert_eq!(world.calls() - before, 5, "three looks, one association read, one by id");
+    assert_eq!(company_of(&world), refs(&[Ref::to("companies", &*company).primary()]));
+    // Of one that is there it is said in earnest.
+    world.admin(json!({"do": "restore", "object": "contacts", "id": contact}));
+    world.admin(json!({"do": "dissociate", "from": format!("contacts/{contact}"), "to": format!("companies/{company}")}));
+    world.edit("contacts", &contact, json!({"firstname": "Ada"}));
+    world.pass(61);
+    world.capture();
+    assert_eq!(company_of(&world), Observed::Empty);
+}
+
+#[test]
 fn an_edge_that_changes_alone_is_found_by_the_nightly_sweep() {
     let (mut world, company, contact, deal) = at_rest();
     world.admin(json!({"do": "dissociate", "from": format!("contacts/{contact}"), "to": format!("companies/{company}")}));

@@ -28,7 +28,7 @@ impl Draftsman<'_> {
             }
             match self.scope(&connection) {
                 Scope::In => self.missing_side(&connection),
-                Scope::Unseen if self.may_be_made(&connection) => self.hold_out_of_scope(&connection, &[]),
+                Scope::Unseen if self.may_be_made(&connection) => self.hold_out_of_scope(&connection),
                 Scope::Out if self.lacks_identity(&connection) => {
                     let record = self.sides[0].record.clone();
                     self.find(&record, FindingKind::NoIdentity);

@@ -3,6 +3,7 @@
 //! same function, and `explain` prints what it derived.
 
 mod attributes;
+mod clocks;
 mod company;
 mod create;
 mod edges;
@@ -232,6 +233,7 @@ impl Draftsman<'_> {
         self.hold_undone();
         self.note_orphans();
         self.note_beaten_leads();
+        self.wake_by_clocks();
         self.move_bases();
     }
 
@@ -359,7 +361,7 @@ impl Draftsman<'_> {
         let changes = std::mem::take(&mut self.changes);
         for (record, fields) in changes {
             if self.scope(&record.connection) != Scope::In {
-                self.hold_out_of_scope(&record.connection, &fields);
+                self.hold_out_of_scope(&record.connection);
                 continue;
             }
             let fields = self.without_refused(&record, fields);
@@ -372,7 +374,7 @@ impl Draftsman<'_> {
         }
         for (connection, action) in std::mem::take(&mut self.relations) {
             if self.scope(&connection) != Scope::In {
-                self.hold_out_of_scope(&connection, &[]);
+                self.hold_out_of_scope(&connection);
                 continue;
             }
             let preconditions = match &action {

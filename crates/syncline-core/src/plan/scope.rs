@@ -2,7 +2,7 @@
 
 use super::{ActiveSide, Draftsman};
 use crate::mapping::{AttributeType, CreateAllowed, FieldState, Predicate, codec::normalise};
-use syncline_model::{AttributeName, ConnectionName, FieldChange, Value, operation::Case, plan::HeldReason};
+use syncline_model::{AttributeName, ConnectionName, Value, plan::HeldReason};
 
 /// Whether an entity takes part on a side. What speaks for it comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,16 +30,11 @@ impl Draftsman<'_> {
             .unwrap_or(Scope::Out)
     }
 
-    /// What would be written there waits, and says why: nothing is frozen in silence. What was decided by the vendors' clocks
-    /// is decided again when one is seen to go otherwise.
-    pub(super) fn hold_out_of_scope(&mut self, to: &ConnectionName, changes: &[FieldChange]) {
+    /// What would be written there waits, and says why: nothing is frozen in silence.
+    pub(super) fn hold_out_of_scope(&mut self, to: &ConnectionName) {
         let schema =
             |side: &ActiveSide<'_>| format!("schema:{}/{}", side.record.connection, side.record.object);
-        let clock = |side: &ActiveSide<'_>| format!("clock:{}", side.record.connection);
-        let mut wake: Vec<String> = self.sides.iter().map(schema).chain(["config".to_owned()]).collect();
-        if changes.iter().any(|change| matches!(change.reason.case, Case::Newest | Case::Tie)) {
-            wake.extend(self.sides.iter().map(clock));
-        }
+        let wake = self.sides.iter().map(schema).chain(["config".to_owned()]).collect();
         self.hold(None, to, HeldReason::OutOfScope, wake);
     }
 

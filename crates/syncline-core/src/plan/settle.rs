@@ -35,18 +35,20 @@ pub struct Settled {
 pub struct Successor {
     /// Its link.
     pub link: Link,
-    /// Who else is in force in that entity.
+    /// Who else that entity has.
     pub beside: Beside,
     /// The links of leads whose company that entity is.
     pub leads: Vec<Link>,
 }
 
-/// Whether an entity has a record in force on another connection.
+/// Whether an entity has records on other connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Beside {
-    /// It has none.
+    /// It never had any.
     Nobody,
-    /// It has.
+    /// None in force any more.
+    Former,
+    /// In force.
     Counterparts,
 }
 
@@ -301,23 +303,25 @@ fn succeed(
             follow(leads, before.entity, settled);
         }
         Some(known) => {
-            // Both were linked: the survivor keeps its own entity. If it never agreed with anything and this one did, it
-            // moves here, unless a record was made of it meanwhile; else the other sides hold two records for what is now
-            // one, which a person has to look at.
-            let mut records: Vec<RecordRef> = links
-                .iter()
-                .filter(|link| {
-                    link.facet == before.facet
-                        && link.state.is_active()
-                        && link.record.connection != before.record.connection
-                })
+            // Both were linked: the survivor keeps its own entity. If it never agreed with anything, and this one did or has
+            // (or had, and a person is asked about that) records elsewhere, it moves here, unless a record was made of it
+            // meanwhile; else the other sides hold two records for what is now one, which a person has to look at.
+            let elsewhere = links.iter().filter(|link| {
+                link.facet == before.facet && link.record.connection != before.record.connection
+            });
+            let mut records: Vec<RecordRef> = elsewhere
+                .clone()
+                .filter(|link| link.state.is_active())
                 .map(|link| link.record.clone())
                 .collect();
-            // A contact that nothing is known of but that this lead became it.
-            let stranger = known.evidence == Evidence::First
-                && matches!(evidence, Evidence::Conversion(_))
-                && !records.is_empty();
-            let moves = (before.base.is_some() || stranger) && beside == Beside::Nobody;
+            let was_elsewhere =
+                elsewhere.clone().any(|link| matches!(link.state, LinkState::Deleted | LinkState::Undone(_)));
+            let is_met = before.base.is_some() || was_elsewhere || !records.is_empty();
+            let moves = match beside {
+                Beside::Nobody => is_met,
+                Beside::Former => before.base.is_some(),
+                Beside::Counterparts => false,
+            };
             if known.state.is_active() && known.base.is_none() && moves && state.is_active() {
                 settled.links.push(LinkChange::Put(Link {
                     entity: before.entity,

@@ -10,7 +10,7 @@ mod taken;
 pub(crate) use learn::{Found, found, is_undo};
 pub use recover::recover;
 
-use crate::{capture, ctx::Ctx, error::Error, planning::Pass, referring};
+use crate::{capture, ctx::Ctx, error::Error, planning::Pass, referring, reread};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_kit::vendor::{RowOutcome, VendorError, WriteCall, WriteRow};
 use syncline_model::{
@@ -334,8 +334,11 @@ impl<'a> Applier<'a> {
                 };
             }
         };
+        reread::note_all(self.ctx, &moved).await?;
         self.learn(pass, connection, intent, &call, &operations, outcomes).await?;
-        capture::records(self.ctx, &moved).await?;
+        if !moved.is_empty() {
+            reread::read(self.ctx).await?;
+        }
         Ok(())
     }
 

@@ -3,10 +3,10 @@
 
 use super::{Applier, Intent, Tally, Turn, learn::payload};
 use crate::{
-    capture,
     ctx::Ctx,
     error::Error,
     planning::{Keep, Pass},
+    reread,
 };
 use std::collections::BTreeSet;
 use syncline_kit::vendor::{Probe, RowOutcome, Write, WriteRow};
@@ -15,11 +15,12 @@ use syncline_model::{
     defect::{Defect, planted},
 };
 
-/// Settles every open call.
+/// Settles every open call, and reads what one before it left to be read.
 ///
 /// # Errors
 /// [`Error::Vendor`] where a vendor cannot be read now: then nothing new may be written either.
 pub async fn recover(ctx: &Ctx) -> Result<Tally, Error> {
+    reread::read(ctx).await?;
     let open = ctx.store.open_calls().await?;
     let mut applier = Applier::new(ctx);
     if open.is_empty() {
@@ -43,10 +44,11 @@ pub async fn recover(ctx: &Ctx) -> Result<Tally, Error> {
         }
         applier.run = call.run;
         let intent = Intent { id: call.call, at: call.at, turn: Turn::Last };
+        reread::note_all(ctx, &moved).await?;
         applier
             .learn(&mut pass, &call.connection, intent, &payload.call, &payload.operations, outcomes)
             .await?;
-        capture::records(ctx, &moved).await?;
+        reread::read(ctx).await?;
     }
     Ok(applier.tally)
 }

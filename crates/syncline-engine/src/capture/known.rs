@@ -1,9 +1,14 @@
 //! What the store knows of a connection's records, as an adapter may ask.
 
 use jiff::Timestamp;
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
 use syncline_kit::{BoxFuture, vendor::Known};
-use syncline_model::{ConnectionName, ObjectName, RecordId, Version};
+use syncline_model::{
+    ConnectionName, FieldName, ObjectName, Observed, RecordId, RecordRef, Snapshot, Value, Version,
+};
 use syncline_store::{Store, StoreError};
 
 /// One connection's view of the store. An adapter's question has no room for a store's failure: the answer is then
@@ -62,4 +67,29 @@ impl Known for StoreKnows<'_> {
             self.or_keep(answer, Vec::new())
         })
     }
+
+    fn relations<'a>(
+        &'a self,
+        object: &'a ObjectName,
+        ids: &'a [RecordId],
+    ) -> BoxFuture<'a, Vec<BTreeSet<FieldName>>> {
+        let record = |id: &RecordId| RecordRef {
+            connection: self.connection.clone(),
+            object: object.clone(),
+            id: id.clone(),
+        };
+        let records: Vec<RecordRef> = ids.iter().map(record).collect();
+        Box::pin(async move {
+            let answer = self.store.records(&records).await.map(|stored| {
+                stored.iter().map(|it| it.snapshot.as_ref().map(related).unwrap_or_default()).collect()
+            });
+            self.or_keep(answer, vec![BTreeSet::new(); records.len()])
+        })
+    }
+}
+
+/// The relations of a record that lead somewhere.
+fn related(stored: &Snapshot) -> BTreeSet<FieldName> {
+    let leads = |seen: &Observed| matches!(seen, Observed::Value(Value::Refs(refs)) if !refs.is_empty());
+    stored.fields.iter().filter(|(_, seen)| leads(seen)).map(|(name, _)| name.clone()).collect()
 }

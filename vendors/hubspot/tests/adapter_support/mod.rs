@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::Future,
     pin::pin,
     sync::{Arc, Mutex},
@@ -158,6 +158,21 @@ impl Known for Stored {
             .take(limit)
             .collect();
         Box::pin(async { ids })
+    }
+
+    fn relations<'a>(
+        &'a self,
+        object: &'a ObjectName,
+        ids: &'a [RecordId],
+    ) -> BoxFuture<'a, Vec<BTreeSet<FieldName>>> {
+        let leads = |seen: &Observed| matches!(seen, Observed::Value(Value::Refs(refs)) if !refs.is_empty());
+        let related = |id: &RecordId| {
+            let kept = self.records.get(&(object.to_string(), id.to_string()));
+            let fields = kept.iter().flat_map(|kept| &kept.fields).filter(|(_, seen)| leads(seen));
+            fields.map(|(name, _)| FieldName::from(name.as_str())).collect()
+        };
+        let relations = ids.iter().map(related).collect();
+        Box::pin(async { relations })
     }
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -109,6 +109,15 @@ impl Known for Stored {
             .take(limit)
             .collect();
         Box::pin(std::future::ready(ids))
+    }
+
+    /// Salesforce's records carry their lookups among their fields: nothing asks.
+    fn relations<'a>(
+        &'a self,
+        _object: &'a ObjectName,
+        ids: &'a [RecordId],
+    ) -> BoxFuture<'a, Vec<BTreeSet<FieldName>>> {
+        Box::pin(std::future::ready(vec![BTreeSet::new(); ids.len()]))
     }
 }
 

@@ -335,7 +335,7 @@ fn a_record_that_left_the_scope_is_frozen_and_merged_when_it_returns() {
 }
 
 #[test]
-fn what_the_clocks_decided_out_of_scope_waits_for_them_too() {
+fn what_the_clocks_decided_and_is_out_of_scope_waits_for_them_too() {
     let only = Predicate::Equals("phone".into(), Value::text("1").unwrap());
     let case = || {
         pair().model(|model| {
@@ -352,6 +352,32 @@ fn what_the_clocks_decided_out_of_scope_waits_for_them_too() {
         let held = held(&both.seen(H, 2000, &[("jobtitle", text("Duchess"))]).plan());
         let wake = "schema:hubspot/contacts schema:salesforce/Contact config clock:hubspot clock:salesforce";
         assert_eq!(held, [format!("{loser} - out_of_scope [{wake}]")]);
+    }
+}
+
+#[test]
+fn what_the_clocks_decided_and_may_not_be_written_waits_for_them_too() {
+    let read_only = |case: Case, side: &str| {
+        case.bindings("title", side, |binding| {
+            if let FieldState::Present { updateable, .. } = &mut binding.field_state {
+                *updateable = false;
+            }
+        })
+    };
+    let one = held(&read_only(pair(), HS).seen(C, 10, &[("Title", text("Countess"))]).plan());
+    assert_eq!(one, ["hubspot title not_writable [schema:hubspot/contacts]"]);
+    // A tie, then one of which it is known that it is the later one; what nobody's clock decided waits for none.
+    for (since, side, object) in [(-1000, HS, "hubspot/contacts"), (1000, SF, "salesforce/Contact")] {
+        let both = read_only(pair(), side)
+            .seen(C, 10, &[("Title", text("Countess"))])
+            .seen(H, since, &[("phone", Observed::Empty)])
+            .seen(H, 2000, &[("jobtitle", text("Duchess"))]);
+        let wake = format!("schema:{object} clock:hubspot clock:salesforce");
+        assert!(
+            held(&both.plan()).contains(&format!("{side} title not_writable [{wake}]")),
+            "{:?}",
+            both.plan()
+        );
     }
 }
 

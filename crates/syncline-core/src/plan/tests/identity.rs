@@ -29,12 +29,13 @@ fn becomes(mut case: Case, address: &str, state: RecordState) -> Case {
 fn settled(case: &Case, known: &[Link]) -> Settled {
     let link_of = |record: &RecordRef, facet: Kind| {
         let link = known.iter().find(|link| link.record == *record && link.facet == facet)?.clone();
-        let is_beside = |other: &Link| {
-            other.entity == link.entity
-                && other.record.connection != link.record.connection
-                && other.state.is_active()
+        let is_beside =
+            |other: &&Link| other.entity == link.entity && other.record.connection != link.record.connection;
+        let beside = match known.iter().filter(is_beside).map(|other| other.state.is_active()).max() {
+            None => Beside::Nobody,
+            Some(false) => Beside::Former,
+            Some(true) => Beside::Counterparts,
         };
-        let beside = if known.iter().any(is_beside) { Beside::Counterparts } else { Beside::Nobody };
         let leads =
             known.iter().filter(|other| other.entity == link.entity && is_of_lead(&case.mapping, other));
         Some(Successor { beside, leads: leads.cloned().collect(), link })
@@ -188,11 +189,24 @@ fn a_merge_of_two_linked_records_is_a_question() {
     assert_eq!(links(&both), ["salesforce/Contact/003 person MergedInto(RecordId(\"004\"))"]);
     let [Question::SameThing { records, .. }] = both.questions.as_slice() else { panic!("{both:?}") };
     assert_eq!(*records, [record(H), record("salesforce/Contact/004")]);
-    // Two links that are both new: it cannot be told which of the other sides' records is meant.
+    // Two links that are both new, each with a record elsewhere: it cannot be told which of those is meant.
     let mut fresh = case;
     fresh.link_mut("salesforce/Contact/003").base = None;
     other.base = None;
-    assert_eq!(settled(&fresh, &[other]).questions.len(), 1);
+    let beside = link("hubspot/contacts/2", Kind::Person, 9, LinkState::Active);
+    assert_eq!(settled(&fresh, &[other.clone(), beside]).questions.len(), 1);
+    // One that nothing else is known of joins the other, whatever was agreed: it would be made a second time.
+    let joined = |case: &Case| {
+        let settled = settled(case, std::slice::from_ref(&other));
+        (links(&settled).len(), settled.questions.len())
+    };
+    assert_eq!(joined(&fresh), (2, 0));
+    // Also where what was elsewhere is deleted, and a person is asked about that.
+    let mut gone = becomes(fresh, H, RecordState::Deleted);
+    gone.link_mut(H).state = LinkState::Deleted;
+    assert_eq!(joined(&gone), (2, 0));
+    gone.link_mut(H).state = LinkState::Excluded;
+    assert_eq!(joined(&gone), (1, 0));
 }
 
 #[test]
@@ -316,10 +330,9 @@ fn a_contact_that_nothing_else_is_known_of_joins_a_lead_that_agreed_on_nothing()
     let people = [1, 9].map(|number| (Kind::Person, entity(number)));
     assert_eq!((put(&joined, 1).entity, &put(&joined, 1).base), (entity(1), &None));
     assert_eq!((joined.questions.len(), &joined.replan[..]), (0, &people[..]));
-    // It was matched with something: which of the two it is, a person has to say.
-    let mut matched = stranger.clone();
-    matched.evidence = Evidence::Planted;
-    let asked = became(again(), &matched, &[]);
+    // It had a counterpart that is gone: which of the two it is, a person has to say.
+    let gone = link("hubspot/contacts/2", Kind::Person, 9, LinkState::Deleted);
+    let asked = became(again(), &stranger, &[gone]);
     assert_eq!((asked.links.len(), asked.questions.len()), (1, 1));
     // A record was made of it: the same.
     let made = link("hubspot/contacts/2", Kind::Person, 9, LinkState::Active);

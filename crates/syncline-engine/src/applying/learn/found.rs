@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     hoods::Surroundings,
     parked::{self, Sent},
-    referring,
+    referring, reread,
 };
 use std::sync::Arc;
 use syncline_kit::vendor::RowOutcome;
@@ -67,9 +67,12 @@ pub(crate) async fn found(
     if learnt == Learnt::Created {
         lesson.journal_found(sent, record);
     }
+    if unread {
+        reread::note(&mut lesson.batch, record);
+    }
     ctx.store.commit(lesson.batch).await?;
     if unread {
-        crate::capture::records(ctx, std::slice::from_ref(*record)).await?;
+        reread::read(ctx).await?;
     }
     Ok(())
 }

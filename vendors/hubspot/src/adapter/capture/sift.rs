@@ -3,7 +3,7 @@
 use super::Scene;
 use crate::adapter::{HubSpot, edges, read::Fate, records::Row};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use syncline_kit::vendor::VendorError;
 use syncline_model::{
     FieldName, Observation, Observed, RecordId, RecordState, Version,
@@ -41,8 +41,9 @@ impl Scene<'_> {
         };
         let moved: Vec<RecordId> = rows.iter().zip(&ids).filter(moved).map(|(_, id)| id.clone()).collect();
         let mut related = self.related(&moved).await?;
+        let gone = self.gone(&moved, &related).await?;
         let mut seen = Vec::with_capacity(rows.len());
-        for (row, id) in rows.iter().zip(ids) {
+        for (row, id) in rows.iter().zip(ids).filter(|(_, id)| !gone.contains(id)) {
             let mut lacks = false;
             let mut fields = HubSpot::fields(self.want, &self.schema, row, portal, &mut lacks);
             fields.extend(related.remove(&id).unwrap_or_default());
@@ -143,6 +144,38 @@ impl Scene<'_> {
             }
         }
         merges
+    }
+
+    /// Those of these records that are not there any more though a search shows them still. Of such a record it is said that
+    /// nothing is associated with it: nobody has taken that away. Asked by id only where a relation went that was known.
+    async fn gone(
+        &self,
+        ids: &[RecordId],
+        related: &BTreeMap<RecordId, Vec<(FieldName, Observed)>>,
+    ) -> Result<BTreeSet<RecordId>, VendorError> {
+        let object = &self.want.object;
+        let bare: Vec<RecordId> = ids
+            .iter()
+            .filter(|id| related.get(*id).into_iter().flatten().any(|(_, seen)| *seen == Observed::Empty))
+            .cloned()
+            .collect();
+        if bare.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let known = self.known.relations(object, &bare).await;
+        let lost = |(id, known): &(RecordId, BTreeSet<FieldName>)| {
+            let shown = related.get(id).into_iter().flatten();
+            shown.filter(|(_, seen)| *seen == Observed::Empty).any(|(name, _)| known.contains(name))
+        };
+        let mut gone: BTreeSet<RecordId> =
+            bare.into_iter().zip(known).filter(lost).map(|(id, _)| id).collect();
+        if !gone.is_empty() {
+            let asked: Vec<RecordId> = gone.iter().cloned().collect();
+            for row in self.hub.read_batch(object, &asked, &["hs_object_id".to_owned()]).await? {
+                gone.remove(row.id.as_str());
+            }
+        }
+        Ok(gone)
     }
 
     /// The wanted edges of these records, as fields.
