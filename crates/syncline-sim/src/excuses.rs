@@ -51,7 +51,12 @@ impl Player<'_> {
             for (at, _) in Side::BOTH.iter().flat_map(|side| self.people.picture.live(*side, &parent.token)) {
                 let reasons = explained(ctx, at)?;
                 let asks = |held: &Held| {
-                    matches!(held.reason, HeldReason::Parked { .. } | HeldReason::Ambiguous { .. })
+                    matches!(
+                        held.reason,
+                        HeldReason::Parked { .. }
+                            | HeldReason::Ambiguous { .. }
+                            | HeldReason::DeletedElsewhere { .. }
+                    )
                 };
                 if held_in(&reasons).any(|held| asks(held) && self.bears_out(parent, held)) {
                     return Ok(true);

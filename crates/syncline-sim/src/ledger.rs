@@ -242,6 +242,12 @@ impl Ledger {
         self.things.get_mut(*self.by_token.get(token)?)
     }
 
+    /// Things that were merged, each with those it was merged with.
+    pub(crate) fn parts(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let merged = self.things.iter().filter(|thing| !thing.parts.is_empty());
+        merged.map(|thing| (thing.token.clone(), thing.parts.clone())).collect()
+    }
+
     /// Two things were merged: what was said of the parts of either is said of both.
     pub(crate) fn merge(&mut self, token: &str, other: &str) {
         let parts: BTreeSet<String> = [token, other]

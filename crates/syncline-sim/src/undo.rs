@@ -186,6 +186,7 @@ impl Player<'_> {
             if let ([run], true) = (self.runs_since(from)?.as_slice(), found != left) {
                 undos.push(Wrote { run: *run, before: found.clone(), after: left.clone() });
             }
+            let parts = self.people.ledger.parts();
             let taken = TakenBack {
                 before: &wrote.before,
                 after: &wrote.after,
@@ -193,6 +194,7 @@ impl Player<'_> {
                 origin: &origin,
                 left: &left,
                 touched,
+                parts: &parts,
             };
             let (findings, whole) = match end {
                 JobEnd::Came(Came::Undone { findings, open }) => (findings, open == 0),

@@ -33,6 +33,8 @@ pub(crate) struct TakenBack<'a> {
     pub(crate) left: &'a Picture,
     /// Places that anything changed between the run and the undo; `*` for coming and going.
     pub(crate) touched: &'a BTreeSet<(At, String)>,
+    /// Things that people merged, each with those it was merged with.
+    pub(crate) parts: &'a BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What people and administrators did, by which reasons are judged.
@@ -195,6 +197,12 @@ pub(crate) enum Attempt {
 }
 
 impl TakenBack<'_> {
+    /// Whether the parent that the run gave is there as the one that it was merged into since.
+    fn goes_on(&self, place: &str, wrote: Option<&String>, found: Option<&String>) -> bool {
+        let (Some(wrote), Some(found), true) = (wrote, found, place == PARENT) else { return false };
+        self.parts.get(wrote).is_some_and(|parts| parts.contains(found))
+    }
+
     /// Whether a relation only seems to have changed, or to have stayed: what it leads to was given another thing's name (a
     /// merge does that), and is the same record.
     fn renames(&self, side: Side, place: &str, values: &[Option<&String>]) -> bool {
@@ -261,7 +269,8 @@ pub(crate) fn half(taken: &TakenBack<'_>, attempt: Attempt) -> Vec<String> {
                     let [was, wrote, found, left] =
                         [&before, &after, &found, &left].map(|places| places.get(name));
                     // Also what an earlier attempt found so, and left halfway.
-                    let written = was != wrote && (found == wrote || origin.get(name) == wrote);
+                    let written = was != wrote
+                        && (found == wrote || origin.get(name) == wrote || taken.goes_on(name, wrote, found));
                     // A parent is replaced in two calls.
                     let between = attempt == Attempt::Stopped && name == PARENT && left.is_none();
                     let may_be =

@@ -316,12 +316,15 @@ impl Draftsman<'_> {
         }
     }
 
-    /// Whether a record that is still there has taken in another one, or the one that went had: more than what was deleted
-    /// would go with it. HubSpot takes an archive of what was merged a moment before for one of the survivor.
+    /// Whether a record that is still there (or what it was before it went on) has taken in another one, or the one that went
+    /// had: more than what was deleted would go with it. HubSpot takes an archive of what was merged a moment before for one of the survivor.
     fn came_of_merge(&self, tombstone: &RecordRef) -> bool {
         self.hood.links.iter().any(|link| {
+            let went_on = matches!(link.state, LinkState::ConvertedTo(_) | LinkState::MergedInto(_));
             let stays = matches!(link.evidence, Evidence::Merge(_))
-                && self.sides.iter().any(|side| *side.record == link.record);
+                && self.sides.iter().any(|side| {
+                    *side.record == link.record || went_on && side.record.connection == link.record.connection
+                });
             let went = link.state == LinkState::MergedInto(tombstone.id.clone())
                 && link.record.connection == tombstone.connection
                 && link.record.object == tombstone.object;

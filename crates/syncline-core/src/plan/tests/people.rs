@@ -226,6 +226,25 @@ fn what_took_another_record_in_does_not_follow_a_delete() {
 }
 
 #[test]
+fn what_took_another_record_in_and_went_on_does_not_follow_a_delete_either() {
+    let converted = |evidence: Evidence| {
+        let mut case = Case::of(Kind::Person)
+            .model(|model| model.on_delete = OnDelete::Archive)
+            .agreed(
+                "salesforce/Contact/004",
+                &[("LastName", text("Lovelace")), ("Email", text("ada@acme.com"))],
+            )
+            .link("salesforce/Lead/00Q", LinkState::ConvertedTo("004".into()))
+            .link(H, LinkState::Deleted);
+        case.link_mut("salesforce/Lead/00Q").evidence = evidence;
+        case.plan()
+    };
+    let asked = converted(Evidence::Merge("00R".into()));
+    assert_eq!((operations(&asked), asked.questions.len()), (vec![], 1));
+    assert_eq!(operations(&converted(Evidence::First)), ["archive salesforce/Contact/004"]);
+}
+
+#[test]
 fn what_was_deleted_after_it_had_taken_another_record_in_is_asked_about() {
     let taken = |address: &str| {
         let mut case = hubspot(&[]).model(|model| model.on_delete = OnDelete::Archive);
