@@ -45,6 +45,7 @@ impl Player<'_> {
             self.intended = intended;
         }
         self.people.picture = after;
+        self.tell_explained()?;
         self.budget()
     }
 

@@ -33,6 +33,7 @@ mod script;
 mod shrink;
 mod side;
 mod store;
+mod told;
 mod undo;
 mod undone;
 mod world;

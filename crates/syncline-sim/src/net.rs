@@ -101,6 +101,20 @@ impl Net {
         }
     }
 
+    /// A line of the story only.
+    pub(crate) fn tell_line(&self, line: String) {
+        if let Some(told) = &mut lock(&self.wire).told {
+            told.push(line);
+        }
+    }
+
+    /// The rest of the story's last line: the event log goes without it.
+    fn tell_on(&self, rest: &str) {
+        if let Some(line) = lock(&self.wire).told.as_mut().and_then(|told| told.last_mut()) {
+            line.push_str(rest);
+        }
+    }
+
     /// The story so far.
     pub(crate) fn take_told(&self) -> Vec<String> {
         lock(&self.wire).told.as_mut().map(std::mem::take).unwrap_or_default()
@@ -323,14 +337,18 @@ impl Net {
                 (0, unknown("no answer in time"))
             }
         };
-        self.note(&self.line(side, request, status, fault));
+        let line = self.line(side, request, status, fault);
+        self.note(&line);
+        if self.is_told() && meets(side, request).contains(&Meets::Write) {
+            self.tell_on(&format!(" {}", String::from_utf8_lossy(request.body())));
+        }
         result
     }
 
     fn line(&self, side: Side, request: &HttpRequest, status: u16, fault: Option<Fault>) -> String {
         let body = Sha256::digest(request.body());
         let fault = fault.map_or(String::new(), |fault| format!(" ({fault:?})"));
-        let mut line = format!(
+        format!(
             "{} {} {} {} -> {status}{fault} [{:02x}{:02x}{:02x}]",
             self.clock.now(),
             side.name(),
@@ -339,12 +357,7 @@ impl Net {
             body[0],
             body[1],
             body[2],
-        );
-        if self.is_told() && meets(side, request).contains(&Meets::Write) {
-            line.push(' ');
-            line.push_str(&String::from_utf8_lossy(request.body()));
-        }
-        line
+        )
     }
 
     pub(crate) fn now(&self) -> Timestamp {

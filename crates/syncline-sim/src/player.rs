@@ -14,7 +14,7 @@ use crate::{
 };
 use std::collections::BTreeMap;
 use syncline_engine::{cycle::Needs, reviews};
-use syncline_model::{EntityId, JournalSeq, review::Question};
+use syncline_model::{EntityId, JournalSeq, RecordRef, review::Question};
 use syncline_store::OpenOnly;
 
 /// An invariant that does not hold.
@@ -44,10 +44,10 @@ pub struct Played {
 }
 
 /// Whether the event log is kept in words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
-    /// Yes.
-    Yes,
+    /// Yes, and after each run what `explain` says of these records.
+    With(Vec<RecordRef>),
     /// No.
     No,
 }
@@ -78,6 +78,8 @@ pub(crate) struct Player<'a> {
     pub(crate) links: BTreeMap<At, EntityId>,
     /// What there was before the first contact.
     first: Option<Picture>,
+    /// Of what the story tells after each run.
+    pub(crate) explained: Vec<RecordRef>,
     seed: u64,
     step: usize,
 }
@@ -93,9 +95,13 @@ pub(crate) const A_DAY: u64 = 26 * 3_600;
 /// [`Broken`] where the simulation itself cannot go on.
 pub fn play(script: &Script, told: Told) -> Result<Played, Broken> {
     let mut world = World::new(script.profile, script.seed)?;
-    if told == Told::Yes {
-        world.net.tell();
-    }
+    let explained = match told {
+        Told::With(records) => {
+            world.net.tell();
+            records
+        }
+        Told::No => Vec::new(),
+    };
     let mut player = Player {
         profile: script.profile,
         people: People::default(),
@@ -110,6 +116,7 @@ pub fn play(script: &Script, told: Told) -> Result<Played, Broken> {
         undo: UndoState::default(),
         links: BTreeMap::new(),
         first: None,
+        explained,
         seed: script.seed,
         step: 0,
         world: &mut world,
@@ -119,7 +126,7 @@ pub fn play(script: &Script, told: Told) -> Result<Played, Broken> {
         player.world.net.cover(|coverage| coverage.steps += 1);
         if player.world.net.is_told() {
             let shown = serde_json::to_string(step).unwrap_or_default();
-            player.world.net.note(&format!("--- {at}: {shown}"));
+            player.world.net.tell_line(format!("--- {at}: {shown}"));
         }
         player.perform(step)?;
         if !player.violations.is_empty() {
@@ -251,6 +258,7 @@ impl Player<'_> {
             let linked =
                 finish("an answer", reviews::link(&*ctx.store, &ctx.ids, &answer, &same, ctx.now()))?;
             self.world.net.note(&format!("somebody answers review {}: {linked:?}", review.id));
+            self.tell_explained()?;
             if linked.is_ok() {
                 self.world.net.cover(|coverage| coverage.operation("review_answered", 1));
             }

@@ -51,6 +51,20 @@ fn the_corpus_shows_no_violation_and_exercises_everything() {
 }
 
 #[test]
+fn a_story_tells_how_a_record_stands_and_is_the_same_seed() {
+    let script = campaign(1, Some(Profile::Leads)).script(3);
+    let untold = play(&script, Told::No).unwrap();
+    let seen = play(&script, Told::With(Vec::new())).unwrap();
+    assert!(!seen.story.iter().any(|line| line.contains(" Active by ")));
+    let told = play(&script, Told::With(vec!["hubspot/companies/1001".parse().unwrap()])).unwrap();
+    let of: Vec<&String> =
+        told.story.iter().filter(|line| line.starts_with("    hubspot/companies/1001: ")).collect();
+    assert!(of.len() > 5, "after each run: {of:?}");
+    assert!(told.story.iter().any(|line| line.contains("hubspot/companies/1001 Active by")));
+    assert_eq!((told.trace, told.trace), (untold.trace, seen.trace), "however it is told");
+}
+
+#[test]
 fn equal_campaigns_come_to_equal_reports_whatever_the_threads() {
     let one = Campaign { threads: 1, ..campaign(12, Some(Profile::Leads)) }.run(&|_| {}).unwrap();
     let two = Campaign { threads: 2, ..campaign(12, Some(Profile::Leads)) }.run(&|_| {}).unwrap();

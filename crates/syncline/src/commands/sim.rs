@@ -2,7 +2,7 @@
 
 use crate::failure::{Exit, Failure};
 use std::{io::IsTerminal, io::Write, path::PathBuf};
-use syncline_model::error::Code;
+use syncline_model::{RecordRef, error::Code};
 use syncline_sim::{
     AfterViolation, Broken, Campaign, Profile, Report, Script, Told, Violation, defects, play, shrink,
 };
@@ -41,6 +41,9 @@ pub(crate) struct Args {
     /// Tell the story of a script as `--shrink` writes them
     #[arg(long, value_name = "FILE", conflicts_with_all = ["replay", "seeds", "start", "json"])]
     script: Option<PathBuf>,
+    /// Tell after each run also what `explain` says of this record; may be given more than once
+    #[arg(long, value_name = "CONNECTION/OBJECT/ID", conflicts_with = "shrink")]
+    explain: Vec<RecordRef>,
     /// Instead of telling it, print the shortest script that breaks the same invariant
     #[arg(long)]
     shrink: bool,
@@ -133,7 +136,7 @@ fn tell(args: &Args, script: &Script, out: &mut impl Write) -> Result<(), Failur
             .map_err(|error| Failure::output(&error))?;
         return verdict(&[violation]);
     }
-    let played = play(script, Told::Yes).map_err(|error| internal(&error))?;
+    let played = play(script, Told::With(args.explain.clone())).map_err(|error| internal(&error))?;
     for line in &played.story {
         writeln!(out, "{line}").map_err(|error| Failure::output(&error))?;
     }
