@@ -19,6 +19,7 @@ use std::{
 use syncline_core::plan::before_hash;
 use syncline_model::{
     Action, ConnectionName, EntityId, Kind, LinkState, Operation, RecordRef, RunId, journal::Event,
+    plan::Finding,
 };
 use syncline_store::StoredRecord;
 
@@ -42,6 +43,8 @@ pub struct AppliedPlan {
     pub held: u64,
     /// Findings that are stored now.
     pub findings: u64,
+    /// What an undo leaves as it is because a vendor refused it.
+    pub not_undone: Vec<Finding>,
 }
 
 /// Applies the plan in `path`.
@@ -93,7 +96,7 @@ async fn claimed(ctx: &mut Ctx, path: &Path, who: &Arc<str>) -> Result<AppliedPl
         }
     }
     applier.finish(&mut pass).await?;
-    let tally = applier.tally.clone();
+    let (tally, not_undone) = (applier.tally.clone(), std::mem::take(&mut applier.not_undone));
     adopt_all(ctx).await?;
     let next = if moved > 0 {
         let next = PathBuf::from(format!("{}.next", path.display()));
@@ -108,7 +111,7 @@ async fn claimed(ctx: &mut Ctx, path: &Path, who: &Arc<str>) -> Result<AppliedPl
     let summary = format!("{} writes, {moved} moved, {held} held", tally.writes());
     batch.journal.push(Event::RunEnded { summary: summary.into() });
     ctx.store.commit(batch).await?;
-    Ok(AppliedPlan { run, tally, moved, next, calls: ctx.take_calls(), held, findings })
+    Ok(AppliedPlan { run, tally, moved, next, calls: ctx.take_calls(), held, findings, not_undone })
 }
 
 /// What is taken back is read by id once more, and what is to be related to again: the plan may be days old, and neither a

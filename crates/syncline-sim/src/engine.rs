@@ -129,8 +129,9 @@ async fn take_back(ctx: &mut Ctx, run: RunId, path: &Path, by: &Arc<str>) -> Res
         PlanLine::Finding(finding) => Some(finding),
         PlanLine::Operation(_) | PlanLine::Held(_) => None,
     });
-    let findings = findings.collect();
+    let mut findings: Vec<Finding> = findings.collect();
     let applied = apply_plan::apply(ctx, path, by).await?;
+    findings.extend(applied.not_undone);
     let open = applied.moved + applied.tally.postponed + applied.tally.unknown;
     Ok(Came::Undone { open, findings })
 }

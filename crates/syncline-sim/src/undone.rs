@@ -67,6 +67,7 @@ enum Why {
     WasThere,
     StaysPrimary,
     ArchivedByRule,
+    Refused,
     Archived,
     MadeAgain,
     /// What stays at every vendor after every write.
@@ -107,6 +108,7 @@ impl Why {
             "it is archived" => Self::Archived,
             "it comes back as a new record under another id" => Self::MadeAgain,
             "stamps of change" => Self::Stamps,
+            _ if first.ends_with(" refused it") => Self::Refused,
             _ if text.ends_with("which it referred to, is gone") => Self::FormerGone(first.to_owned()),
             _ if text.ends_with("which stays, refers to it") => Self::OthersHang(first.to_owned()),
             _ => Self::Other(text.to_owned()),
@@ -468,6 +470,22 @@ impl Excuses<'_> {
             Why::WasThere => before.is_some(),
             Why::StaysPrimary => note.attribute.as_deref().is_some_and(|name| is_about(name, PARENT)),
             Why::ArchivedByRule => self.archives && before.is_some() && after.is_none(),
+            // What is to be there once only is another record's by now, or the user may not write it.
+            Why::Refused => {
+                places.iter().any(|place| {
+                    let was = places_of(before).get(place).cloned();
+                    let others = taken.left.of_side(at.side).filter(|(other, it)| {
+                        *other != at
+                            && it.kind == known.map_or(it.kind, |known| known.kind)
+                            && it.life == Life::Live
+                    });
+                    let mut values = others.map(|(_, it)| places_of(Some(it)).get(place).cloned());
+                    was.is_some() && place == "email" && values.any(|value| value == was)
+                }) || self.is_withdrawn(note)
+                    || known.is_some_and(|record| {
+                        note.attribute.as_deref().is_some_and(|name| self.was_ever_closed(at, record, name))
+                    })
+            }
             Why::Archived => before.is_none() && left.is_none(),
             Why::MadeAgain => before.is_some() && after.is_none(),
             Why::Stamps => true,

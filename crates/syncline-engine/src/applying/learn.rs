@@ -8,7 +8,7 @@ mod written;
 
 pub(crate) use found::{Found, found};
 
-use super::{Applier, Intent, OpenPayload, Turn, result_of};
+use super::{Applier, Intent, OpenPayload, Turn, not_undone, result_of};
 use crate::{
     ctx::Ctx,
     error::Error,
@@ -71,6 +71,9 @@ impl Applier<'_> {
                 }
                 RowOutcome::Rejected(rejection) => {
                     self.tally.rejected += 1;
+                    if is_undo(&operation.action) {
+                        self.not_undone.extend(not_undone::refused(operation, rejection));
+                    }
                     lesson.rejected(ctx, &mut pass.surroundings, connection, operation, rejection)?;
                 }
                 RowOutcome::Again { .. } => self.tally.postponed += 1,

@@ -3,6 +3,7 @@
 //! repeated blindly (design §5).
 
 mod learn;
+mod not_undone;
 mod recover;
 mod rows;
 mod taken;
@@ -19,6 +20,7 @@ use syncline_model::{
     defect::{Defect, planted},
     journal::{CallId, Event, IntendedRow, RowResult},
     operation::Case,
+    plan::Finding,
 };
 use syncline_store::{Dirty, OpenCall};
 
@@ -108,6 +110,8 @@ pub struct Applier<'a> {
     clinging: BTreeSet<(EntityId, ConnectionName)>,
     /// Records that were to follow a delete and that somebody refers to.
     pub(crate) kept: u64,
+    /// What stays because a vendor refused to have it taken back.
+    pub(crate) not_undone: Vec<Finding>,
     /// What was done so far.
     pub tally: Tally,
     /// Connections that were written.
@@ -128,6 +132,7 @@ impl<'a> Applier<'a> {
             created: BTreeMap::new(),
             clinging: BTreeSet::new(),
             kept: 0,
+            not_undone: Vec::new(),
             tally: Tally::default(),
             written: BTreeSet::new(),
         }

@@ -185,6 +185,28 @@ async fn a_record_keeps_its_parent_where_the_former_one_is_gone() {
 }
 
 #[tokio::test]
+async fn what_a_vendor_refuses_to_have_back_is_told() {
+    let (mut world, account, _) = acme(Setting::default()).await;
+    let fields = json!({"LastName": "Ray", "Email": "ray@acme.com", "AccountId": account});
+    let ray = world.create(Salesforce, "Contact", fields);
+    world.sync().await;
+    let contact = world.find(HubSpot, "contacts", "lastname", "Ray");
+    world.edit(Salesforce, "Contact", &ray, json!({"Email": "ray@beta.io", "Title": "Dr"}));
+    let done = world.writes(1).await.run;
+    // Somebody else has the former address by now.
+    world.create(HubSpot, "contacts", json!({"lastname": "Other", "email": "ray@acme.com"}));
+    let listed = plan_undo(&mut world, done).await;
+    assert!(listed.is_empty(), "it was free when the run gave it up: {listed:?}");
+    let applied = world.apply().await.unwrap();
+    assert_eq!((applied.tally.writes(), applied.tally.rejected), (0, 1));
+    let told = applied.not_undone.iter().map(|finding| format!("{} {}", finding.record, finding.what));
+    let told: Vec<String> = told.map(|line| line.split(',').next().unwrap().to_owned()).collect();
+    let stays = |name: &str| format!("hubspot/contacts/{contact} {name} stays: hubspot refused it");
+    assert_eq!(told, [stays("email"), stays("title")], "{:?}", applied.not_undone);
+    assert_eq!(world.field(HubSpot, "contacts", &contact, "email"), "ray@beta.io");
+}
+
+#[tokio::test]
 async fn a_participant_that_was_taken_back_is_told_until_the_sides_agree() {
     let mut world = World::new().await;
     let account = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));

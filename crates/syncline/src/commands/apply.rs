@@ -104,6 +104,7 @@ pub(crate) fn tell(json: bool, applied: &AppliedPlan) -> Result<(), Failure> {
             "unknown": tally.unknown,
             "writes": tally.writes(),
             "calls": applied.calls,
+            "not_undone": applied.not_undone,
             "next": applied.next.as_ref().map(|(path, _)| path),
         }));
     }
@@ -127,6 +128,12 @@ pub(crate) fn tell(json: bool, applied: &AppliedPlan) -> Result<(), Failure> {
             "{} operations were not sent: their records moved, or wait for others",
             tally.postponed
         ))?;
+    }
+    if !applied.not_undone.is_empty() {
+        say("left as it is:")?;
+    }
+    for finding in &applied.not_undone {
+        say(format!("  {} {}: {}", finding.what.code(), finding.record, finding.what))?;
     }
     if let Some((path, summary)) = &applied.next {
         say(format!(
