@@ -13,7 +13,7 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::{
-    identify::{Candidate, Identity, RecordKey, identify, keys},
+    identify::{Candidate, Identity, RecordKey, identify, keys, remembered},
     mapping::KindModel,
 };
 use syncline_model::{
@@ -275,11 +275,12 @@ impl<'a> Page<'a> {
     }
 
     fn keys_of(&self, kind: Kind, record: &RecordRef) -> Vec<RecordKey> {
-        self.records
-            .get(record)
-            .and_then(|stored| stored.snapshot.as_ref())
-            .map(|snapshot| keys(self.ctx.mapping(), kind, snapshot))
-            .unwrap_or_default()
+        let stored = self.records.get(record).and_then(|stored| stored.snapshot.as_ref());
+        let Some(snapshot) = stored else { return Vec::new() };
+        match self.link_of(kind, record).map(|link| link.state) {
+            Some(LinkState::ConvertedTo(_)) => remembered(self.ctx.mapping(), kind, snapshot),
+            _ => keys(self.ctx.mapping(), kind, snapshot),
+        }
     }
 
     fn link_of(&self, kind: Kind, record: &RecordRef) -> Option<Link> {

@@ -73,7 +73,7 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> Answer<'a, Vec<RecordId>>;
 
-    /// Live records that carry each of these keys, in the order asked for, each sorted.
+    /// Records, live or converted, that were stored with each of these keys, in the order asked for, each sorted.
     fn by_keys<'a>(&'a self, kind: Kind, keys: &'a [MatchKey]) -> Answer<'a, Vec<Vec<RecordRef>>>;
 
     /// Work to do after `after` in its order: unlinked records by (level, record), then entities by (level, entity).

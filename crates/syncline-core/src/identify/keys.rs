@@ -5,7 +5,7 @@ use crate::mapping::{
     codec::{Meaning, decode, normalise},
 };
 use std::sync::Arc;
-use syncline_model::{AttributeName, EntityId, Kind, Observed, Snapshot, Value};
+use syncline_model::{AttributeName, EntityId, Kind, Observed, RecordState, Snapshot, Value};
 use unicode_normalization::UnicodeNormalization;
 
 /// Name of the key that carries the planted entity id.
@@ -24,10 +24,20 @@ pub struct RecordKey {
 
 /// The keys of a record for a kind, best first. A record that is not live has none.
 pub fn keys(mapping: &Mapping, kind: Kind, snapshot: &Snapshot) -> Vec<RecordKey> {
-    let Some(model) = mapping.kinds.get(&kind) else { return Vec::new() };
-    if !snapshot.is_live() {
-        return Vec::new();
+    if snapshot.is_live() { shown(mapping, kind, snapshot) } else { Vec::new() }
+}
+
+/// The keys that a record is remembered by: its keys, and those of a converted lead, which is read on (CRM-15) and tells
+/// whose counterpart stays without a record where its contact is not found.
+pub fn remembered(mapping: &Mapping, kind: Kind, snapshot: &Snapshot) -> Vec<RecordKey> {
+    match (&snapshot.state, kind) {
+        (RecordState::Converted { .. }, Kind::Person) => shown(mapping, kind, snapshot),
+        _ => keys(mapping, kind, snapshot),
     }
+}
+
+fn shown(mapping: &Mapping, kind: Kind, snapshot: &Snapshot) -> Vec<RecordKey> {
+    let Some(model) = mapping.kinds.get(&kind) else { return Vec::new() };
     let mut found = Vec::new();
     for rule in &model.match_keys {
         if let Some((name, value)) = key(mapping, model, rule, snapshot) {

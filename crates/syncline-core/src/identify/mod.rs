@@ -5,7 +5,7 @@
 
 mod keys;
 
-pub use keys::{RecordKey, company_name, domain, keys, planted_key};
+pub use keys::{RecordKey, company_name, domain, keys, planted_key, remembered};
 
 use crate::mapping::{KindModel, Mapping};
 use std::{collections::BTreeMap, sync::Arc};
@@ -78,9 +78,9 @@ pub enum Identity {
     },
 }
 
-/// Decides what `record` is. `carriers` are all live records that carry one of its keys and all that carry one of
-/// theirs, itself not among them: a pair is made only where each is the other's best. `apart` says of two records that a
-/// person declared them not the same.
+/// Decides what `record` is. `carriers` are all live records that carry one of its keys, the converted leads that did, and
+/// all that carry one of theirs, itself not among them: a pair is made only where each is the other's best. `apart` says
+/// of two records that a person declared them not the same.
 pub fn identify(
     model: &KindModel,
     record: &Candidate,
@@ -90,6 +90,20 @@ pub fn identify(
     if planted(Defect::NoMatching) {
         return Identity::New;
     }
+    let (converted, carriers): (Vec<Candidate>, Vec<Candidate>) =
+        carriers.iter().cloned().partition(is_converted);
+    let identity = among(model, record, &carriers, &apart);
+    let asked = (identity == Identity::New).then(|| left_by_conversion(model, record, &converted, &apart));
+    asked.flatten().unwrap_or(identity)
+}
+
+/// What it is by the records that are live.
+fn among(
+    model: &KindModel,
+    record: &Candidate,
+    carriers: &[Candidate],
+    apart: &impl Fn(&RecordRef, &RecordRef) -> bool,
+) -> Identity {
     for (rank, key) in record.keys.iter().enumerate() {
         let sharing: Vec<&Candidate> = carriers
             .iter()
@@ -109,10 +123,44 @@ pub fn identify(
         if rivals.is_empty() && others.is_empty() && doubtful.is_empty() {
             continue;
         }
-        let question = Question { model, record, key, carriers, apart: &apart };
+        let question = Question { model, record, key, carriers, apart };
         return question.decide(&rivals, &others, &doubtful);
     }
     Identity::New
+}
+
+/// Of a lead with this key that was converted into somebody else's contact, as when its own was merged away and undeleted
+/// since, the counterparts are without a record on this side: this record may be the one that they are without.
+fn left_by_conversion(
+    model: &KindModel,
+    record: &Candidate,
+    converted: &[Candidate],
+    apart: &impl Fn(&RecordRef, &RecordRef) -> bool,
+) -> Option<Identity> {
+    let mine = &record.record;
+    record.keys.iter().enumerate().find_map(|(rank, key)| {
+        let left = |lead: &&Candidate| {
+            lead.record.connection == mine.connection
+                && lead.keys.contains(key)
+                && !contradicts(&record.keys[..rank], &lead.keys)
+                && preference(model, mine) < preference(model, &lead.record)
+                && lead.partners.iter().all(|partner| partner.connection != mine.connection)
+        };
+        let counterparts = converted.iter().filter(left).flat_map(|lead| &lead.partners);
+        let mut records: Vec<RecordRef> =
+            counterparts.filter(|partner| !apart(mine, partner)).cloned().collect();
+        if records.is_empty() {
+            return None;
+        }
+        records.push(mine.clone());
+        records.sort();
+        records.dedup();
+        Some(Identity::Ambiguous { key: Arc::from(format!("{}={}", key.name, key.value)), records })
+    })
+}
+
+fn is_converted(candidate: &Candidate) -> bool {
+    candidate.link.as_ref().is_some_and(|link| matches!(link.state, LinkState::ConvertedTo(_)))
 }
 
 fn contradicts(better: &[RecordKey], theirs: &[RecordKey]) -> bool {

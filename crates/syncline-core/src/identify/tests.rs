@@ -109,6 +109,35 @@ fn a_contact_beside_a_linked_lead_whose_counterpart_has_the_key_no_more_is_a_que
 }
 
 #[test]
+fn whom_a_conversion_left_without_a_record_here_is_asked_about() {
+    let contact = candidate("salesforce/Contact/1", &[("email", "a@x")]);
+    let mut lead = linked(candidate("salesforce/Lead/1", &[("email", "a@x")]), 7);
+    if let Some(link) = &mut lead.link {
+        link.state = LinkState::ConvertedTo("2".into());
+    }
+    assert_eq!(what(&contact, std::slice::from_ref(&lead)), Identity::New, "nobody is left");
+    let counterpart: RecordRef = "hubspot/contacts/1".parse().unwrap();
+    lead.partners = vec![counterpart.clone()];
+    let Identity::Ambiguous { records, .. } = what(&contact, std::slice::from_ref(&lead)) else {
+        panic!("ambiguous")
+    };
+    assert_eq!(records, [counterpart.clone(), contact.record.clone()]);
+    assert_eq!(
+        identify(&model(), &contact, std::slice::from_ref(&lead), |_, _| true),
+        Identity::New,
+        "a no is kept"
+    );
+    let other = candidate("salesforce/Lead/2", &[("email", "a@x")]);
+    assert_eq!(
+        what(&other, std::slice::from_ref(&lead)),
+        Identity::New,
+        "another lead is not what it became"
+    );
+    lead.partners.push("salesforce/Contact/2".parse().unwrap());
+    assert_eq!(what(&contact, &[lead]), Identity::New, "its contact is there");
+}
+
+#[test]
 fn a_contact_beats_any_number_of_leads_and_two_contacts_are_a_question() {
     let contact = candidate("salesforce/Contact/1", &[("email", "a@x")]);
     let leads = [

@@ -190,10 +190,10 @@ impl Baseline {
     }
 }
 
-/// The keys that a record is matched by; a record that is not live carries none.
+/// The keys that a record is matched by, or remembered by.
 pub(crate) fn matching_keys(mapping: &Mapping, snapshot: &Snapshot) -> Vec<(RecordRef, Kind, Vec<MatchKey>)> {
     let keys = |kind| {
-        let keys = identify::keys(mapping, kind, snapshot).into_iter();
+        let keys = identify::remembered(mapping, kind, snapshot).into_iter();
         keys.map(|key| MatchKey { name: key.name, value: key.value }).collect()
     };
     kinds_of(mapping, &snapshot.record).map(|kind| (snapshot.record.clone(), kind, keys(kind))).collect()

@@ -13,7 +13,7 @@ pub(crate) mod wire;
 pub(crate) use link::{decode_base, decode_link_detail, encode_base, encode_link_detail, link_state_code};
 pub(crate) use note::{decode_json, encode_json, named, question_digest, review_state_code, valued};
 pub(crate) use record::{
-    LIVE, decode_shape, decode_snapshot, encode_shape, encode_snapshot, record_state_code,
+    CONVERTED, LIVE, decode_shape, decode_snapshot, encode_shape, encode_snapshot, record_state_code,
 };
 pub(crate) use values::{decode_values, encode_values, is_observed};
 

@@ -13,6 +13,8 @@ const SHAPE_FORMAT: u8 = 1;
 
 /// The number of the state of live records.
 pub(crate) const LIVE: i16 = 0;
+/// What [`RecordState::Converted`] is in a column: with live records, what is found by a key.
+pub(crate) const CONVERTED: i16 = 3;
 
 /// The state's number in its column.
 pub(crate) fn record_state_code(state: &RecordState) -> i16 {
@@ -20,7 +22,7 @@ pub(crate) fn record_state_code(state: &RecordState) -> i16 {
         RecordState::Live => LIVE,
         RecordState::Deleted => 1,
         RecordState::MergedInto(_) => 2,
-        RecordState::Converted { .. } => 3,
+        RecordState::Converted { .. } => CONVERTED,
     }
 }
 

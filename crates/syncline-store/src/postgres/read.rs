@@ -208,8 +208,8 @@ pub(super) async fn by_keys(
     let records = intern::addresses(client, names, addresses?).await?;
     let mut found: Vec<Vec<RecordRef>> = keys.iter().map(|_| Vec::new()).collect();
     for (row, record) in rows.iter().zip(records) {
-        let live = row.try_get::<_, i16>(3)? == codec::LIVE;
-        if let Some(records) = found.get_mut(position(row)?).filter(|_| live) {
+        let told = matches!(row.try_get::<_, i16>(3)?, codec::LIVE | codec::CONVERTED);
+        if let Some(records) = found.get_mut(position(row)?).filter(|_| told) {
             records.push(record);
         }
     }

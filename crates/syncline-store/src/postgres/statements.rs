@@ -72,7 +72,7 @@ crate::sql::statements! {
     ADD_KEYS = "INSERT INTO match_key (stream, id, kind, n, name, hash, value)
         SELECT * FROM unnest($1::integer[], $2::bytea[], $3::smallint[], $4::integer[], $5::integer[], $6::bigint[],
             $7::bytea[])";
-    /// Whether a record is live is looked at by the caller: asked here, the server may take the index of live records and
+    /// Whether a record is live or converted is looked at by the caller: asked here, the server may take the index of live records and
     /// read a whole stream.
     BY_KEYS = "SELECT t.n, k.stream, k.id, s.state
         FROM unnest($1::smallint[], $2::integer[], $3::bigint[], $4::bytea[])

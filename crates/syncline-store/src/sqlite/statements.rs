@@ -46,9 +46,9 @@ crate::sql::statements! {
     KEYS_OF_RECORD = "SELECT name, value FROM match_key WHERE stream = ?1 AND id = ?2 AND kind = ?3 ORDER BY n";
     REMOVE_KEYS = "DELETE FROM match_key WHERE stream = ?1 AND id = ?2 AND kind = ?3";
     ADD_KEY = "INSERT INTO match_key (stream, id, kind, n, name, hash, value) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    /// Records that are not live keep out, whatever keys they were left with.
+    /// Records that are neither live nor converted keep out, whatever keys they were left with.
     BY_KEY = "SELECT k.stream, k.id FROM match_key k
-        JOIN snapshot s ON s.stream = k.stream AND s.id = k.id AND s.state = 0
+        JOIN snapshot s ON s.stream = k.stream AND s.id = k.id AND s.state IN (0, 3)
         WHERE k.kind = ?1 AND k.name = ?2 AND k.hash = ?3 AND k.value = ?4 ORDER BY k.stream, k.id";
 
     DIRTY_RECORDS = "SELECT kind, connection, object, id, generation FROM dirty_record

@@ -48,6 +48,14 @@ pub async fn keys_of_records_that_are_gone_find_nothing(handles: &Handles) {
     assert_eq!(found, [vec![], vec![both[1].clone()]]);
     let other = store.by_keys(Kind::Organisation, &[key("email", "a@b")]).await.unwrap();
     assert_eq!(other, [both[1..].to_vec()], "another kind's keys stay");
+    let mut lead = snapshot("salesforce/Lead/00Q", 2, &[]);
+    lead.state = RecordState::Converted { contact: Some("003".into()), account: None, opportunity: None };
+    commit(store, |batch| batch.snapshots.push(lead.clone())).await;
+    let found = store.by_keys(Kind::Person, &[key("email", "c@d")]).await.unwrap();
+    assert_eq!(found, [both[1..].to_vec()], "a converted lead is remembered");
+    lead.state = RecordState::MergedInto("00R".into());
+    commit(store, |batch| batch.snapshots.push(lead)).await;
+    assert_eq!(store.by_keys(Kind::Person, &[key("email", "c@d")]).await.unwrap(), [vec![]]);
 }
 
 pub async fn equal_questions_are_asked_once(handles: &Handles) {
