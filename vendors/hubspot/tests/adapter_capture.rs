@@ -9,7 +9,7 @@
 
 mod adapter_support;
 
-use adapter_support::{World, record, refs, run, text, update, want};
+use adapter_support::{Meanwhile, World, record, refs, run, text, update, want};
 use serde_json::{Value as Json, json};
 use syncline_kit::{
     sandbox::Limits,
@@ -525,6 +525,26 @@ fn strong_reads_tell_what_became_of_a_record() {
     );
     let edge = seen[4].fields.iter().find(|(name, _)| name.as_str() == "@deal_to_company").unwrap();
     assert_eq!(edge.1, refs(&[Ref::to("companies", &*survivor).primary()]));
+}
+
+#[test]
+fn what_is_deleted_between_two_reads_has_lost_no_relation() {
+    let kinds = [
+        ("/objects/contacts/batch/read", RecordState::Deleted),
+        ("/contacts/companies/batch/read", RecordState::Live),
+    ];
+    for (after, state) in kinds {
+        let (world, company, contact, _) = at_rest();
+        let does = json!({"do": "archive", "object": "contacts", "id": contact});
+        *world.meanwhile.lock().unwrap() = Some(Meanwhile { after, does });
+        let seen = run(world.hub.read(&world.want, &[record("contacts", &contact)])).unwrap();
+        assert!(world.meanwhile.lock().unwrap().is_none(), "{after} was asked for");
+        assert_eq!(seen[0].state, state, "after {after}");
+        let related = seen[0].fields.iter().find(|(name, _)| name.as_str() == "@contact_to_company");
+        let kept = refs(&[Ref::to("companies", &*company).primary()]);
+        let expected = (state == RecordState::Live).then_some(&kept);
+        assert_eq!(related.map(|(_, seen)| seen), expected, "after {after}");
+    }
 }
 
 #[test]

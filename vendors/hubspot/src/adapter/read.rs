@@ -2,12 +2,15 @@
 
 use super::{HubSpot, client::Call, codec::OWNERS, records::Row};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use syncline_kit::vendor::{CaptureWant, ObjectWant, VendorError};
 use syncline_model::{
-    ObjectName, Observation, RecordId, RecordRef, RecordState,
+    FieldName, ObjectName, Observation, Observed, RecordId, RecordRef, RecordState,
     defect::{Defect, planted},
 };
+
+/// What is deleted between two requests of a read is asked for again; more often than this it is left to the next cycle.
+const ROUNDS: usize = 3;
 
 /// An id as one path segment.
 pub(super) fn segment(id: &str) -> String {
@@ -20,6 +23,11 @@ pub(super) enum Fate {
     /// The id answers with another record: it was merged into it.
     Merged(Row),
     Gone(Option<jiff::Timestamp>),
+}
+
+/// Whether it is said that a record has no relation of some sort.
+pub(super) fn is_bare(related: Option<&Vec<(FieldName, Observed)>>) -> bool {
+    related.into_iter().flatten().any(|(_, seen)| *seen == Observed::Empty)
 }
 
 impl HubSpot {
@@ -56,43 +64,67 @@ impl HubSpot {
         let object = &want.object;
         let schema = self.schema(object).await?;
         let properties = self.properties(want, &schema);
-        let fates = self.fates(object, ids, &properties).await?;
-        let live: Vec<RecordId> = fates
-            .values()
-            .filter_map(|fate| match fate {
-                Fate::Live(row) | Fate::Merged(row) => Some(RecordId::from(row.id.as_str())),
-                Fate::Gone(_) => None,
-            })
-            .collect();
-        let related = self.read_wanted_edges(&want.edges, &live).await?;
         let portal = self.portal_currency().await?;
-        let observe = |row: &Row| {
-            let mut lacks = false;
-            let mut fields = Self::fields(want, &schema, row, portal, &mut lacks);
-            fields.extend(related.get(row.id.as_str()).cloned().unwrap_or_default());
-            let observation = self.observation(object, row, fields);
-            // What was not read whole is not known as it is now.
-            let version = observation.version.clone().filter(|_| !lacks);
-            Observation { version, ..observation }
-        };
-        for (id, fate) in fates {
-            match fate {
-                Fate::Live(row) => {
-                    seen.extend(self.swallowed(object, &row, ids));
-                    seen.push(observe(&row));
-                }
-                Fate::Merged(row) => {
-                    let state = RecordState::MergedInto(RecordId::from(row.id.as_str()));
-                    if !planted(Defect::MergeMissed) {
-                        seen.push(self.tombstone(object, id, row.updated_at, state));
+        let mut open = ids.to_vec();
+        for _ in 0..ROUNDS {
+            if open.is_empty() {
+                break;
+            }
+            let fates = self.fates(object, &open, &properties).await?;
+            let live: Vec<RecordId> = fates
+                .values()
+                .filter_map(|fate| match fate {
+                    Fate::Live(row) | Fate::Merged(row) => Some(RecordId::from(row.id.as_str())),
+                    Fate::Gone(_) => None,
+                })
+                .collect();
+            let related = self.read_wanted_edges(&want.edges, &live).await?;
+            let bare = live.into_iter().filter(|id| is_bare(related.get(id)));
+            let gone = self.absent(object, bare.collect()).await?;
+            let observe = |row: &Row| {
+                let mut lacks = false;
+                let mut fields = Self::fields(want, &schema, row, portal, &mut lacks);
+                fields.extend(related.get(row.id.as_str()).cloned().unwrap_or_default());
+                let observation = self.observation(object, row, fields);
+                // What was not read whole is not known as it is now.
+                let version = observation.version.clone().filter(|_| !lacks);
+                Observation { version, ..observation }
+            };
+            open.clear();
+            for (id, fate) in fates {
+                match fate {
+                    Fate::Live(row) | Fate::Merged(row) if gone.contains(row.id.as_str()) => open.push(id),
+                    Fate::Live(row) => {
+                        seen.extend(self.swallowed(object, &row, ids));
+                        seen.push(observe(&row));
                     }
-                    seen.extend(self.swallowed(object, &row, ids));
-                    seen.push(observe(&row));
+                    Fate::Merged(row) => {
+                        let state = RecordState::MergedInto(RecordId::from(row.id.as_str()));
+                        if !planted(Defect::MergeMissed) {
+                            seen.push(self.tombstone(object, id, row.updated_at, state));
+                        }
+                        seen.extend(self.swallowed(object, &row, ids));
+                        seen.push(observe(&row));
+                    }
+                    Fate::Gone(at) => seen.push(self.tombstone(object, id, at, RecordState::Deleted)),
                 }
-                Fate::Gone(at) => seen.push(self.tombstone(object, id, at, RecordState::Deleted)),
             }
         }
         Ok(())
+    }
+
+    /// Those of these records that are not there any more. Of such a record it is said that nothing is associated with it,
+    /// which nobody has taken away.
+    pub(super) async fn absent(
+        &self,
+        object: &ObjectName,
+        mut ids: BTreeSet<RecordId>,
+    ) -> Result<BTreeSet<RecordId>, VendorError> {
+        let asked: Vec<RecordId> = ids.iter().cloned().collect();
+        for row in self.read_batch(object, &asked, &["hs_object_id".to_owned()]).await? {
+            ids.remove(row.id.as_str());
+        }
+        Ok(ids)
     }
 
     /// The records that were merged into this one, as it says; those that were asked for speak for themselves.

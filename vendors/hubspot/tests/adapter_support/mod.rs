@@ -64,6 +64,24 @@ struct InProcess {
     sandbox: Arc<Mutex<sandbox::HubSpot>>,
     clock: Arc<TestClock>,
     log: Arc<Mutex<Vec<String>>>,
+    meanwhile: Arc<Mutex<Option<Meanwhile>>>,
+}
+
+/// What somebody does once a request to such a path was answered.
+pub struct Meanwhile {
+    pub after: &'static str,
+    pub does: Json,
+}
+
+impl InProcess {
+    fn somebody_acts(&self, path: &str) {
+        let mut meanwhile = self.meanwhile.lock().unwrap();
+        let Some(Meanwhile { does, .. }) = meanwhile.take_if(|it| path.ends_with(it.after)) else { return };
+        let body = Bytes::from(does.to_string());
+        let request = http::Request::post("/__sandbox/admin").body(body).unwrap();
+        let outcome = self.sandbox.lock().unwrap().handle(&request, self.clock.now());
+        assert!(matches!(outcome, Outcome::Answer(answer) if answer.status() == 200));
+    }
 }
 
 impl Transport for InProcess {
@@ -71,6 +89,7 @@ impl Transport for InProcess {
         self.log.lock().unwrap().push(format!("{} {}", request.method(), request.uri().path()));
         let now = self.clock.now();
         let outcome = self.sandbox.lock().unwrap().handle(&request, now);
+        self.somebody_acts(request.uri().path());
         let answer = match outcome {
             Outcome::Answer(response) => Ok(response),
             Outcome::Truncated(response, bytes) => {
@@ -182,6 +201,7 @@ pub struct World {
     pub clock: Arc<TestClock>,
     pub hub: adapter::HubSpot,
     pub log: Arc<Mutex<Vec<String>>>,
+    pub meanwhile: Arc<Mutex<Option<Meanwhile>>>,
     credentials: Json,
     pub cursor: Cursor,
     pub stored: Stored,
@@ -192,10 +212,15 @@ fn connect(
     sandbox: &Arc<Mutex<sandbox::HubSpot>>,
     clock: &Arc<TestClock>,
     log: &Arc<Mutex<Vec<String>>>,
+    meanwhile: &Arc<Mutex<Option<Meanwhile>>>,
     credentials: &Json,
 ) -> adapter::HubSpot {
-    let transport =
-        InProcess { sandbox: Arc::clone(sandbox), clock: Arc::clone(clock), log: Arc::clone(log) };
+    let transport = InProcess {
+        sandbox: Arc::clone(sandbox),
+        clock: Arc::clone(clock),
+        log: Arc::clone(log),
+        meanwhile: Arc::clone(meanwhile),
+    };
     let shared: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
     let options = adapter::Options::default();
     adapter::HubSpot::new("hs".into(), credentials.clone(), options, Arc::new(transport), shared).unwrap()
@@ -213,14 +238,15 @@ impl World {
         let sandbox = Arc::new(Mutex::new(sandbox));
         let clock = Arc::new(TestClock(Mutex::new("2026-01-05T09:00:00Z".parse().unwrap())));
         let log = Arc::new(Mutex::new(Vec::new()));
-        let hub = connect(&sandbox, &clock, &log, &credentials);
+        let meanwhile = Arc::new(Mutex::new(None));
+        let hub = connect(&sandbox, &clock, &log, &meanwhile, &credentials);
         let (cursor, stored) = (Cursor::default(), Stored::default());
-        Self { sandbox, clock, hub, log, credentials, cursor, stored, want: want() }
+        Self { sandbox, clock, hub, log, meanwhile, credentials, cursor, stored, want: want() }
     }
 
     /// The same account and store, for a process that starts anew.
     pub fn restart(&mut self) {
-        self.hub = connect(&self.sandbox, &self.clock, &self.log, &self.credentials);
+        self.hub = connect(&self.sandbox, &self.clock, &self.log, &self.meanwhile, &self.credentials);
     }
 
     pub fn pass(&self, seconds: i64) {

@@ -1,7 +1,11 @@
 //! Rows of a page to observations: what is known is left out, what the index shows too old is not believed.
 
 use super::Scene;
-use crate::adapter::{HubSpot, edges, read::Fate, records::Row};
+use crate::adapter::{
+    HubSpot, edges,
+    read::{Fate, is_bare},
+    records::Row,
+};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_kit::vendor::VendorError;
@@ -154,11 +158,7 @@ impl Scene<'_> {
         related: &BTreeMap<RecordId, Vec<(FieldName, Observed)>>,
     ) -> Result<BTreeSet<RecordId>, VendorError> {
         let object = &self.want.object;
-        let bare: Vec<RecordId> = ids
-            .iter()
-            .filter(|id| related.get(*id).into_iter().flatten().any(|(_, seen)| *seen == Observed::Empty))
-            .cloned()
-            .collect();
+        let bare: Vec<RecordId> = ids.iter().filter(|id| is_bare(related.get(*id))).cloned().collect();
         if bare.is_empty() {
             return Ok(BTreeSet::new());
         }
@@ -167,15 +167,8 @@ impl Scene<'_> {
             let shown = related.get(id).into_iter().flatten();
             shown.filter(|(_, seen)| *seen == Observed::Empty).any(|(name, _)| known.contains(name))
         };
-        let mut gone: BTreeSet<RecordId> =
-            bare.into_iter().zip(known).filter(lost).map(|(id, _)| id).collect();
-        if !gone.is_empty() {
-            let asked: Vec<RecordId> = gone.iter().cloned().collect();
-            for row in self.hub.read_batch(object, &asked, &["hs_object_id".to_owned()]).await? {
-                gone.remove(row.id.as_str());
-            }
-        }
-        Ok(gone)
+        let lost = bare.into_iter().zip(known).filter(lost).map(|(id, _)| id);
+        self.hub.absent(object, lost.collect()).await
     }
 
     /// The wanted edges of these records, as fields.
