@@ -83,6 +83,8 @@ struct Page<'a> {
     /// Links made on this page.
     made: BTreeMap<(RecordRef, Kind), Link>,
     members: BTreeMap<EntityId, Vec<RecordRef>>,
+    /// Deleted records of entities.
+    former: BTreeMap<EntityId, Vec<RecordRef>>,
     batch: Batch,
     /// Entities that wait for a question that is not numbered yet.
     asking: Vec<(EntityId, Question)>,
@@ -117,6 +119,7 @@ impl<'a> Page<'a> {
             carriers: BTreeMap::new(),
             made: BTreeMap::new(),
             members: BTreeMap::new(),
+            former: BTreeMap::new(),
             batch: ctx.batch(),
             asking: Vec::new(),
             done: Identified::default(),
@@ -215,6 +218,7 @@ impl<'a> Page<'a> {
             self.records.clear();
             self.carriers.clear();
             self.members.clear();
+            self.former.clear();
         }
         Ok(moved)
     }
@@ -240,8 +244,13 @@ impl<'a> Page<'a> {
             return Ok(true);
         }
         for entity in stored {
-            let active = entity.links.iter().filter(|link| link.state.is_active());
-            self.members.insert(entity.entity, active.map(|link| link.record.clone()).collect());
+            let of = |counts: fn(&LinkState) -> bool| {
+                let links = entity.links.iter().filter(|link| counts(&link.state));
+                links.map(|link| link.record.clone()).collect::<Vec<_>>()
+            };
+            let is_deleted = |state: &LinkState| matches!(state, LinkState::Deleted | LinkState::Undone(_));
+            self.former.insert(entity.entity, of(is_deleted));
+            self.members.insert(entity.entity, of(LinkState::is_active));
         }
         Ok(false)
     }
@@ -292,12 +301,12 @@ impl<'a> Page<'a> {
 
     fn candidate(&self, kind: Kind, record: &RecordRef) -> Candidate {
         let link = self.link_of(kind, record);
-        let partners = link
-            .as_ref()
-            .and_then(|link| self.members.get(&link.entity))
-            .map(|members| members.iter().filter(|member| *member != record).cloned().collect())
-            .unwrap_or_default();
-        Candidate { record: record.clone(), keys: self.keys_of(kind, record), link, partners }
+        let others = |of: &BTreeMap<EntityId, Vec<RecordRef>>| {
+            let members = link.as_ref().and_then(|link| of.get(&link.entity)).into_iter().flatten();
+            members.filter(|member| *member != record).cloned().collect()
+        };
+        let (partners, former) = (others(&self.members), others(&self.former));
+        Candidate { record: record.clone(), keys: self.keys_of(kind, record), link, partners, former }
     }
 
     fn one(&mut self, kind: Kind, record: &RecordRef) -> Result<(), Error> {

@@ -17,7 +17,7 @@ use std::{
 };
 use syncline_core::{
     mapping::Mapping,
-    plan::{Beside, LinkChange, Successor, is_of_lead, looked_at, settle},
+    plan::{Beside, Estate, LinkChange, Successor, heirs_first, is_of_lead, looked_at, settle},
 };
 use syncline_model::{
     EntityId, Evidence, Kind, Link, LinkState, RecordRef, RecordState, Snapshot,
@@ -108,12 +108,19 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
         .collect();
     let mut links: BTreeMap<RecordRef, Vec<Link>> = BTreeMap::new();
     let mut unseen: BTreeSet<RecordRef> = BTreeSet::new();
+    let mut seen: BTreeMap<&RecordRef, Snapshot> = BTreeMap::new();
     for (record, stored) in looked.iter().zip(ctx.store.records(&looked).await?) {
-        if stored.snapshot.is_none() {
-            unseen.insert(record.clone());
+        match stored.snapshot {
+            Some(snapshot) => drop(seen.insert(record, snapshot)),
+            None => drop(unseen.insert(record.clone())),
         }
         links.insert(record.clone(), stored.links);
     }
+    let estates: Vec<Estate<'_>> = members
+        .iter()
+        .map(|member| Estate { kind: member.kind, links: member.links, snapshots: member.snapshots })
+        .collect();
+    let order = heirs_first(mapping, &estates, |record| seen.get(record));
     let others = links.values().flatten().map(|link| link.entity).collect::<BTreeSet<_>>();
     let others = ctx.store.entities(&others.into_iter().collect::<Vec<_>>()).await?;
     // What is linked to one of these in this very step is theirs as well.
@@ -124,7 +131,7 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
     let mut batch = ctx.batch();
     let mut to_read = Vec::new();
     let mut asked = Vec::new();
-    for member in members {
+    for member in order.into_iter().filter_map(|position| members.get(position)) {
         let settled = settle(mapping, member.kind, member.links, member.snapshots, |record, facet| {
             let link = find(&links, record, facet)?;
             let own = entities.get(&link.entity).copied().unwrap_or_default();
@@ -164,6 +171,7 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
             let review = Review { id: 0, question, opened_at: batch.at, state: ReviewState::Open };
             batch.reviews.push(ReviewWrite::Open(review));
         }
+        batch.dirty.extend(settled.again.into_iter().map(|(kind, record)| DirtyKey::Record(kind, record)));
         for (kind, entity) in settled.replan {
             batch.wake.push(format!("entity:{entity}"));
             // Its own entity is work already: the record's change made it so.

@@ -199,6 +199,14 @@ pub enum HeldReason {
     /// The record is not in the scope of that side as it stands, or what decides it may not be seen (CRM-7); released when it
     /// comes back, or when the scope or the permission changes.
     OutOfScope,
+    /// What the other side had was merged or converted into a record of another thing; released by a person, who says that the
+    /// two are one, or takes the merge back.
+    MergedElsewhere {
+        /// What it had.
+        record: RecordRef,
+        /// What stands for that now.
+        into: RecordRef,
+    },
 }
 
 impl HeldReason {
@@ -226,6 +234,7 @@ impl HeldReason {
             Self::Bundle => "SYN-2019",
             Self::Undone { .. } => "SYN-2020",
             Self::OutOfScope => "SYN-2021",
+            Self::MergedElsewhere { .. } => "SYN-2022",
         }
     }
 
@@ -253,6 +262,7 @@ impl HeldReason {
             Self::Bundle => "bundle",
             Self::Undone { .. } => "undone",
             Self::OutOfScope => "out_of_scope",
+            Self::MergedElsewhere { .. } => "merged_elsewhere",
         }
     }
 }
@@ -291,6 +301,9 @@ impl fmt::Display for HeldReason {
             Self::Undone { run } => write!(f, "a person took it back by run {run}"),
             Self::OutOfScope => {
                 f.write_str("the record is out of scope there, or what decides that may not be seen")
+            }
+            Self::MergedElsewhere { record, into } => {
+                write!(f, "{record} became {into}, which is another one's; a person decides")
             }
         }
     }

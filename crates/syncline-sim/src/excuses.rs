@@ -125,6 +125,7 @@ impl Player<'_> {
                 let lost = self.doubt && !self.profile.keyed() && !thing.ended.is_empty();
                 thing.murky || thing.disputed || lost
             }
+            HeldReason::MergedElsewhere { .. } => thing.murky,
             HeldReason::Parked { .. } => self.doubt && !self.profile.keyed(),
             // By declaration it waits so long; then it goes ahead without. What belongs to an account that is asked about waits
             // for the answer.

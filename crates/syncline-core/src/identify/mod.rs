@@ -25,6 +25,8 @@ pub struct Candidate {
     pub link: Option<Link>,
     /// The other records in force of its entity.
     pub partners: Vec<RecordRef>,
+    /// Records of its entity that are deleted.
+    pub former: Vec<RecordRef>,
 }
 
 impl Candidate {
@@ -41,6 +43,7 @@ impl Candidate {
             keys: keys(mapping, kind, snapshot),
             link: links.iter().find(|link| link.facet == kind).cloned(),
             partners,
+            former: Vec::new(),
         }
     }
 }
@@ -130,7 +133,8 @@ fn among(
 }
 
 /// Of a lead with this key that was converted into somebody else's contact, as when its own was merged away and undeleted
-/// since, the counterparts are without a record on this side: this record may be the one that they are without.
+/// since, the counterparts are without a record on this side: this record may be the one that they are without. A deleted
+/// counterpart counts: what was deleted is not made again (invariant 8).
 fn left_by_conversion(
     model: &KindModel,
     record: &Candidate,
@@ -146,9 +150,11 @@ fn left_by_conversion(
                 && preference(model, mine) < preference(model, &lead.record)
                 && lead.partners.iter().all(|partner| partner.connection != mine.connection)
         };
-        let counterparts = converted.iter().filter(left).flat_map(|lead| &lead.partners);
-        let mut records: Vec<RecordRef> =
-            counterparts.filter(|partner| !apart(mine, partner)).cloned().collect();
+        let counterparts = |lead: &Candidate| {
+            let known = if lead.partners.is_empty() { lead.former.clone() } else { lead.partners.clone() };
+            known.into_iter().filter(|other| other.connection != mine.connection && !apart(mine, other))
+        };
+        let mut records: Vec<RecordRef> = converted.iter().filter(left).flat_map(counterparts).collect();
         if records.is_empty() {
             return None;
         }

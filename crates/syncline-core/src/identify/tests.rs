@@ -30,6 +30,7 @@ fn candidate(address: &str, keys: &[(&str, &str)]) -> Candidate {
             .collect(),
         link: None,
         partners: Vec::new(),
+        former: Vec::new(),
     }
 }
 
@@ -117,6 +118,12 @@ fn whom_a_conversion_left_without_a_record_here_is_asked_about() {
     }
     assert_eq!(what(&contact, std::slice::from_ref(&lead)), Identity::New, "nobody is left");
     let counterpart: RecordRef = "hubspot/contacts/1".parse().unwrap();
+    let gone: RecordRef = "hubspot/contacts/9".parse().unwrap();
+    lead.former = vec!["salesforce/Contact/9".parse().unwrap(), gone.clone()];
+    let Identity::Ambiguous { records, .. } = what(&contact, std::slice::from_ref(&lead)) else {
+        panic!("ambiguous")
+    };
+    assert_eq!(records, [gone, contact.record.clone()], "nobody but one that is deleted");
     lead.partners = vec![counterpart.clone()];
     let Identity::Ambiguous { records, .. } = what(&contact, std::slice::from_ref(&lead)) else {
         panic!("ambiguous")

@@ -9,6 +9,7 @@ use syncline_model::{Base, BaseEntry, FieldName, Link, RecordRef, Snapshot};
 
 /// The base that `record` takes over from `before`, whose record last showed `snapshot`; `None` where nothing was agreed.
 ///
+/// What is remembered of our writes goes along: what a person took back is not made again, and what flips is still counted.
 /// Every bound field gets an entry: what the successor shows is not known here, and an entry that equals what it shows
 /// counts as unchanged.
 pub(super) fn inherited(
@@ -21,12 +22,15 @@ pub(super) fn inherited(
     if base.mapping != side_digest(mapping, before.facet, &before.record) {
         return None;
     }
-    let mut entries = BTreeMap::new();
+    let (mut entries, mut watches) = (BTreeMap::new(), BTreeMap::new());
     for (from, to) in pairs(mapping, before, record) {
+        if let Some(watch) = from.as_ref().and_then(|from| base.watches.get(from)) {
+            watches.insert(to.clone(), watch.clone());
+        }
         let agreed = from.and_then(|from| base_of(base, &from, snapshot.field(from.as_str())).0);
         entries.insert(to, BaseEntry { agreed, changed: None });
     }
-    Some(Base { mapping: side_digest(mapping, before.facet, record), entries, ..Base::default() })
+    Some(Base { mapping: side_digest(mapping, before.facet, record), entries, watches })
 }
 
 /// The successor's bound fields, each with the predecessor's field for the same attribute or edge, if it has one.

@@ -7,6 +7,7 @@ mod clocks;
 mod company;
 mod create;
 mod edges;
+mod heirs;
 mod inherit;
 mod inputs;
 mod neighbourhood;
@@ -19,6 +20,7 @@ mod watch;
 pub use company::LeadCompany;
 pub use create::company_binding;
 pub(crate) use edges::picked;
+pub use heirs::{Estate, heirs_first};
 pub use inputs::Inputs;
 pub use neighbourhood::{
     ClockOffset, Context, Neighbourhood, Refusal, Sides, Target, side_digest, side_fields,
@@ -231,6 +233,7 @@ impl Draftsman<'_> {
             self.missing_sides();
         }
         self.hold_undone();
+        self.hold_merged();
         self.note_orphans();
         self.note_beaten_leads();
         self.wake_by_clocks();
@@ -274,6 +277,29 @@ impl Draftsman<'_> {
         for (connection, run) in undone {
             if !self.sides.iter().any(|side| side.record.connection == connection) {
                 self.hold(None, &connection, HeldReason::Undone { run }, Vec::new());
+            }
+        }
+    }
+
+    /// Sides on which all that this entity had became records of others: nothing is made there, and nothing travels.
+    fn hold_merged(&mut self) {
+        let connections: Vec<ConnectionName> = self.model.objects.keys().cloned().collect();
+        for connection in connections {
+            let own: Vec<&Link> = self
+                .hood
+                .links
+                .iter()
+                .filter(|link| self.is_own(link) && link.record.connection == connection)
+                .collect();
+            let became: Option<Vec<(RecordRef, RecordRef)>> = own
+                .iter()
+                .map(|link| Some((link.record.clone(), settle::went_on(self.context.mapping, link)?)))
+                .collect();
+            let stray =
+                became.into_iter().flatten().find(|(_, into)| own.iter().all(|it| it.record != *into));
+            if let Some((record, into)) = stray {
+                let wake = vec![format!("record:{into}")];
+                self.hold(None, &connection, HeldReason::MergedElsewhere { record, into }, wake);
             }
         }
     }

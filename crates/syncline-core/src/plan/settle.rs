@@ -28,6 +28,8 @@ pub struct Settled {
     /// Entities to plan again because their links or their neighbours' moved, each with its own kind: a lead's event also
     /// moves its organisation.
     pub replan: Vec<(Kind, EntityId)>,
+    /// Records to identify anew: their link is taken away here.
+    pub again: Vec<(Kind, RecordRef)>,
 }
 
 /// A record that an event leads to, as it is linked already.
@@ -91,14 +93,15 @@ pub fn settle(
                     LinkState::MergedInto(_) | LinkState::Deleted | LinkState::Undone(_)
                 );
                 let before = if was_away { &back } else { link };
-                let taken = Taken { mapping, before, snapshot, links };
+                let taken = Taken { mapping, before, snapshot, links, snapshots };
                 converted(&taken, contact, account.as_ref(), &link_of, &mut settled);
             }
             (
                 RecordState::MergedInto(survivor),
                 LinkState::Active | LinkState::Pending | LinkState::DuplicateOf(_) | LinkState::Deleted,
             ) => {
-                merged(&Taken { mapping, before: link, snapshot, links }, survivor, &link_of, &mut settled);
+                let taken = Taken { mapping, before: link, snapshot, links, snapshots };
+                merged(&taken, survivor, &link_of, &mut settled);
             }
             (RecordState::Deleted, LinkState::Active | LinkState::Pending) if planted(Defect::Recreated) => {
                 settled.links.push(LinkChange::Remove(link.record.clone(), link.facet));
@@ -113,17 +116,75 @@ pub fn settle(
             (RecordState::Live, LinkState::Deleted | LinkState::Undone(_) | LinkState::MergedInto(_))
                 if !planted(Defect::NeverAgain) =>
             {
-                let state = match in_force_beside(mapping, links, link) {
-                    Some(other) => LinkState::DuplicateOf(other.record.id.clone()),
-                    None => LinkState::Active,
-                };
-                settled.links.push(LinkChange::Put(Link { state, ..link.clone() }));
+                let beside = in_force_beside(mapping, links, snapshots, link);
+                let beside =
+                    beside.or_else(|| put_beside(&settled, link)).map(|other| other.record.id.clone());
                 settled.replan.push((link.facet, link.entity));
+                match (beside, &link.state) {
+                    (None, _) => {
+                        settled.links.push(LinkChange::Put(Link { state: LinkState::Active, ..link.clone() }))
+                    }
+                    // Who takes a merge back says that the two are not one: it is met as a record of its own.
+                    (Some(_), LinkState::MergedInto(_)) => {
+                        settled.links.push(LinkChange::Remove(link.record.clone(), link.facet));
+                        settled.again.push((link.facet, link.record.clone()));
+                    }
+                    (Some(other), _) => settled.links.push(LinkChange::Put(Link {
+                        state: LinkState::DuplicateOf(other),
+                        base: None,
+                        ..link.clone()
+                    })),
+                }
             }
             _ => {}
         }
     }
+    stand_in(mapping, kind, links, snapshots, &mut settled);
     settled
+}
+
+/// A second record of one side comes into force where the one before it was deleted or went to another entity: it stands
+/// for the same thing, and would be out of sync without a word.
+fn stand_in(
+    mapping: &Mapping,
+    kind: Kind,
+    links: &[Link],
+    snapshots: &[Option<Snapshot>],
+    settled: &mut Settled,
+) {
+    for (link, snapshot) in links.iter().zip(snapshots) {
+        let waits = link.facet == kind
+            && matches!(link.state, LinkState::DuplicateOf(_))
+            && is_own_object(mapping, link)
+            && snapshot.as_ref().is_some_and(Snapshot::is_live);
+        if !waits || put_beside(settled, link).is_some() {
+            continue;
+        }
+        let same_side = |other: &&Link| {
+            other.record != link.record
+                && other.facet == kind
+                && other.record.connection == link.record.connection
+                && is_own_object(mapping, other)
+        };
+        let mut beside = links.iter().zip(snapshots).filter(|(other, _)| same_side(other));
+        let is_out = |(other, seen): (&Link, &Option<Snapshot>)| match &other.state {
+            LinkState::Deleted | LinkState::MergedInto(_) | LinkState::DuplicateOf(_) => true,
+            LinkState::Active => seen
+                .as_ref()
+                .is_some_and(|seen| matches!(seen.state, RecordState::Deleted | RecordState::MergedInto(_))),
+            LinkState::Pending | LinkState::ConvertedTo(_) | LinkState::Excluded | LinkState::Undone(_) => {
+                false
+            }
+        };
+        if beside.all(is_out) {
+            settled.links.push(LinkChange::Put(Link {
+                state: LinkState::Active,
+                base: None,
+                ..link.clone()
+            }));
+            settled.replan.push((link.facet, link.entity));
+        }
+    }
 }
 
 /// The records whose links decide what follows from a record's state: itself, its survivor, what it was converted into.
@@ -165,15 +226,37 @@ fn follow(leads: Vec<Link>, company: EntityId, settled: &mut Settled) {
     settled.links.extend(leads.into_iter().map(|lead| LinkChange::Put(Link { entity: company, ..lead })));
 }
 
-/// The other link in force of the same entity on the same connection, if there is one.
-fn in_force_beside<'l>(mapping: &Mapping, links: &'l [Link], link: &Link) -> Option<&'l Link> {
-    links.iter().find(|other| {
-        other.record != link.record
-            && other.facet == link.facet
-            && other.record.connection == link.record.connection
+/// The other link in force of the same entity on the same connection, if there is one whose record is not seen to be gone.
+fn in_force_beside<'l>(
+    mapping: &Mapping,
+    links: &'l [Link],
+    snapshots: &[Option<Snapshot>],
+    link: &Link,
+) -> Option<&'l Link> {
+    let found = links.iter().zip(snapshots).find(|(other, seen)| {
+        is_beside(other, link)
             && other.state.is_active()
             && is_own_object(mapping, other)
+            && seen.as_ref().is_none_or(Snapshot::is_live)
+    });
+    found.map(|(other, _)| other)
+}
+
+/// The same, of the links that this step puts in force.
+fn put_beside<'s>(settled: &'s Settled, link: &Link) -> Option<&'s Link> {
+    settled.links.iter().find_map(|change| match change {
+        LinkChange::Put(other) => {
+            (is_beside(other, link) && other.entity == link.entity && other.state.is_active())
+                .then_some(other)
+        }
+        LinkChange::Remove(..) => None,
     })
+}
+
+fn is_beside(other: &Link, link: &Link) -> bool {
+    other.record != link.record
+        && other.facet == link.facet
+        && other.record.connection == link.record.connection
 }
 
 /// A link whose record another one took the place of.
@@ -184,6 +267,8 @@ struct Taken<'a> {
     snapshot: &'a Snapshot,
     /// All links of its entity.
     links: &'a [Link],
+    /// What their records last showed.
+    snapshots: &'a [Option<Snapshot>],
 }
 
 /// A lead became a contact: the person's link moves to it in the same step, and the account resolves what was pending.
@@ -233,6 +318,21 @@ fn converted(
     }
 }
 
+/// What a link's record was merged or converted into.
+pub(super) fn went_on(mapping: &Mapping, link: &Link) -> Option<RecordRef> {
+    let (object, id) = match &link.state {
+        LinkState::MergedInto(survivor) => (link.record.object.clone(), survivor),
+        LinkState::ConvertedTo(contact) => (contact_object(mapping, &link.record)?, contact),
+        LinkState::Pending
+        | LinkState::Active
+        | LinkState::Deleted
+        | LinkState::Excluded
+        | LinkState::DuplicateOf(_)
+        | LinkState::Undone(_) => return None,
+    };
+    Some(RecordRef { connection: link.record.connection.clone(), object, id: id.clone() })
+}
+
 fn contact_object(mapping: &Mapping, lead: &RecordRef) -> Option<syncline_model::ObjectName> {
     let objects = mapping.kinds.get(&Kind::Person)?.objects.get(&lead.connection)?;
     objects.iter().find(|object| **object != lead.object).cloned()
@@ -254,11 +354,10 @@ fn merged(
         object: loser.record.object.clone(),
         id: survivor.clone(),
     };
-    settled.links.push(LinkChange::Put(Link {
-        state: LinkState::MergedInto(survivor.clone()),
-        base: None,
-        ..loser.clone()
-    }));
+    // It keeps what it agreed on: a merge can be taken back.
+    settled
+        .links
+        .push(LinkChange::Put(Link { state: LinkState::MergedInto(survivor.clone()), ..loser.clone() }));
     // Where the delete was seen first, and then that it was a merge, the link was in force until then.
     let state = if loser.state == LinkState::Deleted { LinkState::Active } else { loser.state.clone() };
     succeed(taken, state, record, Evidence::Merge(loser.record.id.clone()), successor, settled);
@@ -273,16 +372,23 @@ fn succeed(
     successor: &impl Fn(&RecordRef, Kind) -> Option<Successor>,
     settled: &mut Settled,
 ) {
-    let Taken { mapping, before, snapshot, links } = *taken;
+    let Taken { mapping, before, snapshot, links, snapshots } = *taken;
     let base = |record: &RecordRef| inherited(mapping, before, snapshot, record);
     settled.replan.push((before.facet, before.entity));
+    if let Some(position) = put_already(settled, &record, before.facet) {
+        // Two of this entity became one in one step: it agrees on what the one in force did.
+        if !before.state.is_active() || before.base.is_none() {
+            return;
+        }
+        settled.links.remove(position);
+    }
     let known = successor(&record, before.facet);
     let beside = known.as_ref().map_or(Beside::Nobody, |known| known.beside);
     let leads = known.as_ref().map(|known| known.leads.clone()).unwrap_or_default();
     match known.map(|known| known.link) {
         Some(known) if known.entity == before.entity => {
             if state.is_active() && !known.state.is_active() {
-                let base = known.base.clone().or_else(|| base(&known.record));
+                let base = base(&known.record).or_else(|| known.base.clone());
                 settled.links.push(LinkChange::Put(Link {
                     state: LinkState::Active,
                     evidence,
@@ -336,7 +442,7 @@ fn succeed(
             }
             if records.is_empty() {
                 settled.replan.push((known.facet, known.entity));
-                if in_force_beside(mapping, links, before).is_none() {
+                if in_force_beside(mapping, links, snapshots, before).is_none() {
                     let leads = links.iter().filter(|link| is_of_lead(mapping, link)).cloned();
                     follow(leads.collect(), known.entity, settled);
                 }
@@ -351,14 +457,30 @@ fn succeed(
             });
             settled.replan.push((known.facet, known.entity));
         }
-        None => settled.links.push(LinkChange::Put(Link {
-            base: base(&record),
-            record,
-            facet: before.facet,
-            entity: before.entity,
-            state: if state == LinkState::Pending { LinkState::Pending } else { LinkState::Active },
-            evidence,
-            since: JournalSeq::default(),
-        })),
+        None => {
+            let beside = in_force_beside(mapping, links, snapshots, before);
+            let state = match (&state, beside) {
+                (LinkState::Pending, _) => LinkState::Pending,
+                // What a second record became is a second record still.
+                (LinkState::DuplicateOf(_), Some(other)) => LinkState::DuplicateOf(other.record.id.clone()),
+                _ => LinkState::Active,
+            };
+            settled.links.push(LinkChange::Put(Link {
+                base: base(&record),
+                record,
+                facet: before.facet,
+                entity: before.entity,
+                state,
+                evidence,
+                since: JournalSeq::default(),
+            }));
+        }
     }
+}
+
+/// Where this step put a link of this record already.
+fn put_already(settled: &Settled, record: &RecordRef, facet: Kind) -> Option<usize> {
+    settled.links.iter().position(
+        |change| matches!(change, LinkChange::Put(link) if link.record == *record && link.facet == facet),
+    )
 }

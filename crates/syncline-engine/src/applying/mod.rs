@@ -265,6 +265,8 @@ impl<'a> Applier<'a> {
         if records.is_empty() {
             return Ok(operations);
         }
+        let referrers = referring::look(self.ctx, &records).await?;
+        // Last, with nothing asked between this and the call: what is merged since takes its survivor along.
         let before = self.ctx.store.records(&records).await?;
         capture::records(self.ctx, &records).await?;
         let after = self.ctx.store.records(&records).await?;
@@ -277,7 +279,6 @@ impl<'a> Applier<'a> {
             })
             .map(|(record, _)| record.clone())
             .collect();
-        let referrers = referring::look(self.ctx, &records).await?;
         let mut batch = self.ctx.batch();
         // Whoever stays keeps what it refers to, until nothing more has to stay.
         while let Some(keeper) =

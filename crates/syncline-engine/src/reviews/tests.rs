@@ -114,7 +114,7 @@ async fn leads_go_with_their_company_where_it_was_all_that_was_left_of_it() {
         let question =
             Question::SameThing { kind: Kind::Organisation, key: "domain=acme.com".into(), records };
         let store = store_with(links, question).await;
-        assert_eq!(say_same(&store, &moved).await.unwrap(), entity(20));
+        assert_eq!(say_same(&store, &moved).await.unwrap(), entity(goes_to), "who is in step stays so");
         let now = link_now(&store, "sf/Lead/3").await.unwrap();
         assert_eq!(
             (now.entity, now.state, now.evidence),
@@ -145,6 +145,83 @@ async fn a_record_that_is_linked_already_is_not_pushed_out() {
     say_same(&store, &[]).await.unwrap();
     assert_eq!(link_now(&store, "hs/contacts/9").await.unwrap().state, LinkState::Active);
     assert_eq!(link_now(&store, "hs/contacts/1").await.unwrap().state, LinkState::DuplicateOf("9".into()));
+}
+
+#[tokio::test]
+async fn a_survivor_of_a_merge_stays_in_step_and_whoever_was_the_other_ones_is_a_duplicate() {
+    let base = || Some(Base::default());
+    let merged = Link { state: LinkState::MergedInto("2".into()), ..linked("sf/Contact/1", 10, base()) };
+    let links = vec![
+        linked("hs/contacts/1", 10, base()),
+        merged,
+        linked("sf/Contact/2", 20, base()),
+        linked("hs/contacts/2", 20, base()),
+    ];
+    let store = store_with(links, same(&["hs/contacts/1", "sf/Contact/2"])).await;
+    assert_eq!(say_same(&store, &[]).await.unwrap(), entity(20));
+    assert_eq!(link_now(&store, "hs/contacts/1").await.unwrap().state, LinkState::DuplicateOf("2".into()));
+    for text in ["sf/Contact/2", "hs/contacts/2"] {
+        let link = link_now(&store, text).await.unwrap();
+        assert_eq!((link.state.is_active(), link.base.is_some()), (true, true), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_linked_to_one_of_them_comes_along() {
+    let pair = |number: u128| {
+        ["hs/contacts", "sf/Contact"]
+            .map(|object| linked(&format!("{object}/{number}"), number, Some(Base::default())))
+    };
+    let store = store_with([pair(1), pair(2)].concat(), same(&["hs/contacts/1", "sf/Contact/2"])).await;
+    assert_eq!(say_same(&store, &[]).await.unwrap(), entity(1));
+    for text in ["hs/contacts/2", "sf/Contact/2"] {
+        let link = link_now(&store, text).await.unwrap();
+        assert_eq!((link.entity, link.state), (entity(1), LinkState::DuplicateOf("1".into())), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_named_waits_no_longer() {
+    let pending = |text: &str, number| Link { state: LinkState::Pending, ..linked(text, number, None) };
+    let asked = ["hs/contacts/1", "sf/Lead/2", "sf/Lead/3"];
+    let links = || vec![pending(asked[0], 1), pending(asked[1], 2), pending(asked[2], 3)];
+    // Beside one of its system that was named it is a duplicate.
+    let store = store_with(links(), same(&asked)).await;
+    let entity = say_same(&store, &["sf/Lead/2", "hs/contacts/1"]).await.unwrap();
+    let left = link_now(&store, "sf/Lead/3").await.unwrap();
+    assert_eq!((left.entity, left.state), (entity, LinkState::DuplicateOf("2".into())));
+    assert_eq!(store.list("apart/").await.unwrap(), []);
+    // Where none of its system was, it is another thing.
+    let store = store_with(links(), same(&asked)).await;
+    say_same(&store, &["sf/Lead/2", "sf/Lead/3"]).await.unwrap();
+    assert_eq!(link_now(&store, "hs/contacts/1").await, None);
+    let apart = store.list("apart/").await.unwrap();
+    let apart: Vec<_> = apart.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(apart, ["apart/hs/contacts/1|sf/Lead/2", "apart/hs/contacts/1|sf/Lead/3"]);
+    assert!(dirty(&store).await.contains(&DirtyKey::Record(Kind::Person, record("hs/contacts/1"))));
+}
+
+#[tokio::test]
+async fn what_was_deleted_before_the_answer_is_not_linked_unless_that_is_known() {
+    for (state, answered) in [(LinkState::Pending, false), (LinkState::Deleted, true)] {
+        let gone = Link { state: state.clone(), ..linked("sf/Lead/2", 2, None) };
+        let store = store_with(vec![gone], same(&["hs/contacts/1", "sf/Lead/2"])).await;
+        let mut batch = Batch::at(now());
+        batch.snapshots.push(Snapshot {
+            record: record("sf/Lead/2"),
+            version: None,
+            modified: None,
+            state: RecordState::Deleted,
+            fields: Vec::new(),
+        });
+        store.commit(batch).await.unwrap();
+        let said = say_same(&store, &[]).await;
+        assert_eq!(said.is_ok(), answered, "{said:?}");
+        assert_eq!(link_now(&store, "sf/Lead/2").await.unwrap().state, state);
+        if let Err(refused) = said {
+            assert!(refused.to_string().contains("deleted meanwhile"), "{refused}");
+        }
+    }
 }
 
 #[tokio::test]

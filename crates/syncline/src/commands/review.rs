@@ -52,7 +52,8 @@ enum Action {
     Link {
         /// Its number
         id: u64,
-        /// Records, CONNECTION/OBJECT/ID; of several in one system the first is the one that is written
+        /// Records, CONNECTION/OBJECT/ID; of several in one system the first is the one that is written, and what is asked
+        /// about of that system and not named is its duplicate
         records: Vec<RecordRef>,
         #[command(flatten)]
         place: Place,

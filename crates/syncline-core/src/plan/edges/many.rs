@@ -88,10 +88,15 @@ impl<'a> Draftsman<'a> {
         let seen = self.seen(side);
         let (agreed, _) = base_of(&self.bases[side.position], &side.binding.field, seen);
         let base = agreed.as_ref().and_then(|agreed| self.resolve(side, agreed)).map(|base| base.entities);
-        let (now, unresolved) = match self.resolve(side, seen) {
+        let (mut now, unresolved) = match self.resolve(side, seen) {
             Some(now) => (Some(now.entities), now.unresolved),
             None => (None, Vec::new()),
         };
+        // One that is not known yet may be what somebody who took part was merged into: nobody was taken out, for all that
+        // is known.
+        if let (Some(now), Some(base), false) = (&mut now, &base, unresolved.is_empty()) {
+            now.extend(base);
+        }
         SetReading { side, agreed, now, base, unresolved }
     }
 

@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::plan::{Beside, LinkChange, Settled, Successor, is_of_lead, looked_at, settle, side_digest};
-use syncline_model::{Evidence, Kind, Link, LinkState, RecordRef, RecordState, review::Question};
+use syncline_model::{Evidence, Kind, Link, LinkState, RecordRef, RecordState, Watch, review::Question};
 
 const LEAD: &str = "salesforce/Lead/00Q";
 const CONTACT: &str = "salesforce/Contact/003";
@@ -236,6 +236,11 @@ fn the_contact_agrees_on_what_its_lead_agreed_on_and_the_lead_on_nothing_more() 
     assert_eq!(base.mapping, side_digest(&case.mapping, Kind::Person, &record("salesforce/Contact/003")));
     assert_eq!(base.entries["Title"].agreed, Some(text("Dr")));
     assert_eq!(base.entries["AccountId"].agreed, None, "leads have none");
+    // Nor does a conversion end what a person took back, or what flips.
+    let mut rests = becomes(pair(), LEAD, converted());
+    let watch = Watch { wrote: 7, ..Watch::default() };
+    rests.link_mut(LEAD).base.as_mut().unwrap().watches = [("Title".into(), watch.clone())].into();
+    assert_eq!(put(&settled(&rests, &[]), 1).base.clone().unwrap().watches["Title"], watch);
     // What was agreed under another mapping, or never, is not handed over.
     let mut other = becomes(pair(), LEAD, converted());
     other.link_mut(LEAD).base.as_mut().unwrap().mapping += 1;
@@ -256,7 +261,7 @@ fn a_survivor_of_the_same_entity_comes_into_force_unless_it_is() {
     let known = |state: LinkState| link("salesforce/Contact/004", Kind::Person, 1, state);
     let duplicate = LinkState::DuplicateOf("003".into());
     let revived = settled(&contacts(LinkState::Active), &[known(duplicate.clone())]);
-    assert_eq!(put(&revived, 0).base, None, "the loser's is handed over");
+    assert!(put(&revived, 0).base.is_some(), "a merge can be taken back");
     let survivor = put(&revived, 1);
     assert_eq!((&survivor.state, &survivor.evidence), (&LinkState::Active, &Evidence::Merge("003".into())));
     assert!(survivor.base.is_some());
@@ -271,6 +276,130 @@ fn a_survivor_of_the_same_entity_comes_into_force_unless_it_is() {
         &[link("salesforce/Contact/004", Kind::Person, 9, LinkState::Active)],
     );
     assert!(put(&joined, 1).base.is_some());
+}
+
+const FIRST: &str = "salesforce/Contact/003";
+const SECOND: &str = "salesforce/Contact/004";
+
+/// A person with two contacts in Salesforce, which stand so, and one in HubSpot.
+fn twice(first: LinkState, second: LinkState) -> Case {
+    let email = [("Email", text("a@b.de"))];
+    let mut case = Case::of(Kind::Person).agreed(FIRST, &email).agreed(SECOND, &email);
+    case = case.agreed(H, &[("email", text("a@b.de"))]);
+    case.link_mut(FIRST).state = first;
+    case.link_mut(SECOND).state = second;
+    case
+}
+
+#[test]
+fn a_merge_that_is_taken_back_gives_what_was_agreed_back() {
+    let mut case = pair();
+    case.link_mut(LEAD).state = LinkState::MergedInto("00R".into());
+    let back = settled(&case, &[]);
+    assert_eq!(links(&back), ["salesforce/Lead/00Q person Active"]);
+    assert!(put(&back, 0).base.is_some());
+}
+
+#[test]
+fn a_merge_that_is_taken_back_while_the_survivor_stands_for_the_person_makes_another_one() {
+    let back = settled(&twice(LinkState::MergedInto("004".into()), LinkState::Active), &[]);
+    assert_eq!(links(&back), ["salesforce/Contact/003 person removed"]);
+    assert_eq!(back.again, [(Kind::Person, record(FIRST))]);
+    // Who was deleted, not merged, is the same one still.
+    let back = settled(&twice(LinkState::Deleted, LinkState::Active), &[]);
+    assert_eq!(links(&back), ["salesforce/Contact/003 person DuplicateOf(RecordId(\"004\"))"]);
+    // The survivor went in the same step.
+    let case = twice(LinkState::MergedInto("004".into()), LinkState::Active);
+    let back = settled(&becomes(case, SECOND, RecordState::Deleted), &[]);
+    assert_eq!(
+        links(&back),
+        ["salesforce/Contact/003 person Active", "salesforce/Contact/004 person Deleted"]
+    );
+}
+
+#[test]
+fn a_second_record_comes_into_force_when_the_first_is_gone() {
+    let second = || LinkState::DuplicateOf("003".into());
+    for state in [RecordState::Deleted, RecordState::MergedInto("009".into())] {
+        let case = becomes(twice(LinkState::Active, second()), FIRST, state.clone());
+        let known = link("salesforce/Contact/009", Kind::Person, 9, LinkState::Active);
+        let there = [known, link("hubspot/contacts/9", Kind::Person, 9, LinkState::Active)];
+        let stands = settled(&case, &there);
+        let last = links(&stands).pop().unwrap();
+        assert_eq!(last, "salesforce/Contact/004 person Active", "{state:?}");
+        assert_eq!(put(&stands, stands.links.len() - 1).base, None, "it never agreed on anything");
+    }
+    let already = settled(&becomes(twice(LinkState::Deleted, second()), FIRST, RecordState::Deleted), &[]);
+    assert_eq!(links(&already), ["salesforce/Contact/004 person Active"], "also a run later");
+    for state in
+        [LinkState::Active, LinkState::Pending, LinkState::Undone(syncline_model::RunId(uuid::Uuid::nil()))]
+    {
+        let mut case = twice(state.clone(), second());
+        if matches!(state, LinkState::Undone(_)) {
+            case = becomes(case, FIRST, RecordState::Deleted);
+        }
+        assert_eq!(links(&settled(&case, &[])), Vec::<String>::new(), "{state:?}");
+    }
+    // What took the first one's place stands for both.
+    let case = becomes(twice(LinkState::Active, second()), FIRST, RecordState::MergedInto("005".into()));
+    let last = links(&settled(&case, &[])).pop().unwrap();
+    assert_eq!(last, "salesforce/Contact/005 person Active");
+}
+
+#[test]
+fn who_has_nobody_left_since_a_merge_is_listed() {
+    let mut merged = Case::of(Kind::Person)
+        .agreed(FIRST, &[("Email", text("a@b.de"))])
+        .agreed(H, &[("email", text("a@b.de"))]);
+    merged.link_mut(FIRST).state = LinkState::MergedInto("004".into());
+    assert_eq!(operations(&merged.plan()), Vec::<String>::new());
+    assert_eq!(held(&merged.plan()), ["salesforce - merged_elsewhere [record:salesforce/Contact/004]"]);
+    merged.link_mut(FIRST).record = record(LEAD);
+    merged.link_mut(LEAD).state = LinkState::ConvertedTo("004".into());
+    assert_eq!(held(&merged.plan()), ["salesforce - merged_elsewhere [record:salesforce/Contact/004]"]);
+    // Also over several, and not where that one is its own.
+    let chain = twice(LinkState::MergedInto("004".into()), LinkState::MergedInto("005".into()));
+    assert_eq!(held(&chain.plan()), ["salesforce - merged_elsewhere [record:salesforce/Contact/005]"]);
+    let own = twice(LinkState::MergedInto("004".into()), LinkState::Active);
+    assert_eq!(held(&own.plan()), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_second_record_became_is_a_second_record() {
+    let case = twice(LinkState::Active, LinkState::DuplicateOf("003".into()));
+    let case = becomes(case, SECOND, RecordState::MergedInto("005".into()));
+    let last = links(&settled(&case, &[])).pop().unwrap();
+    assert_eq!(last, "salesforce/Contact/005 person DuplicateOf(RecordId(\"003\"))");
+}
+
+#[test]
+fn what_two_records_of_a_person_became_agrees_on_what_the_one_in_force_did() {
+    for (first, second) in [
+        (LinkState::Active, LinkState::DuplicateOf("003".into())),
+        (LinkState::DuplicateOf("004".into()), LinkState::Active),
+    ] {
+        let mut case = twice(first.clone(), second);
+        for address in [FIRST, SECOND] {
+            let link = case.link_mut(address);
+            if !link.state.is_active() {
+                link.base = None;
+            }
+            case = becomes(case, address, RecordState::MergedInto("005".into()));
+        }
+        let both = settled(&case, &[]);
+        let survivors: Vec<&Link> = both
+            .links
+            .iter()
+            .filter_map(|change| match change {
+                LinkChange::Put(link) => {
+                    Some(link).filter(|link| link.record == record("salesforce/Contact/005"))
+                }
+                LinkChange::Remove(..) => None,
+            })
+            .collect();
+        assert_eq!(survivors.len(), 1, "{first:?}");
+        assert!(survivors[0].state.is_active() && survivors[0].base.is_some(), "{first:?}");
+    }
 }
 
 /// What becomes of `contact`, which the pair's lead became, beside what else is known.

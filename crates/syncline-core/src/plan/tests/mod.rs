@@ -4,6 +4,7 @@ mod canopy;
 mod conditions;
 mod edges;
 mod fields;
+mod heirs;
 mod identity;
 mod made;
 mod models;

@@ -117,3 +117,16 @@ fn each_side_is_told_as_it_stands() {
     let fresh = derived(&deal().fresh(O, &sf(&["Contact/P1"])));
     assert_eq!((stands(&fresh), fresh.case), (vec!["no_base"], None), "alone, there is nothing to decide");
 }
+
+#[test]
+fn who_may_have_been_merged_into_somebody_unknown_was_not_taken_out() {
+    let people = ["contacts/1", "contacts/2"];
+    let pair = || deal().agreed(O, &sf(&["Contact/P1", "Contact/P2"])).agreed(D, &hs(&people));
+    let taken_out = pair().seen(D, 10, &[(CONTACTS, refs(&["contacts/1"]))]);
+    assert_eq!(operations(&taken_out.plan()).len(), 1);
+    let astray = pair().seen(D, 10, &[(CONTACTS, refs(&["contacts/1", "contacts/99"]))]);
+    assert_eq!(operations(&astray.plan()), Vec::<String>::new());
+    // Who joins does not wait for that.
+    let joined = pair().seen(D, 10, &[(CONTACTS, refs(&["contacts/1", "contacts/3", "contacts/99"]))]);
+    assert_eq!(operations(&joined.plan()), [format!("associate {O} {ROLES} salesforce/Contact/P3")]);
+}
