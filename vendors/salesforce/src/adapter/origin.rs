@@ -44,7 +44,8 @@ impl Salesforce {
     }
 }
 
-fn maker(by: Option<RecordId>, us: Option<&RecordId>) -> Maker {
+/// Whether what a user did was done by us.
+pub(super) fn maker(by: Option<RecordId>, us: Option<&RecordId>) -> Maker {
     match (by, us) {
         (Some(by), Some(us)) if by == *us => Maker::Us,
         (Some(_), Some(_)) => Maker::Other,

@@ -394,7 +394,7 @@ fn who_refers_to_a_record_is_asked_from_its_side() {
 #[test]
 fn a_cycle_that_was_cut_off_says_so_and_the_next_one_has_what_it_missed() {
     let mut world = World::new();
-    let wanted = want(&[NAMES, ("Lead", &["LastName"])]);
+    let wanted = want(&[NAMES, ("Contact", &["LastName"])]);
     for n in 0..5 {
         world.create("Account", json!({"Name": format!("A{n}")}));
     }
@@ -404,12 +404,67 @@ fn a_cycle_that_was_cut_off_says_so_and_the_next_one_has_what_it_missed() {
     assert_eq!((page.cycle, page.more), (Cycle::Begun, true));
     world.cursor = page.cursor;
     world.restart();
-    let lead = world.create("Lead", json!({"LastName": "Doe", "Company": "Acme"}));
+    let contact = world.create("Contact", json!({"LastName": "Doe"}));
     world.clock.advance(5);
     let page = now_or_never(world.vendor.capture(&wanted, &world.cursor, &world.stored)).unwrap();
     assert_eq!((page.cycle, page.more), (Cycle::Resumed, false));
-    assert_eq!(page.observations.len(), 2, "the accounts that were left, and no lead");
+    assert_eq!(page.observations.len(), 2, "the accounts that were left, and no contact");
     let page = now_or_never(world.vendor.capture(&wanted, &page.cursor, &world.stored)).unwrap();
     assert_eq!(page.cycle, Cycle::Begun);
-    last(&page.observations, &lead);
+    last(&page.observations, &contact);
+}
+
+#[test]
+fn a_cycle_that_shows_what_a_lead_became_shows_its_conversion() {
+    // All leads are read in the first call, or a page of them: either way its conversion, of the same second, was passed by.
+    for leads in [1, 5] {
+        let mut world = World::new();
+        let made: Vec<String> = (0..leads)
+            .map(|n| world.create("Lead", json!({"LastName": format!("L{n}"), "Company": "Acme"})))
+            .collect();
+        for n in 0..5 {
+            world.create("Account", json!({"Name": format!("A{n}")}));
+        }
+        world.admin(json!({"do": "set_knob", "knob": "page_size", "value": 3}));
+        assert!(world.page(&everything()).more);
+        let lead = &made[0];
+        let became = world.admin(json!({"do": "convert_lead", "lead": lead, "status": "Closed - Converted"}));
+        let seen = world.cycle(&everything());
+        let account = last(&seen, became["account"].as_str().unwrap());
+        assert_eq!(account.state, RecordState::Live);
+        assert!(matches!(last(&seen, lead).state, RecordState::Converted { .. }), "of {leads}");
+    }
+}
+
+#[test]
+fn leads_are_read_once_more_only_where_other_objects_took_further_calls() {
+    let mut world = World::new();
+    world.cycle(&everything());
+    world.admin(json!({"do": "set_knob", "knob": "page_size", "value": 3}));
+    for n in 0..8 {
+        world.create("Lead", json!({"LastName": format!("L{n}"), "Company": "Acme"}));
+    }
+    let before = world.meter("units");
+    world.cycle(&everything());
+    assert_eq!(world.meter("units") - before, 3, "three pages of leads");
+    world.clock.advance(3600);
+    for n in 0..8 {
+        world.create("Account", json!({"Name": format!("A{n}")}));
+    }
+    world.clock.advance(5);
+    world.cycle(&everything());
+    world.clock.advance(5);
+    let before = world.meter("units");
+    world.cycle(&everything());
+    assert_eq!(world.meter("units") - before, 4, "three pages of accounts, and the leads of meanwhile");
+}
+
+#[test]
+fn leads_are_the_last_that_a_call_asks_for() {
+    let mut world = World::new();
+    world.cycle(&everything());
+    let asked: serde_json::Value = serde_json::from_str(&world.sent("/composite").pop().unwrap()).unwrap();
+    let of = |part: &serde_json::Value| part["url"].as_str().unwrap().contains("+FROM+Lead+");
+    let parts = asked["compositeRequest"].as_array().unwrap();
+    assert_eq!(parts.iter().position(of), Some(parts.len() - 1), "{parts:?}");
 }

@@ -11,7 +11,9 @@ use std::{
 use syncline_kit::{
     BoxFuture, Clock, HttpRequest, HttpResponse, Transport, TransportError,
     sandbox::{Limits, Outcome, Sandbox},
-    vendor::{CaptureWant, Cursor, Known, ObjectWant, RowOutcome, Vendor, Write, WriteRow},
+    vendor::{
+        CapturePage, CaptureWant, Cursor, Known, ObjectWant, RowOutcome, Vendor, VendorError, Write, WriteRow,
+    },
 };
 use syncline_model::{
     EntityId, FieldName, ObjectName, Observation, Observed, OperationId, RecordId, RecordRef, Value, Version,
@@ -241,28 +243,36 @@ impl World {
         self.try_cycle(want).unwrap()
     }
 
-    pub fn try_cycle(
-        &mut self,
-        want: &CaptureWant,
-    ) -> Result<Vec<Observation>, syncline_kit::vendor::VendorError> {
+    pub fn try_cycle(&mut self, want: &CaptureWant) -> Result<Vec<Observation>, VendorError> {
         let mut seen = Vec::new();
         for _ in 0..1000 {
-            let page = now_or_never(self.vendor.capture(want, &self.cursor, &self.stored))?;
-            for observation in &page.observations {
-                let mut stored = self.stored.0.lock().unwrap();
-                let mut merged = observation.clone();
-                if let Some(before) = stored.get(&observation.record) {
-                    merged.version = observation.version.clone().or_else(|| before.version.clone());
-                }
-                stored.insert(observation.record.clone(), merged);
-            }
+            let page = self.try_page(want)?;
             seen.extend(page.observations);
-            self.cursor = page.cursor;
             if !page.more {
                 return Ok(seen);
             }
         }
         panic!("capture never ends")
+    }
+
+    /// One page, taken in.
+    pub fn page(&mut self, want: &CaptureWant) -> CapturePage {
+        self.try_page(want).unwrap()
+    }
+
+    fn try_page(&mut self, want: &CaptureWant) -> Result<CapturePage, VendorError> {
+        let page = now_or_never(self.vendor.capture(want, &self.cursor, &self.stored))?;
+        let mut stored = self.stored.0.lock().unwrap();
+        for observation in &page.observations {
+            let mut merged = observation.clone();
+            if let Some(before) = stored.get(&observation.record) {
+                merged.version = observation.version.clone().or_else(|| before.version.clone());
+            }
+            stored.insert(observation.record.clone(), merged);
+        }
+        drop(stored);
+        self.cursor = page.cursor.clone();
+        Ok(page)
     }
 
     pub fn write(&self, rows: Vec<WriteRow>) -> Vec<RowOutcome> {

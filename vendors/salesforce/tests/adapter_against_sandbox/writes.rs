@@ -3,7 +3,7 @@ use crate::world::{
 };
 use serde_json::json;
 use syncline_kit::vendor::{EdgeWrite, Probe, RejectionClass, RowOutcome, Vendor, Write, WriteRow};
-use syncline_model::{Currency, Money, RecordRef, Value};
+use syncline_model::{Currency, Money, RecordRef, RecordState, Value};
 use syncline_salesforce::adapter::Options;
 
 fn confirmed(outcome: &RowOutcome) -> (String, bool) {
@@ -83,6 +83,48 @@ fn a_write_that_failed_at_the_vendor_is_unknown_and_the_probe_finds_it_was_not_d
         assert!(outcomes.iter().all(|outcome| matches!(outcome, RowOutcome::Unknown { .. })), "{kind}");
         assert_eq!(now_or_never(world.vendor.probe(&rows)).unwrap(), [Probe::NotWritten, Probe::NotWritten]);
     }
+}
+
+#[test]
+fn a_create_whose_record_is_deleted_or_merged_by_now_was_written() {
+    let world = World::new();
+    let rows: Vec<WriteRow> = [1, 2, 3, 4].map(|n| new_account(n, &format!("A{n}"))).to_vec();
+    world.fault(json!([{"match": "write", "times": 1, "do": "commit_then_timeout"}]));
+    let outcomes = world.write(rows.clone());
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, RowOutcome::Unknown { .. })));
+    let probe = || now_or_never(world.vendor.probe(&rows)).unwrap();
+    let ids: Vec<String> = probe()
+        .iter()
+        .map(|probe| match probe {
+            Probe::Written(seen) => seen.record.id.to_string(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let master = world.create("Account", json!({"Name": "Master"}));
+    world.admin(json!({"do": "delete", "id": ids[0]}));
+    world.admin(json!({"do": "merge", "master": master, "losers": [ids[1]]}));
+    // What we have deleted is an earlier record; a create of its entity may have been sent again.
+    let archive = Write::Archive { record: RecordRef::new("sf", "Account", ids[2].as_str()) };
+    confirmed(&world.write(vec![row(3, archive)])[0]);
+    let found: Vec<_> = probe()
+        .into_iter()
+        .map(|probe| match probe {
+            Probe::Written(seen) => Some((seen.record.id.to_string(), seen.state)),
+            Probe::NotWritten => None,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let expected = [
+        Some((ids[0].clone(), RecordState::Deleted)),
+        Some((ids[1].clone(), RecordState::MergedInto(master.as_str().into()))),
+        None,
+        Some((ids[3].clone(), RecordState::Live)),
+    ];
+    assert_eq!(found, expected);
+    let again: Vec<_> = world.write(rows.clone()).iter().map(confirmed).collect();
+    assert!(again[2].1, "it is made again");
+    let Probe::Written(seen) = probe().remove(2) else { panic!() };
+    assert_eq!((seen.record.id.to_string(), &seen.state), (again[2].0.clone(), &RecordState::Live));
 }
 
 #[test]

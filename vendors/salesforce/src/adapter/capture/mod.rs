@@ -25,6 +25,8 @@ use syncline_model::{
     defect::{Defect, planted},
 };
 
+/// What becomes of leads is read last.
+const LEAD: &str = "Lead";
 /// People change rarely and are looked at with the schemas, not in every cycle.
 const USER: &str = "User";
 /// How long people that were read are taken for fresh.
@@ -166,13 +168,19 @@ impl Salesforce {
         } else {
             next.streams.remove(ROLE_FIELD);
         }
-        for (name, reading) in &readings {
+        let mut others = !asked.is_empty();
+        let mut leads_begin = false;
+        for (name, reading) in leads_last(&readings) {
             let stream = next.streams.entry(name.clone()).or_default();
             let begins = starts && (name != USER || !users);
             if !begins && stream.sweep.is_none() {
                 continue;
             }
             stream.begin(reading.names(), self.client.server_time());
+            match name.as_str() {
+                LEAD => leads_begin = stream.sweep.as_ref().is_some_and(|sweep| sweep.until.is_none()),
+                _ => others = true,
+            }
             let rest = stream.sweep.as_ref().map(place::Sweep::page).unwrap_or_default();
             let selects = reading.selects(rest.len());
             asked.push((name.clone(), selects.len()));
@@ -227,6 +235,12 @@ impl Salesforce {
             deletions = logs.into_iter().zip(replies).collect();
             self.changed_roles(roles, &read, &mut next, &readings, at, page).await?;
         }
+        // A conversion shows in two objects. What it made may have been read in this call, and the lead in an earlier one, when
+        // it was none yet: nobody would know the account for the lead's, which may share no key with it.
+        let end = || next.streams.iter().all(|(name, stream)| name == LEAD || stream.sweep.is_none());
+        if others && !leads_begin && readings.contains_key(LEAD) && end() {
+            next.streams.entry(LEAD.to_owned()).or_default().repeat();
+        }
         self.deletions(deletions, &mut next, &readings, known, page).await?;
         self.compare(&mut next, &readings, known, page).await?;
         *place = next;
@@ -275,6 +289,13 @@ impl Salesforce {
         page.observations.extend(self.read_rows(reading, &changed).await?.0);
         Ok(())
     }
+}
+
+/// In the order of asking. A call's queries are answered one after the other: leads come last, so that a conversion that
+/// was seen to have made something is seen itself.
+fn leads_last(readings: &BTreeMap<String, Reading>) -> impl Iterator<Item = (&String, &Reading)> {
+    let of_leads = |leads: bool| readings.iter().filter(move |(name, _)| (*name == LEAD) == leads);
+    of_leads(false).chain(of_leads(true))
 }
 
 /// Takes a page in. Where one object's columns came in several answers, rows are put together up to where all of them

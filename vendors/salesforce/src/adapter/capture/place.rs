@@ -119,6 +119,17 @@ impl Stream {
         }
     }
 
+    /// Reads once more what may have become visible behind the sweep since it began, be it under way or ended.
+    pub(super) fn repeat(&mut self) {
+        let began = self.sweep.as_ref().map_or(self.checkpoint, |sweep| sweep.until);
+        let Some(from) = began.and_then(|began| began.checked_sub(OVERLAP).ok()) else { return };
+        match &mut self.sweep {
+            // It has not come that far: all of it is still to be read.
+            Some(Sweep { after: Some((stamp, _)), until, .. }) if *stamp < from => *until = None,
+            sweep => *sweep = Some(Sweep { from: Some(from), until: None, after: None }),
+        }
+    }
+
     /// Takes in that rows up to `last` were read at the vendor's time `at`. Returns whether the sweep ended there.
     pub(super) fn advance(
         &mut self,
@@ -199,6 +210,29 @@ mod tests {
         assert_eq!(stream.checkpoint, Some(at("2026-01-01T00:00:05Z")));
         stream.begin(names(&["Name"]), at("2026-01-01T00:01:00Z"));
         assert_eq!(stream.sweep.as_ref().unwrap().from, Some(at("2025-12-31T23:45:05Z")));
+    }
+
+    #[test]
+    fn a_repeated_sweep_goes_back_to_before_it_began_and_never_forward() {
+        let row = |stamp: &str| Some((at(stamp), "x".to_owned()));
+        let began = at("2026-01-01T12:00:00Z");
+        let mut stream = Stream::default();
+        stream.begin(names(&["A"]), began);
+        stream.repeat();
+        assert_eq!(stream.sweep.as_ref().unwrap().from, None, "nothing was read yet");
+        stream.advance(row("2026-01-01T11:44:59Z"), false, began);
+        stream.repeat();
+        let sweep = stream.sweep.clone().unwrap();
+        assert_eq!((sweep.from, sweep.after, sweep.until), (None, row("2026-01-01T11:44:59Z"), None));
+        stream.advance(row("2026-01-01T11:59:00Z"), false, began);
+        stream.repeat();
+        let sweep = stream.sweep.clone().unwrap();
+        assert_eq!((sweep.from, sweep.after, sweep.until), (Some(at("2026-01-01T11:45:00Z")), None, None));
+        stream.advance(row("2026-01-01T12:00:07Z"), true, at("2026-01-01T12:00:09Z"));
+        assert!(stream.sweep.is_none());
+        assert_eq!(stream.checkpoint, Some(at("2026-01-01T12:00:09Z")));
+        stream.repeat();
+        assert_eq!(stream.sweep.unwrap().from, Some(at("2026-01-01T11:45:09Z")));
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! Settling rows whose outcome is unknown, by strong reads.
 
 use super::{outcome, slot};
-use crate::adapter::{Salesforce, composite::Part, reading::Reading, soql};
+use crate::adapter::{Salesforce, composite::Part, ids, origin::maker, reading::Reading, soql};
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
-use syncline_kit::vendor::{ObjectWant, Probe, VendorError, Write, WriteRow};
-use syncline_model::{FieldName, ObjectName};
+use syncline_kit::vendor::{Maker, ObjectWant, Probe, VendorError, Write, WriteRow};
+use syncline_model::{FieldName, ObjectName, Observation, RecordId, RecordState};
+
+/// Keys or ids in one query.
+const KEYS: usize = 150;
 
 impl Salesforce {
     pub(in crate::adapter) async fn probe_rows(&self, rows: &[WriteRow]) -> Result<Vec<Probe>, VendorError> {
@@ -44,8 +47,8 @@ impl Salesforce {
             .collect())
     }
 
-    /// Creates: a query on the key is a strong read. Deleted rows do not count: the key of an earlier record that was
-    /// deleted proves nothing, and an upsert does not find it.
+    /// Creates: a query on the key is a strong read. What was made may be deleted or merged by now, and its row tells that.
+    /// An upsert finds no such row: sent again it would make a second record.
     async fn probe_keys(
         &self,
         rows: &[WriteRow],
@@ -54,7 +57,6 @@ impl Salesforce {
         positions: &[usize],
         found: &mut [Option<Probe>],
     ) -> Result<(), VendorError> {
-        const KEYS: usize = 150;
         let mut want = slot::want_of(object, positions.iter().map(|position| &rows[*position]));
         want.fields.push(key.clone());
         let Some(reading) = self.reading(want).filter(|_| self.sees(object, key.as_str())) else {
@@ -68,24 +70,52 @@ impl Salesforce {
             let keys: Vec<String> = chunk.iter().map(|position| rows[*position].entity.to_string()).collect();
             let condition = soql::one_of(key.as_str(), keys.iter().map(String::as_str));
             let select = reading.selects(condition.len()).into_iter().next().unwrap_or_default();
-            parts.push(Part::query(&format!("{select} WHERE {condition}")));
+            parts.push(Part::query_all(&format!("{select} WHERE {condition}")));
         }
         let (_, replies) = self.client.read_parts(parts).await?;
-        let mut by_key = BTreeMap::new();
+        let mut by_key: BTreeMap<String, Vec<Observation>> = BTreeMap::new();
         for reply in replies {
             for row in self.all_rows(reply).await? {
-                if let Some(value) = row.get(key.as_str()).and_then(Json::as_str).map(str::to_ascii_lowercase)
-                {
-                    by_key.insert(value, row);
+                let value = row.get(key.as_str()).and_then(Json::as_str).map(str::to_ascii_lowercase);
+                let seen = reading.observe(&self.connection, &row, self.currency());
+                if let (Some(value), Some(seen)) = (value, seen) {
+                    by_key.entry(value).or_default().push(seen);
                 }
             }
         }
+        let deleted = by_key.values().flatten().filter(|seen| seen.state == RecordState::Deleted);
+        let deleted: Vec<RecordId> = deleted.map(|seen| seen.record.id.clone()).collect();
+        let deleters = self.deleters(object, &deleted).await?;
         for position in positions {
-            let row = by_key.get(&rows[*position].entity.to_string());
-            let seen = row.and_then(|row| reading.observe(&self.connection, row, self.currency()));
-            found[*position] = Some(seen.map_or(Probe::NotWritten, |seen| Probe::Written(Box::new(seen))));
+            let seen = by_key.get(&rows[*position].entity.to_string()).map_or(&[][..], Vec::as_slice);
+            found[*position] = Some(came_of_a_create(seen, &deleters));
         }
         Ok(())
+    }
+
+    /// Who deleted these: a delete counts as the last change of its record (README, *Doubts*).
+    async fn deleters(
+        &self,
+        object: &ObjectName,
+        deleted: &[RecordId],
+    ) -> Result<BTreeMap<RecordId, Maker>, VendorError> {
+        if deleted.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let us = self.user().await?;
+        let parts = deleted.chunks(KEYS).map(|ids| {
+            let condition = soql::one_of("Id", ids.iter().map(RecordId::as_str));
+            Part::query_all(&format!("SELECT Id,LastModifiedById FROM {object} WHERE {condition}"))
+        });
+        let (_, replies) = self.client.read_parts(parts.collect()).await?;
+        let mut deleters = BTreeMap::new();
+        for reply in replies {
+            for row in self.all_rows(reply).await? {
+                let id = |field: &str| row.get(field).and_then(Json::as_str).map(ids::canonical);
+                deleters.extend(id("Id").map(|record| (record, maker(id("LastModifiedById"), us.as_ref()))));
+            }
+        }
+        Ok(deleters)
     }
 
     async fn probe_ids(
@@ -128,6 +158,57 @@ impl Salesforce {
     }
 }
 
+/// What the records with a create's key tell of it. We take nothing away between a create and the look for it: what we
+/// have deleted is an earlier record of the same entity, which an undo makes again under its key.
+fn came_of_a_create(seen: &[Observation], deleters: &BTreeMap<RecordId, Maker>) -> Probe {
+    let mut gone = Probe::NotWritten;
+    for seen in seen {
+        let written = || Probe::Written(Box::new(seen.clone()));
+        match (&seen.state, deleters.get(&seen.record.id)) {
+            (RecordState::Live | RecordState::Converted { .. }, _) => return written(),
+            (RecordState::MergedInto(_), _) | (RecordState::Deleted, Some(Maker::Other)) => gone = written(),
+            (RecordState::Deleted, Some(Maker::Us)) => {}
+            (RecordState::Deleted, Some(Maker::Unknown) | None) => {
+                if gone == Probe::NotWritten {
+                    gone = undecided("a record with its key is deleted, and nobody says by whom");
+                }
+            }
+        }
+    }
+    gone
+}
+
 fn undecided(why: &str) -> Probe {
     Probe::Undecided { why: why.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use syncline_model::RecordRef;
+
+    #[test]
+    fn a_deleted_record_proves_a_create_unless_we_have_deleted_it() {
+        let seen = |id: &str, state| Observation {
+            record: RecordRef::new("sf", "Account", id),
+            version: None,
+            modified: None,
+            state,
+            fields: Vec::new(),
+        };
+        let deleted = |id: &str| seen(id, RecordState::Deleted);
+        let by = |makers: &[(&str, Maker)]| {
+            makers.iter().map(|(id, maker)| (RecordId::from(*id), *maker)).collect::<BTreeMap<_, _>>()
+        };
+        let probe = |seen: &[Observation], makers: &[(&str, Maker)]| came_of_a_create(seen, &by(makers));
+        let written = |seen: Observation| Probe::Written(Box::new(seen));
+        assert_eq!(probe(&[], &[]), Probe::NotWritten);
+        assert_eq!(probe(&[deleted("a")], &[("a", Maker::Us)]), Probe::NotWritten);
+        assert!(matches!(probe(&[deleted("a")], &[("a", Maker::Unknown)]), Probe::Undecided { .. }));
+        assert!(matches!(probe(&[deleted("a")], &[]), Probe::Undecided { .. }));
+        let both = [("a", Maker::Us), ("b", Maker::Other)];
+        assert_eq!(probe(&[deleted("a"), deleted("b")], &both), written(deleted("b")));
+        let live = seen("c", RecordState::Live);
+        assert_eq!(probe(&[live.clone(), deleted("b")], &both), written(live));
+    }
 }
