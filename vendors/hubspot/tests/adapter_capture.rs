@@ -307,6 +307,33 @@ fn what_is_deleted_while_a_search_still_shows_it_has_lost_no_relation() {
 }
 
 #[test]
+fn what_is_known_to_be_deleted_does_not_come_back_because_a_search_still_shows_it() {
+    let (mut world, ..) = at_rest();
+    let alone = world.make("contacts", json!({"email": "bob@example.com", "firstname": "Bob"}));
+    world.pass(600);
+    world.capture();
+    world.edit("contacts", &alone, json!({"firstname": "Robert"}));
+    world.pass(40);
+    world.knob("search_lag_ms", json!(60_000));
+    world.admin(json!({"do": "archive", "object": "contacts", "id": alone}));
+    world.pass(1);
+    // A webhook tells of it before any search has shown the edit.
+    world.stored.take(&run(world.hub.read(&world.want, &[record("contacts", &alone)])).unwrap());
+    assert_eq!(world.state("contacts", &alone), RecordState::Deleted);
+    world.pass(20);
+    let before = world.calls();
+    assert_eq!(world.capture(), [], "the index shows the edit, and not yet the delete");
+    assert_eq!(world.calls() - before, 4, "three looks and one read by id");
+    // One that is back is believed, with what it shows by its id.
+    world.admin(json!({"do": "restore", "object": "contacts", "id": alone}));
+    world.edit("contacts", &alone, json!({"lastname": "Roe"}));
+    world.pass(61);
+    world.capture();
+    assert_eq!(world.state("contacts", &alone), RecordState::Live);
+    assert_eq!(world.field("contacts", &alone, "firstname"), text("Robert"));
+}
+
+#[test]
 fn an_edge_that_changes_alone_is_found_by_the_nightly_sweep() {
     let (mut world, company, contact, deal) = at_rest();
     world.admin(json!({"do": "dissociate", "from": format!("contacts/{contact}"), "to": format!("companies/{company}")}));

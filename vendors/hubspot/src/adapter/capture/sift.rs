@@ -67,7 +67,8 @@ impl Scene<'_> {
 
     /// The rows to believe: not the known ones, not those that the index shows older than they are known to be, and not those
     /// of strangers that have been merged or deleted while it still shows them. Nothing tells how old a stranger's row is: it is
-    /// read by id, but for a page of nothing else, of a first load.
+    /// read by id, but for a page of nothing else, of a first load. So is the row of what is known to be deleted: a
+    /// restore moves no stamp, so nothing tells it from a late index.
     async fn current(&self, rows: Vec<Row>, mode: Mode) -> Result<Vec<Row>, VendorError> {
         let object = &self.want.object;
         let ids: Vec<RecordId> = rows.iter().map(|row| RecordId::from(row.id.as_str())).collect();
@@ -86,6 +87,9 @@ impl Scene<'_> {
                 kept.push(row);
             }
         }
+        if !is_first {
+            self.without_deleted(&mut kept).await?;
+        }
         let survivors = self.strangers(&strangers, &mut kept).await?;
         let ids: Vec<RecordId> = survivors.iter().map(|row| RecordId::from(row.id.as_str())).collect();
         let versions = self.known.versions(object, &ids).await;
@@ -95,6 +99,21 @@ impl Scene<'_> {
             kept.extend(self.hub.read_batch(object, &outdated, &self.properties).await?);
         }
         Ok(kept)
+    }
+
+    /// Takes the rows of what is known to be deleted for what they are by id: those that are not there go.
+    async fn without_deleted(&self, rows: &mut Vec<Row>) -> Result<(), VendorError> {
+        let object = &self.want.object;
+        let ids: Vec<RecordId> = rows.iter().map(|row| RecordId::from(row.id.as_str())).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let deleted = self.known.deleted(object, &ids).await;
+        rows.retain(|row| !deleted.contains(row.id.as_str()));
+        let asked: Vec<RecordId> = deleted.iter().cloned().collect();
+        let back = self.hub.read_batch(object, &asked, &self.properties).await?;
+        rows.extend(back.into_iter().filter(|row| deleted.contains(row.id.as_str())));
+        Ok(())
     }
 
     /// Strangers read by id: those that are there go to `kept`, and what others were merged into comes back. No search may show
