@@ -256,7 +256,8 @@ fn a_new_record_is_read_by_id_so_that_no_old_index_shows_one_that_is_gone() {
     let before = world.calls();
     let seen = world.capture();
     let seen: Vec<&str> = seen.iter().map(|seen| seen.record.id.as_str()).collect();
-    assert_eq!(seen, [&*stays, survivor], "the survivor, which no search shows yet, too");
+    assert_eq!(seen, [&*stays, survivor, &*third], "the survivor, which no search shows yet, too");
+    assert_eq!(world.state("companies", &third), RecordState::Deleted, "it may be restored");
     assert_eq!(world.field("companies", &stays, "name"), text("Stays here"));
     assert_eq!(world.field("companies", survivor, "name"), text("One"));
     let calls = "three looks, one read by id, one of what is not there, and one of relations";
