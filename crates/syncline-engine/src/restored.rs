@@ -1,5 +1,6 @@
 //! Records that were deleted and may be back: taking one out of a recycle bin moves no stamp everywhere (HubSpot), so no
-//! sweep shows it. As long as a recycle bin may hold it, a deleted record is looked at once a day, by id (CRM-12).
+//! sweep shows it. As long as a recycle bin may hold it, a deleted record is looked at once a day, by id (CRM-12), also one that
+//! nobody had read before.
 
 use crate::{capture, ctx::Ctx, error::Error};
 use jiff::{SignedDuration, Timestamp};

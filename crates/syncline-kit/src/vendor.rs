@@ -230,6 +230,15 @@ pub trait Known: Send + Sync {
         object: &'a ObjectName,
         ids: &'a [RecordId],
     ) -> BoxFuture<'a, Vec<BTreeSet<FieldName>>>;
+    /// Those of these records that are stored as deleted.
+    fn deleted<'a>(
+        &'a self,
+        object: &'a ObjectName,
+        ids: &'a [RecordId],
+    ) -> BoxFuture<'a, BTreeSet<RecordId>> {
+        let _ = (object, ids);
+        Box::pin(std::future::ready(BTreeSet::new()))
+    }
 }
 
 /// One row to write.

@@ -256,7 +256,8 @@ fn a_new_record_is_read_by_id_so_that_no_old_index_shows_one_that_is_gone() {
     let before = world.calls();
     let seen = world.capture();
     let seen: Vec<&str> = seen.iter().map(|seen| seen.record.id.as_str()).collect();
-    assert_eq!(seen, [&*stays, survivor], "the survivor, which no search shows yet, too");
+    assert_eq!(seen, [&*stays, survivor, &*third], "the survivor, which no search shows yet, too");
+    assert_eq!(world.state("companies", &third), RecordState::Deleted, "it may be restored");
     assert_eq!(world.field("companies", &stays, "name"), text("Stays here"));
     assert_eq!(world.field("companies", survivor, "name"), text("One"));
     let calls = "three looks, one read by id, one of what is not there, and one of relations";
@@ -304,6 +305,33 @@ fn what_is_deleted_while_a_search_still_shows_it_has_lost_no_relation() {
     world.pass(61);
     world.capture();
     assert_eq!(company_of(&world), Observed::Empty);
+}
+
+#[test]
+fn what_is_known_to_be_deleted_does_not_come_back_because_a_search_still_shows_it() {
+    let (mut world, ..) = at_rest();
+    let alone = world.make("contacts", json!({"email": "bob@example.com", "firstname": "Bob"}));
+    world.pass(600);
+    world.capture();
+    world.edit("contacts", &alone, json!({"firstname": "Robert"}));
+    world.pass(40);
+    world.knob("search_lag_ms", json!(60_000));
+    world.admin(json!({"do": "archive", "object": "contacts", "id": alone}));
+    world.pass(1);
+    // A webhook tells of it before any search has shown the edit.
+    world.stored.take(&run(world.hub.read(&world.want, &[record("contacts", &alone)])).unwrap());
+    assert_eq!(world.state("contacts", &alone), RecordState::Deleted);
+    world.pass(20);
+    let before = world.calls();
+    assert_eq!(world.capture(), [], "the index shows the edit, and not yet the delete");
+    assert_eq!(world.calls() - before, 4, "three looks and one read by id");
+    // One that is back is believed, with what it shows by its id.
+    world.admin(json!({"do": "restore", "object": "contacts", "id": alone}));
+    world.edit("contacts", &alone, json!({"lastname": "Roe"}));
+    world.pass(61);
+    world.capture();
+    assert_eq!(world.state("contacts", &alone), RecordState::Live);
+    assert_eq!(world.field("contacts", &alone, "firstname"), text("Robert"));
 }
 
 #[test]

@@ -303,6 +303,28 @@ fn a_bad_pair_of_many_is_refused_alone() {
 }
 
 #[test]
+fn a_relation_that_went_to_the_survivor_of_a_merge_is_told_under_its_id() {
+    let world = World::new(Limits::Off);
+    let [company, part, whole] = ["A", "B", "C"].map(|name| world.make("companies", json!({"name": name})));
+    let [one, other, third] = ["one", "other", "third"]
+        .map(|name| world.make("contacts", json!({"email": format!("{name}@example.com")})));
+    let survivor_of = |object: &str, id: &str, merge: &str| {
+        let merged = world.admin(json!({"do": "merge", "object": object, "id": id, "merge": merge}));
+        merged["id"].as_str().unwrap().to_owned()
+    };
+    let survivor = survivor_of("contacts", &one, &other);
+    survivor_of("companies", &whole, &part);
+    let rows = [(&other, &company), (&third, &company), (&third, &part)];
+    let rows = rows.into_iter().zip(1..).map(|((from, to), number)| {
+        let write = edge("@contact_to_company", ("contacts", from), ("companies", to), None, false);
+        row(number, Write::Associate(write))
+    });
+    let outcomes = world.write(rows.collect());
+    let told: Vec<String> = outcomes.iter().map(|outcome| confirmed(outcome).0).collect();
+    assert_eq!(told, [&*survivor, &*third, &*third]);
+}
+
+#[test]
 fn an_unknown_label_is_refused_before_anything_is_sent() {
     let world = World::new(Limits::Off);
     let company = world.make("companies", json!({"name": "A"}));

@@ -7,7 +7,8 @@ use std::{
 };
 use syncline_kit::{BoxFuture, vendor::Known};
 use syncline_model::{
-    ConnectionName, FieldName, ObjectName, Observed, RecordId, RecordRef, Snapshot, Value, Version,
+    ConnectionName, FieldName, ObjectName, Observed, RecordId, RecordRef, RecordState, Snapshot, Value,
+    Version,
 };
 use syncline_store::{Store, StoreError};
 
@@ -34,6 +35,19 @@ impl<'a> StoreKnows<'a> {
             self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
             nothing
         })
+    }
+
+    /// These records as stored, in the order asked for.
+    async fn snapshots(&self, object: &ObjectName, ids: &[RecordId]) -> Vec<Option<Snapshot>> {
+        let record = |id: &RecordId| RecordRef {
+            connection: self.connection.clone(),
+            object: object.clone(),
+            id: id.clone(),
+        };
+        let records: Vec<RecordRef> = ids.iter().map(record).collect();
+        let answer = self.store.records(&records).await;
+        let answer = answer.map(|stored| stored.into_iter().map(|it| it.snapshot).collect());
+        self.or_keep(answer, vec![None; records.len()])
     }
 }
 
@@ -73,17 +87,20 @@ impl Known for StoreKnows<'_> {
         object: &'a ObjectName,
         ids: &'a [RecordId],
     ) -> BoxFuture<'a, Vec<BTreeSet<FieldName>>> {
-        let record = |id: &RecordId| RecordRef {
-            connection: self.connection.clone(),
-            object: object.clone(),
-            id: id.clone(),
-        };
-        let records: Vec<RecordRef> = ids.iter().map(record).collect();
         Box::pin(async move {
-            let answer = self.store.records(&records).await.map(|stored| {
-                stored.iter().map(|it| it.snapshot.as_ref().map(related).unwrap_or_default()).collect()
-            });
-            self.or_keep(answer, vec![BTreeSet::new(); records.len()])
+            let stored = self.snapshots(object, ids).await;
+            stored.iter().map(|it| it.as_ref().map(related).unwrap_or_default()).collect()
+        })
+    }
+
+    fn deleted<'a>(
+        &'a self,
+        object: &'a ObjectName,
+        ids: &'a [RecordId],
+    ) -> BoxFuture<'a, BTreeSet<RecordId>> {
+        Box::pin(async move {
+            let stored = self.snapshots(object, ids).await.into_iter().flatten();
+            stored.filter(|it| it.state == RecordState::Deleted).map(|it| it.record.id).collect()
         })
     }
 }

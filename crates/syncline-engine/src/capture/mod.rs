@@ -46,7 +46,8 @@ pub async fn cycle(ctx: &Ctx, connection: &ConnectionName) -> Result<Captured, E
             .map_err(|error| Error::vendor(connection, error))?;
         knows.check()?;
         let mut batch = ctx.batch();
-        let taken = page::take(&*ctx.store, ctx.mapping(), &page.observations, &mut batch).await?;
+        let listing = live.vendor.listing();
+        let taken = page::take(&*ctx.store, ctx.mapping(), listing, &page.observations, &mut batch).await?;
         captured.schemas_changed |= keep_schemas(ctx, connection, &page.schemas, &mut batch).await?;
         if page.cursor != cursor {
             put_cursor(&mut batch, connection, &page.cursor)?;
@@ -93,7 +94,8 @@ pub async fn records(ctx: &Ctx, records: &[RecordRef]) -> Result<Captured, Error
             live.vendor.read(want, &records).await.map_err(|error| Error::vendor(connection, error))?;
         let seen = without_strangers(ctx, &records, seen).await?;
         let mut batch = ctx.batch();
-        let taken = page::take(&*ctx.store, ctx.mapping(), &seen, &mut batch).await?;
+        let listing = live.vendor.listing();
+        let taken = page::take(&*ctx.store, ctx.mapping(), listing, &seen, &mut batch).await?;
         commit(ctx, batch).await?;
         captured.pages += 1;
         captured.rows += taken.rows;

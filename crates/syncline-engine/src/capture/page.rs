@@ -7,6 +7,7 @@ use syncline_core::{
     mapping::Mapping,
     observe::{Seen, observe},
 };
+use syncline_kit::vendor::Listing;
 use syncline_model::{
     FieldName, Kind, Link, ObjectName, Observation, Observed, RecordId, RecordRef, RecordState, Snapshot,
     Value,
@@ -27,10 +28,12 @@ pub(super) struct Taken {
     pub(super) changed: u64,
 }
 
-/// Adds a page's observations to `batch`. What is stored already and unchanged adds nothing (HUB-9).
+/// Adds a page's observations to `batch`. What is stored already and unchanged adds nothing (HUB-9). `listing` is the vendor's
+/// that they come from.
 pub(super) async fn take(
     store: &dyn Store,
     mapping: &Mapping,
+    listing: Listing,
     observations: &[Observation],
     batch: &mut Batch,
 ) -> Result<Taken, Error> {
@@ -39,7 +42,7 @@ pub(super) async fn take(
         page.observe(seen);
     }
     let taken = Taken { rows: observations.len() as u64, changed: page.news.len() as u64 };
-    page.write(mapping, batch);
+    page.write(mapping, listing, batch);
     Ok(taken)
 }
 
@@ -108,7 +111,7 @@ impl Page {
         stored.snapshot = Some(snapshot);
     }
 
-    fn write(self, mapping: &Mapping, batch: &mut Batch) {
+    fn write(self, mapping: &Mapping, listing: Listing, batch: &mut Batch) {
         let mut baselines: BTreeMap<(_, ObjectName), Baseline> = BTreeMap::new();
         for (record, StoredRecord { snapshot, mut links }) in self.records {
             let Some(snapshot) = snapshot.filter(|_| self.touched.contains(&record)) else { continue };
@@ -121,8 +124,11 @@ impl Page {
                 batch.keys.extend(matching_keys(mapping, &snapshot));
                 batch.dirty.extend(work(mapping, &snapshot, &links, news.appeared));
                 batch.wake.push(format!("record:{record}"));
-                if news.fields.contains_key(STATE) {
+                let turned = news.fields.contains_key(STATE);
+                if turned || is_buried_unseen(news, &snapshot, listing) {
                     batch.puts.extend(restored::noted(mapping, &snapshot, batch.at));
+                }
+                if turned {
                     batch.puts.extend(settling::noted(&snapshot, &links));
                 }
                 if news.appeared {
@@ -144,6 +150,12 @@ impl Page {
             range: (baseline.first, baseline.last),
         }));
     }
+}
+
+/// Whether a record was deleted before it was ever read, and may come back without a list that shows it: nobody else tells of
+/// it then. Where lists show what is so, they show it like any new record.
+fn is_buried_unseen(news: &News, snapshot: &Snapshot, listing: Listing) -> bool {
+    news.appeared && snapshot.state == RecordState::Deleted && listing == Listing::Late
 }
 
 /// A change, with its values.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::testing::{Bench, contact};
+use syncline_kit::vendor::Listing;
 use syncline_model::{
     Base, EntityId, Evidence, JournalSeq, Kind, Link, LinkState, RecordState, Snapshot,
     journal::Event,
@@ -159,6 +160,23 @@ async fn a_delete_takes_the_keys_and_marks_the_record_but_an_unknown_tombstone_i
     let state =
         Event::Changed { record: RecordRef::new(LEFT, "contacts", "1"), fields: vec!["@state".into()] };
     assert!(events(&ctx).await.contains(&state));
+}
+
+#[tokio::test]
+async fn a_deleted_record_that_was_never_read_is_looked_at_daily_where_lists_do_not_show_a_restore() {
+    let bench = Bench::new().await;
+    let ctx = ctx_with(&bench, Vec::new()).await;
+    let mut seen = contact("9", 2, "", "");
+    (seen.state, seen.fields) = (RecordState::Deleted, Vec::new());
+    let seen = [seen, contact("1", 1, "a@example.com", "A")];
+    for (listing, expected) in
+        [(Listing::Current, vec![]), (Listing::Late, vec!["deleted/left/contacts/9".to_owned()])]
+    {
+        let mut batch = ctx.batch();
+        page::take(&*ctx.store, ctx.mapping(), listing, &seen, &mut batch).await.unwrap();
+        let looked_at: Vec<String> = batch.puts.into_iter().map(|(key, _)| key).collect();
+        assert_eq!(looked_at, expected, "{listing:?}");
+    }
 }
 
 #[tokio::test]

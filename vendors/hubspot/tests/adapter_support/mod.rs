@@ -193,6 +193,19 @@ impl Known for Stored {
         let relations = ids.iter().map(related).collect();
         Box::pin(async { relations })
     }
+
+    fn deleted<'a>(
+        &'a self,
+        object: &'a ObjectName,
+        ids: &'a [RecordId],
+    ) -> BoxFuture<'a, BTreeSet<RecordId>> {
+        let is_deleted = |id: &&RecordId| {
+            let kept = self.records.get(&(object.to_string(), id.to_string()));
+            kept.is_some_and(|kept| kept.state == RecordState::Deleted)
+        };
+        let deleted = ids.iter().filter(is_deleted).cloned().collect();
+        Box::pin(async { deleted })
+    }
 }
 
 /// A connection, its account, and what was captured so far.

@@ -28,9 +28,9 @@ impl Scene<'_> {
     pub(super) async fn sift(&self, rows: Vec<Row>, mode: Mode) -> Result<Vec<Observation>, VendorError> {
         // Of all rows: a survivor that was read by id, or that we wrote, is known already, and what it swallowed is not.
         let mut merges = self.merges(&rows).await;
-        let rows = self.current(rows, mode).await?;
+        let (rows, buried) = self.current(rows, mode).await?;
         if rows.is_empty() {
-            return Ok(merges.into_values().flatten().collect());
+            return Ok(merges.into_values().flatten().chain(buried).collect());
         }
         merges.extend(self.merges(&rows).await);
         let portal = self.hub.portal_currency().await?;
@@ -59,6 +59,7 @@ impl Scene<'_> {
             missing |= lacks;
         }
         seen.extend(merges.into_values().flatten());
+        seen.extend(buried);
         if missing {
             self.forget_schema();
         }
@@ -67,8 +68,12 @@ impl Scene<'_> {
 
     /// The rows to believe: not the known ones, not those that the index shows older than they are known to be, and not those
     /// of strangers that have been merged or deleted while it still shows them. Nothing tells how old a stranger's row is: it is
-    /// read by id, but for a page of nothing else, of a first load.
-    async fn current(&self, rows: Vec<Row>, mode: Mode) -> Result<Vec<Row>, VendorError> {
+    /// read by id, but for a page of nothing else, of a first load. So is the row of what is known to be deleted: a
+    /// restore moves no stamp, so nothing tells it from a late index.
+    ///
+    /// In the second place: tombstones of the strangers that have been deleted. Somebody may restore them, which no search would
+    /// show.
+    async fn current(&self, rows: Vec<Row>, mode: Mode) -> Result<(Vec<Row>, Vec<Observation>), VendorError> {
         let object = &self.want.object;
         let ids: Vec<RecordId> = rows.iter().map(|row| RecordId::from(row.id.as_str())).collect();
         let versions = self.known.versions(object, &ids).await;
@@ -86,7 +91,11 @@ impl Scene<'_> {
                 kept.push(row);
             }
         }
-        let survivors = self.strangers(&strangers, &mut kept).await?;
+        if !is_first {
+            self.without_deleted(&mut kept).await?;
+        }
+        let mut buried = Vec::new();
+        let survivors = self.strangers(&strangers, &mut kept, &mut buried).await?;
         let ids: Vec<RecordId> = survivors.iter().map(|row| RecordId::from(row.id.as_str())).collect();
         let versions = self.known.versions(object, &ids).await;
         let news = survivors.into_iter().zip(versions).filter(|(row, known)| *known != row.version());
@@ -94,12 +103,32 @@ impl Scene<'_> {
         if mode == Mode::All {
             kept.extend(self.hub.read_batch(object, &outdated, &self.properties).await?);
         }
-        Ok(kept)
+        Ok((kept, buried))
     }
 
-    /// Strangers read by id: those that are there go to `kept`, and what others were merged into comes back. No search may show
-    /// it yet, and until it is known what they stood for would be made once more.
-    async fn strangers(&self, ids: &[RecordId], kept: &mut Vec<Row>) -> Result<Vec<Row>, VendorError> {
+    /// Takes the rows of what is known to be deleted for what they are by id: those that are not there go.
+    async fn without_deleted(&self, rows: &mut Vec<Row>) -> Result<(), VendorError> {
+        let object = &self.want.object;
+        let ids: Vec<RecordId> = rows.iter().map(|row| RecordId::from(row.id.as_str())).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let deleted = self.known.deleted(object, &ids).await;
+        rows.retain(|row| !deleted.contains(row.id.as_str()));
+        let asked: Vec<RecordId> = deleted.iter().cloned().collect();
+        let back = self.hub.read_batch(object, &asked, &self.properties).await?;
+        rows.extend(back.into_iter().filter(|row| deleted.contains(row.id.as_str())));
+        Ok(())
+    }
+
+    /// Strangers read by id: those that are there go to `kept`, those that are not to `buried`, and what others were merged into
+    /// comes back. No search may show it yet, and until it is known what they stood for would be made once more.
+    async fn strangers(
+        &self,
+        ids: &[RecordId],
+        kept: &mut Vec<Row>,
+        buried: &mut Vec<Observation>,
+    ) -> Result<Vec<Row>, VendorError> {
         let object = &self.want.object;
         let read = self.hub.read_batch(object, ids, &self.properties).await?;
         let (asked, mut survivors): (Vec<Row>, Vec<Row>) =
@@ -111,8 +140,10 @@ impl Scene<'_> {
         // A batch may also leave out what was merged.
         let missing: Vec<RecordId> = ids.iter().filter(|id| !answered(id)).cloned().collect();
         for id in missing {
-            if let Fate::Merged(row) = self.hub.fate(object, &id, &self.properties).await? {
-                survivors.push(row);
+            match self.hub.fate(object, &id, &self.properties).await? {
+                Fate::Live(_) => {}
+                Fate::Merged(row) => survivors.push(row),
+                Fate::Gone(at) => buried.push(self.hub.tombstone(object, id, at, RecordState::Deleted)),
             }
         }
         kept.extend(asked);

@@ -69,17 +69,25 @@ impl HubSpot {
             .into_iter()
             .filter_map(|pair| Some((plain(pair.from_object_id)?, plain(pair.to_object_id)?)))
             .collect();
+        let asked: BTreeSet<(String, String)> =
+            pairs.into_keys().map(|(from, to)| (from.to_string(), to.to_string())).collect();
         let outcome = |(position, row): (usize, &&WriteRow)| {
             if let Some(refused) = refused.remove(&position) {
                 return refused;
             }
             let Some(write) = edge_of(row) else { return RowOutcome::Rejected(unknown_edge(field)) };
-            let pair = (write.from.id.to_string(), write.to.id.to_string());
-            if faults.is_empty() || done.contains(&pair) {
+            if done.contains(&pair_of(write)) {
                 return confirmed(write);
             }
-            match faults.iter().find(|fault| is_about(fault, write)) {
-                Some(fault) => RowOutcome::Rejected(fault.rejection(&self.connection, &write.from.object)),
+            if let Some(fault) = faults.iter().find(|fault| is_about(fault, write)) {
+                return RowOutcome::Rejected(fault.rejection(&self.connection, &write.from.object));
+            }
+            match survivor(write, &done, &asked) {
+                Some(id) => {
+                    let record = self.record(write.from.object.clone(), id);
+                    RowOutcome::Confirmed { record, created: false, observation: None }
+                }
+                None if faults.is_empty() => confirmed(write),
                 None => RowOutcome::Unknown { why: "the answer does not speak of this pair".to_owned() },
             }
         };
@@ -218,6 +226,26 @@ fn input(from: &RecordId, to: &RecordId, types: &BTreeSet<Type>) -> Json {
 
 fn confirmed(write: &EdgeWrite) -> RowOutcome {
     RowOutcome::Confirmed { record: write.from.clone(), created: false, observation: None }
+}
+
+/// Both ends as an answer names them.
+fn pair_of(write: &EdgeWrite) -> (String, String) {
+    (write.from.id.to_string(), write.to.id.to_string())
+}
+
+/// The id under which an answer speaks of this write where it does not name its child: the child was merged, and what it was
+/// merged into has the relation now. An answer that names the child with another parent tells that the parent was merged, which
+/// makes it no other child's relation.
+fn survivor<'a>(
+    write: &EdgeWrite,
+    done: &'a BTreeSet<(String, String)>,
+    asked: &BTreeSet<(String, String)>,
+) -> Option<&'a str> {
+    let (child, parent) = pair_of(write);
+    if done.iter().any(|(from, _)| *from == child) {
+        return None;
+    }
+    done.iter().find(|pair| pair.1 == parent && !asked.contains(*pair)).map(|(from, _)| from.as_str())
 }
 
 fn all(rows: &[&WriteRow], rejection: &Rejection) -> Attempt {
