@@ -65,7 +65,7 @@ pub async fn link(
         one_of_each_system(&records).map_err(refused)?;
     }
     let mut batch = Batch::at(now);
-    let entity = put_links(store, ids, kind, &records, answer, &mut batch).await?;
+    let entity = put_links(store, ids, kind, (&records, named), answer, &mut batch).await?;
     if let Question::SameThing { records: asked, .. } = &review.question {
         leave_out(store, kind, &records, asked, answer, &mut batch).await?;
     }
@@ -287,14 +287,14 @@ async fn leave_out(
     Ok(())
 }
 
-/// Puts all records under one entity: one that is in step with a record elsewhere, else one that a record agreed on values
-/// under, else one that is in force, else any that is known, else a new one. Whoever is linked to one of them is the same
-/// thing, and comes along.
+/// Puts all records under one entity: of the first that agreed on values, else that is in force, else that is known, else a
+/// new one; where nobody named them in an order, first of all that of one which is in step with a record elsewhere. Whoever
+/// is linked to one of them is the same thing, and comes along.
 async fn put_links(
     store: &dyn Store,
     ids: &Ids,
     kind: Kind,
-    records: &[RecordRef],
+    (records, named): (&[RecordRef], &[RecordRef]),
     answer: &Answer,
     batch: &mut Batch,
 ) -> Result<EntityId, Error> {
@@ -321,8 +321,8 @@ async fn put_links(
         let elsewhere = |other: &&Link| other.record.connection != link.record.connection;
         link.base.is_some() && link.state.is_active() && in_force(&members, link).any(|it| elsewhere(&it))
     };
-    let entity = known()
-        .find(is_met)
+    let first = if named.is_empty() { known().find(is_met) } else { None };
+    let entity = first
         .or_else(|| known().find(|link| link.base.is_some()))
         .or_else(|| known().find(|link| link.state.is_active()))
         .or_else(|| known().next())

@@ -25,10 +25,11 @@ pub struct Estate<'a> {
 struct Distance {
     /// Nobody waits for it on another side.
     lonely: bool,
-    /// It does not carry the key that was planted for the entity.
-    unplanted: bool,
     /// Values that it does not show any more.
     lost: usize,
+    /// It does not carry the key that was planted for the entity; one that it does carry it may have taken over with a value
+    /// that it lacked.
+    unplanted: bool,
 }
 
 /// The order in which estates are settled, so that a record that is linked to nothing yet goes to the nearest of those
@@ -86,5 +87,5 @@ fn distance(
         let shown = last.fields.iter().filter(|(_, value)| matches!(value, Observed::Value(_)));
         shown.filter(|(name, value)| survivor.field(name.as_str()) != value).count()
     });
-    Distance { lonely, unplanted: !survivor.is_some_and(carries), lost }
+    Distance { lonely, lost, unplanted: !survivor.is_some_and(carries) }
 }

@@ -119,7 +119,8 @@ async fn merged_record_in_salesforce_moves_the_link_to_the_survivor() {
           companies Acme domain=acme.com website=acme.com
     "#]]
     .assert_eq(world.picture().text());
-    expect!["alone"].assert_eq(&world.says(HubSpot, "companies", &company).await);
+    expect!["merged_elsewhere SYN-2022 *@salesforce"]
+        .assert_eq(&world.says(HubSpot, "companies", &company).await);
     assert_eq!(world.reviews().await.len(), 1);
     world.edit(Salesforce, "Account", &second, json!({"Phone": "7"}));
     world.sync().await;

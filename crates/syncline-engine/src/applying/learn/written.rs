@@ -49,6 +49,11 @@ impl Lesson {
                 self.agree_on_answer(ctx, operation, record);
                 Learnt::Changed
             }
+            // So it does with the child of a relation.
+            (Action::Associate(_), Write::Associate(edge)) if edge.from != *record => {
+                self.read.extend([edge.from.clone(), record.clone()]);
+                Learnt::Changed
+            }
             (Action::Associate(_), Write::Associate(edge)) => {
                 self.related(ctx, operation, edge, Related::Yes);
                 Learnt::Changed
