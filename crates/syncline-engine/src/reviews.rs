@@ -255,10 +255,9 @@ async fn leave_out(
                     LinkWrite::Put(_) | LinkWrite::Remove(..) => None,
                 });
                 let Some(there) = there else { continue };
-                let state = match there.state {
-                    LinkState::DuplicateOf(first) => LinkState::DuplicateOf(first),
-                    _ => LinkState::DuplicateOf(beside.id.clone()),
-                };
+                let first =
+                    if let LinkState::DuplicateOf(first) = there.state { first } else { beside.id.clone() };
+                let state = LinkState::DuplicateOf(first);
                 batch.puts.push((crate::identifying::pending_key(link.entity), None));
                 batch.wake.push(format!("entity:{}", link.entity));
                 batch.journal.push(Event::Linked {

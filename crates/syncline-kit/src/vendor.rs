@@ -235,10 +235,7 @@ pub trait Known: Send + Sync {
         &'a self,
         object: &'a ObjectName,
         ids: &'a [RecordId],
-    ) -> BoxFuture<'a, BTreeSet<RecordId>> {
-        let _ = (object, ids);
-        Box::pin(std::future::ready(BTreeSet::new()))
-    }
+    ) -> BoxFuture<'a, BTreeSet<RecordId>>;
 }
 
 /// One row to write.
