@@ -18,7 +18,7 @@ use syncline_engine::{
     explain::{self, Explanation},
 };
 use syncline_model::{
-    AttributeName, Kind, RecordRef,
+    AttributeName, Kind, LinkState, RecordRef,
     plan::{Held, HeldReason},
 };
 
@@ -41,6 +41,22 @@ impl Player<'_> {
         let shown: Vec<String> = reasons.iter().map(status).collect();
         let evidence = format!("{} (explain: {})", fault.evidence, shown.join("; "));
         self.violated(fault.invariant, evidence);
+        Ok(())
+    }
+
+    /// A record in force that is alone says why: what was deleted or taken back is known of it, or something waits.
+    pub(crate) fn tells(&mut self, thing: &Thing, seen: &[&At]) -> Result<(), Broken> {
+        let Some(ctx) = &self.world.ctx else { return Ok(()) };
+        let reasons: Vec<Explanation> = seen.iter().map(|at| explained(ctx, at)).collect::<Result<_, _>>()?;
+        let silent: Vec<String> = reasons.iter().filter(|it| is_silent(it, thing.kind)).map(status).collect();
+        if !silent.is_empty() {
+            let evidence = format!(
+                "{} is without a counterpart, and nothing says why: {}",
+                thing.token,
+                silent.join("; ")
+            );
+            self.violated("no_silence", evidence);
+        }
         Ok(())
     }
 
@@ -183,6 +199,16 @@ fn explained(ctx: &Ctx, at: &At) -> Result<Explanation, Broken> {
 
 fn held_in(explained: &Explanation) -> impl Iterator<Item = &Held> {
     explained.entities.iter().flat_map(|entity| &entity.held).map(|held| &held.held)
+}
+
+/// Whether a record is in force, alone, and nothing is known that would tell why.
+fn is_silent(explained: &Explanation, kind: Kind) -> bool {
+    explained.entities.iter().filter(|entity| entity.kind == kind).any(|entity| {
+        let own = entity.links.iter().any(|link| link.record == explained.record && link.state.is_active());
+        let ended =
+            entity.links.iter().any(|link| matches!(link.state, LinkState::Deleted | LinkState::Undone(_)));
+        own && !ended && entity.status.name == "alone" && entity.findings.is_empty()
+    })
 }
 
 fn concerns(held: &Held, attribute: Option<&'static str>) -> bool {

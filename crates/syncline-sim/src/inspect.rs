@@ -35,8 +35,13 @@ impl Player<'_> {
                 _ => Vec::new(),
             };
             let seen: Vec<&At> = live.iter().flatten().map(|(at, _)| *at).collect();
-            // Of what people made murky nothing is expected at rest; what the engine writes of it is judged all the same.
-            for fault in faults.into_iter().filter(|_| !thing.murky) {
+            // Of what people made murky no values are expected at rest; what the engine writes of it is judged all the same, and
+            // it says what it waits for.
+            if thing.murky {
+                self.tells(&thing, &seen)?;
+                continue;
+            }
+            for fault in faults {
                 self.judge(&thing, &seen, fault)?;
             }
         }
