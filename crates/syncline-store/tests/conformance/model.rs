@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::{
-    EntityId, JournalSeq, Kind, Link, RecordRef, Snapshot,
+    EntityId, JournalSeq, Kind, Link, RecordRef, RecordState, Snapshot,
     journal::{CallId, Event, JournalEntry, RowResult, RowValues},
     review::{Review, ReviewState},
 };
@@ -207,7 +207,11 @@ impl Model {
     pub fn by_key(&self, kind: Kind, key: &MatchKey) -> Vec<RecordRef> {
         let has =
             |record: &RecordRef| self.keys.get(&(record.clone(), kind)).is_some_and(|k| k.contains(key));
-        self.live().map(|snapshot| snapshot.record.clone()).filter(has).collect()
+        let tells = |snapshot: &&Snapshot| {
+            matches!(snapshot.state, RecordState::Live | RecordState::Converted { .. })
+        };
+        let records = self.snapshots.values().filter(tells).map(|snapshot| snapshot.record.clone());
+        records.filter(has).collect()
     }
 
     pub fn dirty(&self) -> Vec<Dirty> {
