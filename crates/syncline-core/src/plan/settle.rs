@@ -168,13 +168,12 @@ fn stand_in(
         };
         let mut beside = links.iter().zip(snapshots).filter(|(other, _)| same_side(other));
         let is_out = |(other, seen): (&Link, &Option<Snapshot>)| match &other.state {
-            LinkState::Deleted | LinkState::MergedInto(_) | LinkState::DuplicateOf(_) => true,
-            LinkState::Active => seen
-                .as_ref()
-                .is_some_and(|seen| matches!(seen.state, RecordState::Deleted | RecordState::MergedInto(_))),
-            LinkState::Pending | LinkState::ConvertedTo(_) | LinkState::Excluded | LinkState::Undone(_) => {
-                false
-            }
+            LinkState::Deleted
+            | LinkState::MergedInto(_)
+            | LinkState::ConvertedTo(_)
+            | LinkState::DuplicateOf(_) => true,
+            LinkState::Active => seen.as_ref().is_some_and(|seen| !seen.is_live()),
+            LinkState::Pending | LinkState::Excluded | LinkState::Undone(_) => false,
         };
         if beside.all(is_out) {
             settled.links.push(LinkChange::Put(Link {

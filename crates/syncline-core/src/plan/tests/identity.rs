@@ -317,14 +317,17 @@ fn a_merge_that_is_taken_back_while_the_survivor_stands_for_the_person_makes_ano
     );
 }
 
+/// Another person, whose contact takes others in.
+fn there() -> [Link; 2] {
+    ["salesforce/Contact/009", "hubspot/contacts/9"].map(|it| link(it, Kind::Person, 9, LinkState::Active))
+}
+
 #[test]
 fn a_second_record_comes_into_force_when_the_first_is_gone() {
     let second = || LinkState::DuplicateOf("003".into());
     for state in [RecordState::Deleted, RecordState::MergedInto("009".into())] {
         let case = becomes(twice(LinkState::Active, second()), FIRST, state.clone());
-        let known = link("salesforce/Contact/009", Kind::Person, 9, LinkState::Active);
-        let there = [known, link("hubspot/contacts/9", Kind::Person, 9, LinkState::Active)];
-        let stands = settled(&case, &there);
+        let stands = settled(&case, &there());
         let last = links(&stands).pop().unwrap();
         assert_eq!(last, "salesforce/Contact/004 person Active", "{state:?}");
         assert_eq!(put(&stands, stands.links.len() - 1).base, None, "it never agreed on anything");
@@ -340,6 +343,25 @@ fn a_second_record_comes_into_force_when_the_first_is_gone() {
         }
         assert_eq!(links(&settled(&case, &[])), Vec::<String>::new(), "{state:?}");
     }
+    // A lead that became somebody else's contact leaves its duplicate behind, one that became its own does not.
+    let mut lead = twice(LinkState::Active, second());
+    lead.link_mut(FIRST).record = record(LEAD);
+    lead.hood.snapshots[0].as_mut().unwrap().record = record(LEAD);
+    let lead = becomes(
+        lead,
+        LEAD,
+        RecordState::Converted { contact: Some("009".into()), account: None, opportunity: None },
+    );
+    let last = |settled: &Settled| links(settled).pop().unwrap();
+    assert_eq!(last(&settled(&lead, &there())), "salesforce/Contact/004 person Active");
+    assert_eq!(last(&settled(&lead, &[])), "salesforce/Contact/009 person Active");
+    let mut later = lead;
+    later.link_mut(LEAD).state = LinkState::ConvertedTo("009".into());
+    assert_eq!(
+        links(&settled(&later, &there())),
+        ["salesforce/Contact/004 person Active"],
+        "also a run later"
+    );
     // What took the first one's place stands for both.
     let case = becomes(twice(LinkState::Active, second()), FIRST, RecordState::MergedInto("005".into()));
     let last = links(&settled(&case, &[])).pop().unwrap();
