@@ -32,11 +32,15 @@ fn planting(mapping: &Mapping) -> Mapping {
 }
 
 fn order(cases: &[Case], survivor: &[(&str, Observed)]) -> Vec<usize> {
-    let shown = Case::of(Kind::Person).fresh(SURVIVOR, survivor);
+    order_at(SURVIVOR, cases, survivor)
+}
+
+fn order_at(address: &str, cases: &[Case], survivor: &[(&str, Observed)]) -> Vec<usize> {
+    let shown = Case::of(Kind::Person).fresh(address, survivor);
     let shown = shown.hood.snapshots[0].as_ref().unwrap();
     let estates: Vec<Estate<'_>> = cases
         .iter()
-        .map(|it| Estate { kind: Kind::Person, links: &it.hood.links, snapshots: &it.hood.snapshots })
+        .map(|it| Estate { kind: it.hood.kind, links: &it.hood.links, snapshots: &it.hood.snapshots })
         .collect();
     heirs_first(&planting(&cases[0].mapping), &estates, |it| (*it == shown.record).then_some(shown))
 }
@@ -64,4 +68,35 @@ fn a_survivor_goes_to_whom_somebody_waits_for_it() {
         link.state = LinkState::Deleted;
     }
     assert_eq!(order(&cases, &[("lastname", text("Lovelace"))]), [1, 0]);
+}
+
+/// An entity of one record.
+fn alone(number: u128, kind: Kind, address: &str, fields: &[(&str, Observed)], state: RecordState) -> Case {
+    let mut case = Case::of(kind).agreed(address, fields);
+    case.hood.links[0].entity = entity(number);
+    case.hood.snapshots[0].as_mut().unwrap().state = state;
+    case
+}
+
+#[test]
+fn whose_lead_became_a_contact_has_no_claim_to_what_others_were_merged_into() {
+    let name = |name: &'static str| [("LastName", text(name))];
+    let converted = RecordState::Converted { contact: Some("3".into()), account: None, opportunity: None };
+    let merged = RecordState::MergedInto("3".into());
+    let cases = [
+        alone(1, Kind::Person, "salesforce/Contact/1", &name("Lovelace"), merged),
+        alone(2, Kind::Person, "salesforce/Lead/2", &name("Hopper"), converted),
+    ];
+    assert_eq!(order_at("salesforce/Contact/3", &cases, &name("Hopper")), [0, 1]);
+}
+
+#[test]
+fn whose_leads_became_one_have_no_claim_to_it_as_companies() {
+    let lead = |number: u128, name: &'static str| {
+        let address = format!("salesforce/Lead/{number}");
+        let merged = RecordState::MergedInto("3".into());
+        alone(number, Kind::Organisation, &address, &[("Company", text(name))], merged)
+    };
+    let cases = [lead(1, "Acme"), lead(2, "Bell")];
+    assert_eq!(order_at("salesforce/Lead/3", &cases, &[("Company", text("Bell"))]), [0, 1]);
 }

@@ -308,6 +308,7 @@ fn a_merge_that_is_taken_back_while_the_survivor_stands_for_the_person_makes_ano
     // Who was deleted, not merged, is the same one still.
     let back = settled(&twice(LinkState::Deleted, LinkState::Active), &[]);
     assert_eq!(links(&back), ["salesforce/Contact/003 person DuplicateOf(RecordId(\"004\"))"]);
+    assert_eq!(put(&back, 0).base, None, "nobody compares it any more");
     // The survivor went in the same step.
     let case = twice(LinkState::MergedInto("004".into()), LinkState::Active);
     let back = settled(&becomes(case, SECOND, RecordState::Deleted), &[]);
@@ -408,20 +409,25 @@ fn what_two_records_of_a_person_became_agrees_on_what_the_one_in_force_did() {
             }
             case = becomes(case, address, RecordState::MergedInto("005".into()));
         }
-        let both = settled(&case, &[]);
-        let survivors: Vec<&Link> = both
-            .links
-            .iter()
-            .filter_map(|change| match change {
-                LinkChange::Put(link) => {
-                    Some(link).filter(|link| link.record == record("salesforce/Contact/005"))
-                }
-                LinkChange::Remove(..) => None,
-            })
-            .collect();
-        assert_eq!(survivors.len(), 1, "{first:?}");
-        assert!(survivors[0].state.is_active() && survivors[0].base.is_some(), "{first:?}");
+        let survivor = survivor(&settled(&case, &[]));
+        assert!(survivor.state.is_active() && survivor.base.is_some(), "{first:?}");
     }
+    // What one that was deleted before had agreed on is older.
+    let mut case = twice(LinkState::Active, LinkState::Deleted);
+    for address in [FIRST, SECOND] {
+        case = becomes(case, address, RecordState::MergedInto("005".into()));
+    }
+    assert_eq!(survivor(&settled(&case, &[])).evidence, Evidence::Merge("003".into()));
+}
+
+/// The one link to what both were merged into.
+fn survivor(both: &Settled) -> Link {
+    let put = both.links.iter().filter_map(|change| match change {
+        LinkChange::Put(link) => Some(link).filter(|link| link.record == record("salesforce/Contact/005")),
+        LinkChange::Remove(..) => None,
+    });
+    let [survivor] = put.collect::<Vec<_>>()[..] else { panic!("{both:?}") };
+    survivor.clone()
 }
 
 /// What becomes of `contact`, which the pair's lead became, beside what else is known.

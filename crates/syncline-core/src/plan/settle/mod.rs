@@ -1,0 +1,211 @@
+//! Identity events that vendors made: conversions, merges, deletes, and records that came back. They move links, never
+//! fields, and they are settled before anything is planned (CRM-4, CRM-12, CRM-17).
+
+mod beside;
+mod succession;
+
+use crate::mapping::Mapping;
+use beside::{in_force_beside, put_beside, stand_in};
+use succession::{Taken, converted, merged};
+use syncline_model::{
+    EntityId, Kind, Link, LinkState, RecordId, RecordRef, RecordState, Snapshot,
+    defect::{Defect, planted},
+    review::Question,
+};
+
+/// A change of links.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkChange {
+    /// Puts it.
+    Put(Link),
+    /// Removes it.
+    Remove(RecordRef, Kind),
+}
+
+/// What follows from identity events of one entity.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Links to change, all at once.
+    pub links: Vec<LinkChange>,
+    /// Questions for a person.
+    pub questions: Vec<Question>,
+    /// Entities to plan again because their links or their neighbours' moved, each with its own kind: a lead's event also
+    /// moves its organisation.
+    pub replan: Vec<(Kind, EntityId)>,
+    /// Records to identify anew: their link is taken away here.
+    pub again: Vec<(Kind, RecordRef)>,
+}
+
+/// A record that an event leads to, as it is linked already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Successor {
+    /// Its link.
+    pub link: Link,
+    /// Who else that entity has.
+    pub beside: Beside,
+    /// The links of leads whose company that entity is.
+    pub leads: Vec<Link>,
+}
+
+/// Whether an entity has records on other connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// It never had any.
+    Nobody,
+    /// None in force any more.
+    Former,
+    /// In force.
+    Counterparts,
+}
+
+/// Settles the events of one entity. `link_of` gives the link that a record of [`looked_at`] has for a facet, if any; the
+/// record itself need not have been captured yet.
+pub fn settle(
+    mapping: &Mapping,
+    kind: Kind,
+    links: &[Link],
+    snapshots: &[Option<Snapshot>],
+    link_of: impl Fn(&RecordRef, Kind) -> Option<Successor>,
+) -> Settled {
+    let mut settled = Settled::default();
+    for (link, snapshot) in links.iter().zip(snapshots) {
+        let Some(snapshot) = snapshot else { continue };
+        if link.facet != kind {
+            continue;
+        }
+        if !is_own_object(mapping, link) {
+            // The company of a lead: kept while the lead is one; a conversion hands it over with the person.
+            if snapshot.state == RecordState::Deleted {
+                settled.links.push(LinkChange::Remove(link.record.clone(), link.facet));
+            }
+            continue;
+        }
+        match (&snapshot.state, &link.state) {
+            (
+                RecordState::Converted { contact: Some(contact), account, .. },
+                LinkState::Active
+                | LinkState::Pending
+                | LinkState::DuplicateOf(_)
+                | LinkState::MergedInto(_)
+                | LinkState::Deleted
+                | LinkState::Undone(_),
+            ) => {
+                // One that was merged away or deleted is back, and has gone on.
+                let back = Link { state: LinkState::Active, ..link.clone() };
+                let was_away = matches!(
+                    link.state,
+                    LinkState::MergedInto(_) | LinkState::Deleted | LinkState::Undone(_)
+                );
+                let before = if was_away { &back } else { link };
+                let taken = Taken { mapping, before, snapshot, links, snapshots };
+                converted(&taken, contact, account.as_ref(), &link_of, &mut settled);
+            }
+            (
+                RecordState::MergedInto(survivor),
+                LinkState::Active | LinkState::Pending | LinkState::DuplicateOf(_) | LinkState::Deleted,
+            ) => {
+                let taken = Taken { mapping, before: link, snapshot, links, snapshots };
+                merged(&taken, survivor, &link_of, &mut settled);
+            }
+            (RecordState::Deleted, LinkState::Active | LinkState::Pending) if planted(Defect::Recreated) => {
+                settled.links.push(LinkChange::Remove(link.record.clone(), link.facet));
+                settled.replan.push((link.facet, link.entity));
+            }
+            (RecordState::Deleted, LinkState::Active | LinkState::Pending) => {
+                settled.links.push(LinkChange::Put(Link { state: LinkState::Deleted, ..link.clone() }));
+                settled.replan.push((link.facet, link.entity));
+            }
+            // From the recycle bin, where Salesforce puts merged records too.
+            (RecordState::Live, LinkState::Deleted | LinkState::Undone(_) | LinkState::MergedInto(_))
+                if !planted(Defect::NeverAgain) =>
+            {
+                came_back(mapping, link, links, snapshots, &mut settled);
+            }
+            _ => {}
+        }
+    }
+    stand_in(mapping, kind, links, snapshots, &mut settled);
+    settled
+}
+
+/// A record that was away is there again. Its link is in force again, unless another one of its side took its place.
+fn came_back(
+    mapping: &Mapping,
+    link: &Link,
+    links: &[Link],
+    snapshots: &[Option<Snapshot>],
+    settled: &mut Settled,
+) {
+    settled.replan.push((link.facet, link.entity));
+    let beside = in_force_beside(mapping, links, snapshots, link).or_else(|| put_beside(settled, link));
+    let state = match (beside, &link.state) {
+        // Who takes a merge back says that the two are not one: it is met as a record of its own.
+        (Some(_), LinkState::MergedInto(_)) => {
+            settled.links.push(LinkChange::Remove(link.record.clone(), link.facet));
+            settled.again.push((link.facet, link.record.clone()));
+            return;
+        }
+        (Some(other), _) => LinkState::DuplicateOf(other.record.id.clone()),
+        (None, _) => LinkState::Active,
+    };
+    let base = if state.is_active() { link.base.clone() } else { None };
+    settled.links.push(LinkChange::Put(Link { state, base, ..link.clone() }));
+}
+
+/// The records whose links decide what follows from a record's state: itself, its survivor, what it was converted into.
+pub fn looked_at(mapping: &Mapping, snapshot: &Snapshot) -> Vec<RecordRef> {
+    let beside = &snapshot.record;
+    let other = |object: Option<syncline_model::ObjectName>, id: &RecordId| {
+        object.map(|object| RecordRef { connection: beside.connection.clone(), object, id: id.clone() })
+    };
+    match &snapshot.state {
+        RecordState::Live | RecordState::Deleted => Vec::new(),
+        RecordState::MergedInto(survivor) => {
+            other(Some(beside.object.clone()), survivor).into_iter().collect()
+        }
+        RecordState::Converted { contact, account, .. } => {
+            let contact = contact.as_ref().and_then(|id| other(contact_object(mapping, beside), id));
+            let account =
+                account.as_ref().and_then(|id| other(first_object(mapping, Kind::Organisation, beside), id));
+            [contact, account, Some(beside.clone())].into_iter().flatten().collect()
+        }
+    }
+}
+
+/// Whether the link's record is of an object that the kind consists of.
+pub(super) fn is_own_object(mapping: &Mapping, link: &Link) -> bool {
+    mapping
+        .kinds
+        .get(&link.facet)
+        .and_then(|model| model.objects.get(&link.record.connection))
+        .is_some_and(|objects| objects.contains(&link.record.object))
+}
+
+/// Whether the link says whose company a lead's is, until the lead is converted.
+pub fn is_of_lead(mapping: &Mapping, link: &Link) -> bool {
+    link.facet == Kind::Organisation && link.state == LinkState::Pending && !is_own_object(mapping, link)
+}
+
+/// What a link's record was merged or converted into.
+pub(super) fn went_on(mapping: &Mapping, link: &Link) -> Option<RecordRef> {
+    let (object, id) = match &link.state {
+        LinkState::MergedInto(survivor) => (link.record.object.clone(), survivor),
+        LinkState::ConvertedTo(contact) => (contact_object(mapping, &link.record)?, contact),
+        LinkState::Pending
+        | LinkState::Active
+        | LinkState::Deleted
+        | LinkState::Excluded
+        | LinkState::DuplicateOf(_)
+        | LinkState::Undone(_) => return None,
+    };
+    Some(RecordRef { connection: link.record.connection.clone(), object, id: id.clone() })
+}
+
+fn contact_object(mapping: &Mapping, lead: &RecordRef) -> Option<syncline_model::ObjectName> {
+    let objects = mapping.kinds.get(&Kind::Person)?.objects.get(&lead.connection)?;
+    objects.iter().find(|object| **object != lead.object).cloned()
+}
+
+fn first_object(mapping: &Mapping, kind: Kind, beside: &RecordRef) -> Option<syncline_model::ObjectName> {
+    mapping.kinds.get(&kind)?.objects.get(&beside.connection)?.first().cloned()
+}
