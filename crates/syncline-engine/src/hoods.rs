@@ -101,7 +101,7 @@ impl Surroundings {
     pub(crate) fn refuse(&mut self, entity: EntityId, kept: refusals::Kept) -> &[refusals::Kept] {
         let list = self.refusals.entry(entity).or_default();
         list.retain(|known| {
-            known.refusal.connection != kept.refusal.connection || known.refusal.field != kept.refusal.field
+            known.refusal.connection != kept.refusal.connection || known.refusal.part != kept.refusal.part
         });
         list.push(kept);
         list

@@ -12,6 +12,7 @@ mod inherit;
 mod inputs;
 mod neighbourhood;
 mod preconditions;
+mod refused;
 mod scope;
 mod settle;
 mod stand;
@@ -23,7 +24,7 @@ pub(crate) use edges::picked;
 pub use heirs::{Estate, heirs_first};
 pub use inputs::Inputs;
 pub use neighbourhood::{
-    ClockOffset, Context, Neighbourhood, Refusal, Sides, Target, side_digest, side_fields,
+    ClockOffset, Context, Neighbourhood, Refusal, RefusedPart, Sides, Target, side_digest, side_fields,
 };
 pub use preconditions::{before_hash, of as precondition};
 pub use settle::{Beside, LinkChange, Settled, Successor, is_of_lead, looked_at, settle};
@@ -31,7 +32,7 @@ pub use watch::{Wrote, note_step, note_undone, note_write, shows_same};
 
 use crate::mapping::OnDelete;
 use scope::Scope;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use syncline_model::{
     Action, AttributeName, Base, BaseEntry, ConnectionName, EntityId, Evidence, FieldChange, FieldName, Link,
     LinkState, Observed, Precondition, Reason, RecordRef, Value,
@@ -393,7 +394,7 @@ impl Draftsman<'_> {
                 self.hold_out_of_scope(&record.connection);
                 continue;
             }
-            let fields = self.without_refused(&record, fields);
+            let fields = self.not_refused_together(&record, fields);
             if fields.is_empty() {
                 continue;
             }
@@ -413,34 +414,6 @@ impl Draftsman<'_> {
                 Action::Create { .. } | Action::Update { .. } | Action::Archive { .. } => Vec::new(),
             };
             self.push(connection, action, preconditions);
-        }
-    }
-
-    /// Changes that the vendor has not refused just so before (HUB-4). What is written together is refused together: a
-    /// pipeline does not go without its stage.
-    pub(crate) fn without_refused(
-        &mut self,
-        record: &RecordRef,
-        fields: Vec<FieldChange>,
-    ) -> Vec<FieldChange> {
-        let refused: BTreeSet<AttributeName> = fields
-            .iter()
-            .filter(|change| !self.not_refused(&record.connection, change))
-            .map(|change| change.attribute.clone())
-            .collect();
-        fields.into_iter().filter(|change| !refused.contains(&change.attribute)).collect()
-    }
-
-    /// Whether the vendor has not refused just this change before. A refusal ends when the value or the schema changes.
-    fn not_refused(&mut self, connection: &ConnectionName, change: &FieldChange) -> bool {
-        let refusal = self.hood.refusals.iter().find(|refusal| refusal.is_about(connection, change)).cloned();
-        match refusal {
-            None => true,
-            Some(refusal) => {
-                let reason = HeldReason::Refused { code: refusal.code, message: refusal.message };
-                self.hold(Some(&change.attribute), connection, reason, vec![refusal.wake]);
-                false
-            }
         }
     }
 

@@ -93,9 +93,9 @@ pub struct Target {
 pub struct Refusal {
     /// Where.
     pub connection: ConnectionName,
-    /// Which field; `None`: the create as a whole.
-    pub field: Option<FieldName>,
-    /// What was to be written there.
+    /// How much of it.
+    pub part: RefusedPart,
+    /// What was to be written.
     pub after: Vec<(FieldName, After)>,
     /// The vendor's code.
     pub code: Arc<str>,
@@ -105,22 +105,55 @@ pub struct Refusal {
     pub wake: String,
 }
 
+/// How much of a write a refusal is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusedPart {
+    /// One field's value.
+    Field(FieldName),
+    /// A create as a whole.
+    Create,
+    /// An update of several attributes: the vendor does not say which of them it minds.
+    Together,
+}
+
 impl Refusal {
     /// Whether this refusal is about just this change.
     pub(crate) fn is_about(&self, connection: &ConnectionName, change: &FieldChange) -> bool {
         self.connection == *connection
-            && self.field.as_ref().is_some_and(|field| *field == change.field)
-            && self.after.iter().any(|(field, after)| *field == change.field && *after == change.after)
+            && matches!(&self.part, RefusedPart::Field(field) if *field == change.field)
+            && self.names(change)
     }
 
     /// Whether this refusal is about a create with just these values.
     pub(crate) fn is_about_create(&self, connection: &ConnectionName, fields: &[FieldChange]) -> bool {
         self.connection == *connection
-            && self.field.is_none()
+            && self.part == RefusedPart::Create
             && self.after.len() == fields.len()
-            && fields.iter().all(|change| {
-                self.after.iter().any(|(field, after)| *field == change.field && *after == change.after)
-            })
+            && fields.iter().all(|change| self.names(change))
+    }
+
+    /// Whether this is a refusal of several values of which some are still to be written, and none is another one by now.
+    pub(crate) fn is_about_some_of(&self, connection: &ConnectionName, fields: &[FieldChange]) -> bool {
+        let is_another = |change: &FieldChange| {
+            !self.names(change) && self.after.iter().any(|(field, _)| *field == change.field)
+        };
+        self.connection == *connection
+            && self.part == RefusedPart::Together
+            && fields.iter().any(|change| self.names(change))
+            && !fields.iter().any(is_another)
+    }
+
+    /// Whether this is the refusal of one of the values that the other one is about: it says which it was.
+    pub(crate) fn explains(&self, together: &Self) -> bool {
+        self.connection == together.connection
+            && matches!(&self.part, RefusedPart::Field(_))
+            && self.after.iter().any(|value| together.after.contains(value))
+    }
+
+    /// Whether this value was to be written when the vendor refused.
+    pub(crate) fn names(&self, change: &FieldChange) -> bool {
+        self.after.iter().any(|(field, after)| *field == change.field && *after == change.after)
     }
 }
 

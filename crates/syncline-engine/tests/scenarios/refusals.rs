@@ -47,6 +47,72 @@ async fn rejected_field_is_released_by_itself_when_the_rule_goes() {
 }
 
 #[tokio::test]
+async fn rule_that_names_no_field_keeps_back_the_value_that_breaks_it_and_no_other() {
+    let (mut world, account, company) = acme(Setting::default()).await;
+    // At the top of the page, where most rules say what they have to say.
+    let rule = json!({"do": "validation_rule", "object": "Account", "field": "Phone",
+        "operator": "starts_with", "value": "0", "message": "no leading zero"});
+    world.admin(Salesforce, rule);
+    let edits = json!({"phone": "030 1234", "city": "Berlin", "description": "big"});
+    world.edit(HubSpot, "companies", &company, edits);
+    let mut runs = 0;
+    while world.says(HubSpot, "companies", &company).await != "refused SYN-2009 phone@salesforce" {
+        runs += 1;
+        assert!(runs < 4, "three rounds a run: {}", world.says(HubSpot, "companies", &company).await);
+        world.sync().await;
+    }
+    let shown = |world: &World, field: &str| world.field(Salesforce, "Account", &account, field);
+    assert_eq!(
+        ["BillingCity", "Description", "Phone"].map(|field| shown(&world, field)),
+        ["Berlin", "big", "+1 555 0100"]
+    );
+    // Found once, it is not looked for again.
+    world.edit(HubSpot, "companies", &company, json!({"city": "Bonn", "description": "small"}));
+    assert_eq!(world.writes(1).await.tally.rejected, 0);
+    world.edit(HubSpot, "companies", &company, json!({"phone": "+49 30 1234"}));
+    world.writes(1).await;
+    assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+}
+
+#[tokio::test]
+async fn address_that_another_contact_has_keeps_the_phone_from_nobody() {
+    let mut world = World::new().await;
+    let lead = |world: &World, name: &str| {
+        let fields = json!({"LastName": name, "Company": "Acme", "Email": format!("{name}@acme.com")});
+        world.create(Salesforce, "Lead", fields)
+    };
+    let ann = lead(&world, "ann");
+    world.first_contact().await;
+    world.create(HubSpot, "contacts", json!({"lastname": "Other", "email": "taken@acme.com"}));
+    world.sync().await;
+    world.edit(Salesforce, "Lead", &ann, json!({"Email": "taken@acme.com", "Phone": "+49 30 1"}));
+    world.sync().await;
+    world.sync().await;
+    let contact = world.find(HubSpot, "contacts", "lastname", "ann");
+    assert_eq!(world.field(HubSpot, "contacts", &contact, "phone"), "+49 30 1");
+    assert_eq!(world.says(HubSpot, "contacts", &contact).await, "refused SYN-2009 email@hubspot SYN-3001");
+}
+
+#[tokio::test]
+async fn account_that_is_hidden_from_us_keeps_the_phone_of_its_new_contact_from_nobody() {
+    let mut world = World::contacts_only().await;
+    let account = world.create(Salesforce, "Account", json!({"Name": "Acme"}));
+    let contact = world.create(Salesforce, "Contact", json!({"LastName": "Lee", "Email": "lee@acme.com"}));
+    world.first_contact().await;
+    let lee = world.find(HubSpot, "contacts", "lastname", "Lee");
+    let company = world.find(HubSpot, "companies", "name", "Acme");
+    world.admin(Salesforce, json!({"do": "hide_record", "id": account}));
+    world.associate(&format!("contacts/{lee}"), &format!("companies/{company}"));
+    world.edit(HubSpot, "contacts", &lee, json!({"phone": "+49 30 1", "jobtitle": "Dr"}));
+    world.sync().await;
+    world.sync().await;
+    let shown = |world: &World, field: &str| world.field(Salesforce, "Contact", &contact, field);
+    assert_eq!(["Phone", "Title"].map(|field| shown(&world, field)), ["+49 30 1", "Dr"]);
+    assert_eq!(shown(&world, "AccountId"), serde_json::Value::Null);
+    assert_eq!(world.says(HubSpot, "contacts", &lee).await, "refused SYN-2009 company@salesforce");
+}
+
+#[tokio::test]
 async fn address_passes_from_hand_to_hand_in_one_run_and_back_in_its_undo() {
     let mut world = World::new().await;
     let lead = |world: &World, name: &str| {

@@ -83,6 +83,8 @@ impl ApiError {
                 RejectionClass::Fields(vec![FieldName::from("OwnerId")])
             }
             "API_DISABLED_FOR_ORG" | "NO_ACCESS" | "INSUFFICIENT_ACCESS" => RejectionClass::Permission,
+            // Of a record that this one is to refer to.
+            "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY" => RejectionClass::Fields(self.fields.clone()),
             code if code.starts_with("INSUFFICIENT_ACCESS") => RejectionClass::Permission,
             code if FIELD_CODES.contains(&code) => RejectionClass::Fields(self.fields.clone()),
             _ if !self.fields.is_empty() => RejectionClass::Fields(self.fields.clone()),

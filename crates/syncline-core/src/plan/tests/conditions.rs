@@ -1,7 +1,7 @@
 //! What an operation hangs on, and what a held item is named by.
 
 use super::world::*;
-use crate::plan::{Refusal, Sides, side_digest};
+use crate::plan::{Refusal, RefusedPart, Sides, side_digest};
 use syncline_model::{After, Kind, Observed, Value};
 
 const C: &str = "salesforce/Contact/003";
@@ -68,7 +68,7 @@ fn a_refused_create_is_another_one_as_soon_as_one_value_is() {
             |(field, value): &(&str, &str)| ((*field).into(), After::Value(Value::text(value).unwrap()));
         case.hood.refusals.push(Refusal {
             connection: HS.into(),
-            field: None,
+            part: RefusedPart::Create,
             after: fields.iter().map(after).collect(),
             code: "NO".into(),
             message: "no".into(),

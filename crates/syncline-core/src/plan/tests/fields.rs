@@ -3,7 +3,7 @@
 use super::world::*;
 use crate::{
     mapping::{Codec, Direction, FieldState, KindModel, OnLeave, Predicate, Rule},
-    plan::Refusal,
+    plan::{Refusal, RefusedPart},
 };
 use std::collections::BTreeSet;
 use syncline_model::{After, Currency, Kind, Money, Observed, Value, review::Question};
@@ -74,7 +74,7 @@ fn a_change_whose_write_is_refused_stays_a_change() {
     let mut case = pair().seen(C, 10, &[("Title", text("Countess"))]);
     case.hood.refusals.push(Refusal {
         connection: HS.into(),
-        field: Some("jobtitle".into()),
+        part: RefusedPart::Field("jobtitle".into()),
         after: vec![("jobtitle".into(), After::Value(Value::text("Countess").unwrap()))],
         code: "INVALID".into(),
         message: "no".into(),
@@ -190,7 +190,7 @@ fn the_pipeline_is_written_with_its_stage_and_refused_with_it() {
     assert_eq!(operations(&case.plan()), ["update hubspot/deals/9 dealstage=s2, pipeline=default"]);
     case.hood.refusals.push(Refusal {
         connection: HS.into(),
-        field: Some("dealstage".into()),
+        part: RefusedPart::Field("dealstage".into()),
         after: vec![("dealstage".into(), After::Value(Value::option("s2")))],
         code: "X".into(),
         message: "x".into(),

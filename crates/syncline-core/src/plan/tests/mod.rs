@@ -10,6 +10,7 @@ mod made;
 mod models;
 mod parents;
 mod people;
+mod refused;
 mod scope;
 mod sets;
 mod speed;

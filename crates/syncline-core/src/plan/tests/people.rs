@@ -118,7 +118,7 @@ fn a_create_that_was_refused_is_not_tried_again_as_it_is() {
         plan.operations[0].action.fields().iter().map(|it| (it.field.clone(), it.after.clone())).collect();
     case.hood.refusals.push(crate::plan::Refusal {
         connection: SF.into(),
-        field: None,
+        part: crate::plan::RefusedPart::Create,
         after,
         code: "RULE".into(),
         message: "no".into(),
@@ -137,7 +137,7 @@ fn a_create_without_a_refused_field_goes_unless_the_field_is_required() {
         let mut case = hubspot(&[("jobtitle", text("Dr"))]);
         case.hood.refusals.push(crate::plan::Refusal {
             connection: SF.into(),
-            field: Some(field.into()),
+            part: crate::plan::RefusedPart::Field(field.into()),
             after: vec![(
                 field.into(),
                 syncline_model::After::Value(syncline_model::Value::text(value).unwrap()),
@@ -227,21 +227,25 @@ fn what_took_another_record_in_does_not_follow_a_delete() {
 
 #[test]
 fn what_took_another_record_in_and_went_on_does_not_follow_a_delete_either() {
-    let converted = |evidence: Evidence| {
+    let was = |state: LinkState, evidence: Evidence| {
         let mut case = Case::of(Kind::Person)
             .model(|model| model.on_delete = OnDelete::Archive)
             .agreed(
                 "salesforce/Contact/004",
                 &[("LastName", text("Lovelace")), ("Email", text("ada@acme.com"))],
             )
-            .link("salesforce/Lead/00Q", LinkState::ConvertedTo("004".into()))
-            .link(H, LinkState::Deleted);
+            .link(H, LinkState::Deleted)
+            .link("salesforce/Lead/00Q", state);
         case.link_mut("salesforce/Lead/00Q").evidence = evidence;
         case.plan()
     };
-    let asked = converted(Evidence::Merge("00R".into()));
+    let converted = || LinkState::ConvertedTo("004".into());
+    let asked = was(converted(), Evidence::Merge("00R".into()));
     assert_eq!((operations(&asked), asked.questions.len()), (vec![], 1));
-    assert_eq!(operations(&converted(Evidence::First)), ["archive salesforce/Contact/004"]);
+    assert_eq!(operations(&was(converted(), Evidence::First)), ["archive salesforce/Contact/004"]);
+    // A second one that had taken another in, and was taken out, has no part in the one that stays.
+    let left_out = was(LinkState::Excluded, Evidence::Merge("00R".into()));
+    assert_eq!(operations(&left_out), ["archive salesforce/Contact/004"]);
 }
 
 #[test]

@@ -8,11 +8,11 @@ use crate::{
     parked::{self, Parked, Sent},
     refusals::{self, Kept},
 };
-use syncline_core::plan::{Refusal, before_hash};
+use syncline_core::plan::{Refusal, RefusedPart, before_hash};
 use syncline_kit::vendor::{Rejection, RejectionClass, WriteRow};
 use syncline_model::{
-    Action, ConnectionName, Evidence, FieldChange, FieldName, JournalSeq, Link, LinkState, Operation,
-    RecordRef, RunId, Snapshot,
+    Action, After, ConnectionName, Evidence, FieldChange, JournalSeq, Link, LinkState, Operation, RecordRef,
+    RunId, Snapshot,
     journal::Event,
     review::{Question, Review, ReviewState},
 };
@@ -152,7 +152,7 @@ impl Lesson {
     }
 }
 
-/// What a rejection says about the fields of an operation: those it names, else all of them.
+/// What a rejection says about an operation: the fields that it names, else the operation as a whole.
 fn refusals_of(connection: &ConnectionName, operation: &Operation, rejection: &Rejection) -> Vec<Refusal> {
     let fields = operation.action.fields();
     let object = match &operation.action {
@@ -160,36 +160,43 @@ fn refusals_of(connection: &ConnectionName, operation: &Operation, rejection: &R
         Action::Update { record, .. } | Action::Archive { record, .. } => record.object.clone(),
         Action::Associate(_) | Action::Dissociate(_) => return Vec::new(),
     };
-    let refusal = |field: Option<FieldName>, after| Refusal {
+    let refusal = |part, of: &[&FieldChange]| Refusal {
         connection: connection.clone(),
-        field,
-        after,
+        part,
+        after: of.iter().map(|change| (change.field.clone(), change.after.clone())).collect(),
         code: rejection.code.as_str().into(),
         message: rejection.message.as_str().into(),
         wake: format!("schema:{connection}/{object}"),
     };
-    let of_field = |change: &FieldChange| {
-        refusal(Some(change.field.clone()), vec![(change.field.clone(), change.after.clone())])
+    let each = |of: &[&FieldChange]| -> Vec<Refusal> {
+        of.iter().map(|change| refusal(RefusedPart::Field(change.field.clone()), &[*change])).collect()
     };
-    let named: Vec<_> = match &rejection.class {
-        RejectionClass::Fields(names) => {
-            fields.iter().filter(|change| names.contains(&change.field)).collect()
+    let all: Vec<&FieldChange> = fields.iter().collect();
+    if let RejectionClass::Fields(names) = &rejection.class {
+        let named: Vec<&FieldChange> = fields.iter().filter(|change| names.contains(&change.field)).collect();
+        if !named.is_empty() {
+            return each(&named);
         }
-        RejectionClass::Exists(_)
-        | RejectionClass::Gone
-        | RejectionClass::Converted
-        | RejectionClass::Permission
-        | RejectionClass::Moved
-        | RejectionClass::Other => Vec::new(),
-    };
-    if !named.is_empty() {
-        named.into_iter().map(of_field).collect()
-    } else if matches!(operation.action, Action::Create { .. }) {
-        let after = fields.iter().map(|change| (change.field.clone(), change.after.clone())).collect();
-        vec![refusal(None, after)]
+    }
+    if matches!(operation.action, Action::Create { .. }) {
+        return vec![refusal(RefusedPart::Create, &all)];
+    }
+    let several = fields.windows(2).any(|two| two[0].attribute != two[1].attribute);
+    if several && may_be_of_one_value(&rejection.class, fields) {
+        vec![refusal(RefusedPart::Together, &all)]
     } else {
-        // The vendor does not say which field: none of them is tried again as it is.
-        fields.iter().map(of_field).collect()
+        each(&all)
+    }
+}
+
+/// Whether it may be one value of several that is refused, so that the others would be taken without it. What speaks of the
+/// record would refuse each of them.
+fn may_be_of_one_value(class: &RejectionClass, fields: &[FieldChange]) -> bool {
+    match class {
+        RejectionClass::Fields(_) | RejectionClass::Exists(_) | RejectionClass::Other => true,
+        // The one that is not there may be one that the record is to refer to.
+        RejectionClass::Gone => fields.iter().any(|change| matches!(change.after, After::Reference(_))),
+        RejectionClass::Permission | RejectionClass::Converted | RejectionClass::Moved => false,
     }
 }
 

@@ -6,15 +6,15 @@ use crate::{
         Attribute, AttributeType, Binding, Clear, Codec, Direction, FieldState, OnDelete, Predicate, Rule,
     },
     plan::{
-        ClockOffset, Refusal, Wrote, note_undone, note_write, side_fields,
+        ClockOffset, Refusal, RefusedPart, Wrote, note_undone, note_write, side_fields,
         tests::world::{HS, SF, at, entity, text},
     },
 };
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use syncline_model::{
-    ConnectionName, Evidence, FieldName, JournalSeq, Kind, Link, LinkState, Observed, RecordRef, RunId,
-    Value, operation::Case,
+    Action, ConnectionName, Evidence, FieldName, JournalSeq, Kind, Link, LinkState, Observed, RecordRef,
+    RunId, Value, operation::Case,
 };
 use uuid::Uuid;
 
@@ -64,14 +64,18 @@ fn review(it: &mut Situation, link: usize, how: u8) {
     }
 }
 
-/// The vendor refuses what would be written: one field of it, or a create as a whole.
+/// The vendor refuses what would be written: one field of it, or all of it.
 fn refuse(it: &mut Situation, how: u8) {
     for draft in it.plan().operations {
         let fields = draft.action.fields();
         let Some(change) = fields.get(usize::from(how) % fields.len().max(1)) else { continue };
         it.hood.refusals.push(Refusal {
             connection: draft.connection.clone(),
-            field: how.is_multiple_of(2).then(|| change.field.clone()),
+            part: match (&draft.action, how.is_multiple_of(2)) {
+                (_, true) => RefusedPart::Field(change.field.clone()),
+                (Action::Create { .. }, false) => RefusedPart::Create,
+                (_, false) => RefusedPart::Together,
+            },
             after: fields.iter().map(|change| (change.field.clone(), change.after.clone())).collect(),
             code: "NO".into(),
             message: "not this".into(),

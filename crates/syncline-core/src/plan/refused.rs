@@ -1,0 +1,61 @@
+//! What vendors refused is not sent again as it was, and keeps nothing else back (HUB-4).
+
+use super::{Draftsman, neighbourhood::Refusal};
+use std::collections::BTreeSet;
+use syncline_model::{AttributeName, FieldChange, RecordRef, plan::HeldReason};
+
+impl Draftsman<'_> {
+    /// Changes of an update that may go. Of several that were refused together, without a word on which of them it was, one
+    /// half goes first: it is written, and the rest follows; or it is refused as well, and halved again, until the one is
+    /// found that the vendor minds.
+    pub(super) fn not_refused_together(
+        &mut self,
+        record: &RecordRef,
+        fields: Vec<FieldChange>,
+    ) -> Vec<FieldChange> {
+        let fields = self.without_refused(record, fields);
+        let refusals = &self.hood.refusals;
+        let refusal = refusals.iter().find(|it| {
+            it.is_about_some_of(&record.connection, &fields) && !refusals.iter().any(|one| one.explains(it))
+        });
+        let Some(refusal) = refusal.cloned() else { return fields };
+        let mut refused: Vec<&AttributeName> = Vec::new();
+        for change in fields.iter().filter(|change| refusal.names(change)) {
+            if !refused.contains(&&change.attribute) {
+                refused.push(&change.attribute);
+            }
+        }
+        let half: BTreeSet<AttributeName> =
+            refused.iter().take(refused.len().div_ceil(2)).copied().cloned().collect();
+        let (first, later): (Vec<FieldChange>, Vec<FieldChange>) =
+            fields.into_iter().partition(|change| half.contains(&change.attribute));
+        let waiting: BTreeSet<AttributeName> = later.into_iter().map(|change| change.attribute).collect();
+        for attribute in waiting {
+            self.hold_refused(Some(&attribute), record, refusal.clone());
+        }
+        first
+    }
+
+    /// Changes that the vendor has not refused just so before. What is written together is refused together: a pipeline does
+    /// not go without its stage. A refusal ends when the value or the schema changes.
+    pub(super) fn without_refused(
+        &mut self,
+        record: &RecordRef,
+        fields: Vec<FieldChange>,
+    ) -> Vec<FieldChange> {
+        let mut refused: BTreeSet<AttributeName> = BTreeSet::new();
+        for change in &fields {
+            let refusal = self.hood.refusals.iter().find(|it| it.is_about(&record.connection, change));
+            if let Some(refusal) = refusal.cloned() {
+                self.hold_refused(Some(&change.attribute), record, refusal);
+                refused.insert(change.attribute.clone());
+            }
+        }
+        fields.into_iter().filter(|change| !refused.contains(&change.attribute)).collect()
+    }
+
+    fn hold_refused(&mut self, attribute: Option<&AttributeName>, record: &RecordRef, refusal: Refusal) {
+        let reason = HeldReason::Refused { code: refusal.code, message: refusal.message };
+        self.hold(attribute, &record.connection, reason, vec![refusal.wake]);
+    }
+}
