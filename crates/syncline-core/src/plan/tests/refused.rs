@@ -133,6 +133,20 @@ fn what_waits_for_the_first_half_is_listed() {
 }
 
 #[test]
+fn what_is_left_goes_in_one_call_once_the_one_is_found() {
+    let mut case = edited();
+    let fields = update(&case.plan());
+    case.hood.refusals.push(refused(RefusedPart::Together, &fields));
+    let one =
+        |field: &FieldChange| refused(RefusedPart::Field(field.field.clone()), std::slice::from_ref(field));
+    let elsewhere = Refusal { connection: SF.into(), ..one(&fields[0]) };
+    case.hood.refusals.push(elsewhere);
+    assert_eq!(update(&case.plan()), fields[..3], "what another system minds says nothing of this one");
+    case.hood.refusals.push(one(&fields[0]));
+    assert_eq!(update(&case.plan()), fields[1..]);
+}
+
+#[test]
 fn what_was_refused_together_goes_as_it_is_once_one_of_it_is_another_value() {
     let mut case = edited();
     let fields = update(&case.plan());
