@@ -305,6 +305,7 @@ impl Player<'_> {
 
     /// Everything was looked at: what both sides hold alike is agreed from now on.
     fn settle(&mut self, picture: &Picture) {
+        let rights = &self.people.rights;
         for thing in &mut self.people.ledger.things {
             let live = Side::BOTH.map(|side| picture.live(side, &thing.token).collect::<Vec<_>>());
             let [[(_, salesforce)], [(_, hubspot)]] = [live[0].as_slice(), live[1].as_slice()] else {
@@ -314,7 +315,12 @@ impl Player<'_> {
             thing.met = true;
             for attr in attrs::of_kind(thing.kind) {
                 let (left, right) = (salesforce.values.get(attr.name), hubspot.values.get(attr.name));
-                if left == right {
+                // What may not be seen on a side is agreed only where it was before.
+                let hidden = Side::BOTH
+                    .iter()
+                    .any(|side| rights.access.get(&(*side, thing.kind, attr.name)) == Some(&Access::Hidden));
+                let known = thing.agreed.get(attr.name).map(Option::as_ref) == Some(left);
+                if left == right && (known || !hidden) {
                     thing.agreed.insert(attr.name, left.cloned());
                 } else {
                     thing.agreed.remove(attr.name);

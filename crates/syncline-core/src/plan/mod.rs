@@ -292,8 +292,9 @@ impl Draftsman<'_> {
                 .iter()
                 .filter(|link| self.is_own(link) && link.record.connection == connection)
                 .collect();
-            let became: Option<Vec<(RecordRef, RecordRef)>> = own
-                .iter()
+            // A second record that is still there would have come into force.
+            let stood = own.iter().filter(|link| !matches!(link.state, LinkState::DuplicateOf(_)));
+            let became: Option<Vec<(RecordRef, RecordRef)>> = stood
                 .map(|link| Some((link.record.clone(), settle::went_on(self.context.mapping, link)?)))
                 .collect();
             let stray =

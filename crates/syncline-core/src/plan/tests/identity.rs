@@ -383,6 +383,10 @@ fn who_has_nobody_left_since_a_merge_is_listed() {
     // Also over several, and not where that one is its own.
     let chain = twice(LinkState::MergedInto("004".into()), LinkState::MergedInto("005".into()));
     assert_eq!(held(&chain.plan()), ["salesforce - merged_elsewhere [record:salesforce/Contact/005]"]);
+    // A second one that is gone as well stands for nobody (1210008087).
+    let second = twice(LinkState::MergedInto("009".into()), LinkState::DuplicateOf("003".into()));
+    let second = becomes(second, SECOND, RecordState::Deleted);
+    assert_eq!(held(&second.plan()), ["salesforce - merged_elsewhere [record:salesforce/Contact/009]"]);
     let own = twice(LinkState::MergedInto("004".into()), LinkState::Active);
     assert_eq!(held(&own.plan()), Vec::<String>::new());
 }
