@@ -56,8 +56,7 @@ impl Draftsman<'_> {
         let refusal =
             self.hood.refusals.iter().find(|refusal| refusal.is_about_create(connection, &fields)).cloned();
         if let Some(refusal) = refusal {
-            let reason = HeldReason::Refused { code: refusal.code, message: refusal.message };
-            self.hold(None, connection, reason, vec![refusal.wake]);
+            self.hold_refused(None, connection, refusal);
             return;
         }
         let record =

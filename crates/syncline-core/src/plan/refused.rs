@@ -2,7 +2,7 @@
 
 use super::{Draftsman, neighbourhood::Refusal};
 use std::collections::BTreeSet;
-use syncline_model::{AttributeName, FieldChange, RecordRef, plan::HeldReason};
+use syncline_model::{AttributeName, ConnectionName, FieldChange, RecordRef, plan::HeldReason};
 
 impl Draftsman<'_> {
     /// Changes of an update that may go. Of several that were refused together, without a word on which of them it was, one
@@ -31,7 +31,7 @@ impl Draftsman<'_> {
             fields.into_iter().partition(|change| half.contains(&change.attribute));
         let waiting: BTreeSet<AttributeName> = later.into_iter().map(|change| change.attribute).collect();
         for attribute in waiting {
-            self.hold_refused(Some(&attribute), record, refusal.clone());
+            self.hold_refused(Some(&attribute), &record.connection, refusal.clone());
         }
         first
     }
@@ -47,15 +47,21 @@ impl Draftsman<'_> {
         for change in &fields {
             let refusal = self.hood.refusals.iter().find(|it| it.is_about(&record.connection, change));
             if let Some(refusal) = refusal.cloned() {
-                self.hold_refused(Some(&change.attribute), record, refusal);
+                self.hold_refused(Some(&change.attribute), &record.connection, refusal);
                 refused.insert(change.attribute.clone());
             }
         }
         fields.into_iter().filter(|change| !refused.contains(&change.attribute)).collect()
     }
 
-    fn hold_refused(&mut self, attribute: Option<&AttributeName>, record: &RecordRef, refusal: Refusal) {
+    /// Lists what was refused, in the vendor's words.
+    pub(super) fn hold_refused(
+        &mut self,
+        attribute: Option<&AttributeName>,
+        connection: &ConnectionName,
+        refusal: Refusal,
+    ) {
         let reason = HeldReason::Refused { code: refusal.code, message: refusal.message };
-        self.hold(attribute, &record.connection, reason, vec![refusal.wake]);
+        self.hold(attribute, connection, reason, vec![refusal.wake]);
     }
 }
