@@ -17,14 +17,14 @@ use std::{
 };
 use syncline_core::{
     mapping::Mapping,
-    plan::{Beside, Estate, LinkChange, Successor, heirs_first, is_of_lead, looked_at, settle},
+    plan::{Beside, Estate, LinkChange, Successor, at_odds, heirs_first, is_of_lead, looked_at, settle},
 };
 use syncline_model::{
     EntityId, Evidence, Kind, Link, LinkState, RecordRef, RecordState, Snapshot,
     journal::Event,
     review::{Question, Review, ReviewState},
 };
-use syncline_store::{Batch, DirtyKey, LinkWrite, ReviewWrite, StoredEntity};
+use syncline_store::{Batch, DirtyKey, LinkWrite, ReviewWrite, StoredEntity, StoredRecord};
 
 /// Linked records that another one took the place of, until that is settled.
 const SUCCEEDED: &str = "succeeded/";
@@ -52,6 +52,7 @@ pub(crate) async fn succeeded(ctx: &Ctx) -> Result<(), Error> {
     for some in ctx.store.list(SUCCEEDED).await?.chunks(PAGE) {
         let records: Vec<RecordRef> = some.iter().filter_map(|(key, _)| record(key)).collect();
         let stored = ctx.store.records(&records).await?;
+        again(ctx, &stored).await?;
         let entities: BTreeSet<EntityId> =
             stored.iter().flat_map(|record| &record.links).map(|link| link.entity).collect();
         let entities: Vec<EntityId> = entities.into_iter().collect();
@@ -64,6 +65,19 @@ pub(crate) async fn succeeded(ctx: &Ctx) -> Result<(), Error> {
         batch.puts.extend(some.iter().map(|(key, _)| (key.clone(), None)));
         ctx.store.commit(batch).await?;
     }
+    Ok(())
+}
+
+/// Reads again what was read of accounts before the leads that tell of them.
+async fn again(ctx: &Ctx, succeeded: &[StoredRecord]) -> Result<(), Error> {
+    let mapping = ctx.mapping();
+    let leads = succeeded.iter().filter_map(|stored| stored.snapshot.as_ref());
+    let (leads, successors): (Vec<&Snapshot>, Vec<RecordRef>) =
+        leads.flat_map(|lead| looked_at(mapping, lead).into_iter().map(move |record| (lead, record))).unzip();
+    let stored = ctx.store.records(&successors).await?;
+    let shown = leads.into_iter().zip(stored).filter_map(|(lead, stored)| Some((lead, stored.snapshot?)));
+    let odds: Vec<RecordRef> = shown.flat_map(|(lead, contact)| at_odds(mapping, lead, &contact)).collect();
+    capture::records(ctx, &odds).await?;
     Ok(())
 }
 

@@ -27,7 +27,7 @@ pub use neighbourhood::{
     ClockOffset, Context, Neighbourhood, Refusal, RefusedPart, Sides, Target, side_digest, side_fields,
 };
 pub use preconditions::{before_hash, of as precondition};
-pub use settle::{Beside, LinkChange, Settled, Successor, is_of_lead, looked_at, settle};
+pub use settle::{Beside, LinkChange, Settled, Successor, at_odds, is_of_lead, looked_at, settle};
 pub use watch::{Wrote, note_step, note_undone, note_write, shows_same};
 
 use crate::mapping::OnDelete;

@@ -1,6 +1,6 @@
 //! The text that Prometheus reads (exposition format 0.0.4).
 
-use super::status::{Status, Trigger};
+use super::status::{AtWork, Status, Trigger};
 use jiff::Timestamp;
 use std::fmt::Write;
 
@@ -54,6 +54,12 @@ pub(super) fn text(status: &Status, waiting: usize, now: Timestamp) -> String {
         "Records that webhooks pointed at, to be read",
         waiting as f64,
     );
+    page.single(
+        "syncline_run_under_way",
+        "gauge",
+        "1 while a run is under way",
+        f64::from(u8::from(status.at_work == AtWork::Yes)),
+    );
     page.single("syncline_held", "gauge", "Writes that wait", status.held as f64);
     page.single("syncline_findings", "gauge", "Things to know", status.findings as f64);
     page.single("syncline_dirty", "gauge", "Entities and records still to be planned", status.dirty as f64);
@@ -104,6 +110,7 @@ mod tests {
         let mut status = Status::default();
         status.webhook(&"hub\"spot".into(), false);
         status.calls.insert("salesforce".into(), 12);
+        status.at_work = AtWork::Yes;
         status.polled_at = Some(Timestamp::from_second(1_000).unwrap());
         let text = text(&status, 3, Timestamp::from_second(1_090).unwrap());
         assert!(
@@ -113,6 +120,7 @@ mod tests {
         assert!(text.contains("\nsyncline_calls_total{connection=\"salesforce\"} 12\n"), "{text}");
         assert!(text.contains("\nsyncline_last_cycle_age_seconds 90\n"), "{text}");
         assert!(text.contains("\nsyncline_hints_waiting 3\n"), "{text}");
+        assert!(text.contains("\nsyncline_run_under_way 1\n"), "{text}");
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let name = line.split(['{', ' ']).next().unwrap();
             assert!(text.contains(&format!("# TYPE {name} ")), "{line}");

@@ -25,9 +25,18 @@ impl Trigger {
     }
 }
 
+/// Whether a run is under way, or begins within the time that webhooks are gathered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum AtWork {
+    #[default]
+    No,
+    Yes,
+}
+
 /// Counts since the start, and what the last run left.
 #[derive(Debug, Default)]
 pub(super) struct Status {
+    pub(super) at_work: AtWork,
     /// Runs by trigger and whether they ended well.
     pub(super) runs: BTreeMap<(Trigger, bool), u64>,
     /// Everything written.

@@ -1,6 +1,9 @@
 //! The one task that owns the engine: it polls, follows hints, waits after failures, and ends when told to.
 
-use super::{Shared, register, status::Trigger};
+use super::{
+    Shared, register,
+    status::{AtWork, Trigger},
+};
 use jiff::{SignedDuration, Timestamp};
 use std::{sync::Arc, time::Duration};
 use syncline_engine::{
@@ -59,6 +62,7 @@ impl Worker {
                 () = shared.hints.some(), if !self.waiting => Trigger::Webhook,
             };
             let begun = self.ctx.now();
+            shared.status().at_work = AtWork::Yes;
             let result = match trigger {
                 Trigger::Poll => self.polled().await,
                 Trigger::Webhook => {
@@ -82,6 +86,7 @@ impl Worker {
                 }
             };
             self.note_size().await;
+            shared.status().at_work = AtWork::No;
         }
     }
 

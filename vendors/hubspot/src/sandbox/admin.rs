@@ -213,7 +213,7 @@ impl HubSpot {
         if body.get("pause").is_some() {
             mischief.pause = flag_at(body, "pause");
         }
-        done()
+        Ok(json!({"ok": true, "waiting": self.hooks.waiting()}))
     }
 
     fn on_record(&mut self, what: &str, body: &Value, act: &Act) -> Result<Value, String> {

@@ -342,6 +342,11 @@ impl Hooks {
         self.queue.insert((ready_at, self.order), waiting);
     }
 
+    /// Events that a receiver has not answered for yet.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.len() + self.under_way.values().map(|(_, events)| events.len()).sum::<usize>()
+    }
+
     /// The next event to leave: the longest waiting one, or the latest under the reordering mischief.
     fn next_ready(&self, now: i64) -> Option<((i64, u64), usize)> {
         let mut ready = self.queue.range(..=(now, u64::MAX));

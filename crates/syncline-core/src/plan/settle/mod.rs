@@ -6,6 +6,7 @@ mod succession;
 
 use crate::mapping::Mapping;
 use beside::{in_force_beside, put_beside, stand_in};
+pub use succession::at_odds;
 use succession::{Taken, converted, merged};
 use syncline_model::{
     EntityId, Kind, Link, LinkState, RecordId, RecordRef, RecordState, Snapshot,

@@ -5,7 +5,8 @@ use super::{
 };
 use crate::{mapping::Mapping, plan::inherit::inherited};
 use syncline_model::{
-    EntityId, Evidence, JournalSeq, Kind, Link, LinkState, RecordId, RecordRef, Snapshot, review::Question,
+    EntityId, Evidence, JournalSeq, Kind, Link, LinkState, Observed, RecordId, RecordRef, RecordState,
+    Snapshot, Value, review::Question,
 };
 
 /// A link whose record another one took the place of.
@@ -65,6 +66,36 @@ pub(super) fn converted(
             settled.replan.push((pending.facet, pending.entity));
         }
     }
+}
+
+/// A converted lead and its contact that name different accounts: the contact's, and the contact. What a lead was converted into
+/// is rewritten when that account is merged, so one of them may have been read before a merge and the lead after it; what the
+/// contact names would pass for an account of its own. Or somebody moved the contact.
+pub fn at_odds(mapping: &Mapping, lead: &Snapshot, contact: &Snapshot) -> Vec<RecordRef> {
+    let RecordState::Converted { account: Some(account), .. } = &lead.state else { return Vec::new() };
+    let RecordRef { connection, object, .. } = &contact.record;
+    let edges = mapping.kinds.get(&Kind::Person).into_iter().flat_map(|model| &model.edges);
+    let shown = edges
+        .filter(|edge| edge.to == Kind::Organisation)
+        .filter_map(|edge| edge.binding(connection, object))
+        .flat_map(|binding| match contact.field(binding.field.as_str()) {
+            Observed::Value(Value::Refs(refs)) => refs.as_slice(),
+            Observed::Value(_)
+            | Observed::Empty
+            | Observed::Absent
+            | Observed::NotFetched
+            | Observed::NotPermitted => &[],
+        });
+    let others = shown.filter(|named| named.id != *account).map(|named| RecordRef {
+        connection: connection.clone(),
+        object: named.object.clone(),
+        id: named.id.clone(),
+    });
+    let mut odds: Vec<RecordRef> = others.collect();
+    if !odds.is_empty() {
+        odds.push(contact.record.clone());
+    }
+    odds
 }
 
 pub(super) fn merged(

@@ -8,6 +8,7 @@ mod heirs;
 mod identity;
 mod made;
 mod models;
+mod odds;
 mod parents;
 mod people;
 mod refused;
