@@ -8,9 +8,7 @@ use syncline_core::{
     mapping::Mapping,
     plan::{LeadCompany, company_binding},
 };
-use syncline_model::{
-    EntityId, Evidence, JournalSeq, Kind, Link, LinkState, RecordRef, Snapshot, journal::Event,
-};
+use syncline_model::{EntityId, Evidence, JournalSeq, Kind, Link, LinkState, RecordRef, Snapshot};
 use syncline_store::{Batch, LinkWrite};
 
 /// Keeps what plans say of the companies of leads, where that is not what is kept.
@@ -87,12 +85,5 @@ pub(crate) fn put(batch: &mut Batch, lead: &RecordRef, organisation: EntityId, n
         since: JournalSeq::default(),
         base: None,
     };
-    batch.journal.push(Event::Linked {
-        record: link.record.clone(),
-        facet: link.facet,
-        entity: link.entity,
-        state: link.state.clone(),
-        evidence: link.evidence.clone(),
-    });
-    batch.links.push(LinkWrite::Put(link));
+    batch.link(link);
 }

@@ -21,7 +21,6 @@ use syncline_core::{
 };
 use syncline_model::{
     EntityId, Evidence, Kind, Link, LinkState, RecordRef, RecordState, Snapshot,
-    journal::Event,
     review::{Question, Review, ReviewState},
 };
 use syncline_store::{Batch, DirtyKey, LinkWrite, ReviewWrite, StoredEntity, StoredRecord};
@@ -293,14 +292,7 @@ fn put_change(batch: &mut Batch, change: LinkChange) {
             if link.state != LinkState::Deleted {
                 batch.puts.push((outlived_key(&link.record), None));
             }
-            batch.journal.push(Event::Linked {
-                record: link.record.clone(),
-                facet: link.facet,
-                entity: link.entity,
-                state: link.state.clone(),
-                evidence: link.evidence.clone(),
-            });
-            batch.links.push(LinkWrite::Put(link));
+            batch.link(link);
         }
         LinkChange::Remove(record, facet) => batch.links.push(LinkWrite::Remove(record, facet)),
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     ids::{ConnectionName, EntityId, FieldName, JournalSeq, Kind, ObjectName, RecordRef, RunId},
-    link::{Evidence, LinkState},
+    link::{Evidence, Link, LinkState},
     observation::Observed,
     operation::{Action, Operation, OperationId},
     plan::Confirms,
@@ -130,6 +130,19 @@ pub enum Event {
         /// Its digest.
         sha256: Arc<str>,
     },
+}
+
+impl Event {
+    /// That a link is now as it is.
+    pub fn linked(link: &Link) -> Self {
+        Self::Linked {
+            record: link.record.clone(),
+            facet: link.facet,
+            entity: link.entity,
+            state: link.state.clone(),
+            evidence: link.evidence.clone(),
+        }
+    }
 }
 
 /// One row of an intended call.

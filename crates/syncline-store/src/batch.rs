@@ -63,6 +63,12 @@ impl Batch {
     pub fn at(at: Timestamp) -> Self {
         Self { at, ..Self::default() }
     }
+
+    /// Puts a link that says something else of a record than before, and writes that into the journal.
+    pub fn link(&mut self, link: Link) {
+        self.journal.push(Event::linked(&link));
+        self.links.push(LinkWrite::Put(link));
+    }
 }
 
 /// The values of one row of a journal entry of the same batch.

@@ -6,11 +6,13 @@ mod attributes;
 mod clocks;
 mod company;
 mod create;
+mod deletes;
 mod edges;
 mod heirs;
 mod inherit;
 mod inputs;
 mod neighbourhood;
+mod notes;
 mod preconditions;
 mod refused;
 mod scope;
@@ -30,12 +32,11 @@ pub use preconditions::{before_hash, of as precondition};
 pub use settle::{Beside, LinkChange, Settled, Successor, at_odds, is_of_lead, looked_at, settle};
 pub use watch::{Wrote, note_step, note_undone, note_write, shows_same};
 
-use crate::mapping::OnDelete;
 use scope::Scope;
 use std::collections::BTreeMap;
 use syncline_model::{
-    Action, AttributeName, Base, BaseEntry, ConnectionName, EntityId, Evidence, FieldChange, FieldName, Link,
-    LinkState, Observed, Precondition, Reason, RecordRef, Value,
+    Action, AttributeName, Base, BaseEntry, ConnectionName, EntityId, FieldChange, FieldName, Link,
+    LinkState, Observed, Precondition, RecordRef, Value,
     defect::{Defect, planted},
     operation::{Association, Case},
     plan::{Finding, Held, HeldReason},
@@ -241,146 +242,6 @@ impl Draftsman<'_> {
         self.move_bases();
     }
 
-    /// A record that waits for a person's word on what it is.
-    fn hold_pending(&mut self) {
-        let Some(review) = self.hood.review else { return };
-        for link in self
-            .hood
-            .links
-            .iter()
-            .filter(|link| link.state == LinkState::Pending && link.facet == self.hood.kind)
-        {
-            let held = Held {
-                entity: self.hood.entity,
-                kind: self.hood.kind,
-                record: link.record.clone(),
-                attribute: None,
-                connection: link.record.connection.clone(),
-                reason: HeldReason::Ambiguous { review },
-                until: None,
-            };
-            self.plan.held.push((held, vec![format!("review:{review}")]));
-        }
-    }
-
-    /// Records that we had made and a person took back.
-    fn hold_undone(&mut self) {
-        let undone: Vec<(ConnectionName, syncline_model::RunId)> = self
-            .hood
-            .links
-            .iter()
-            .filter(|link| self.is_own(link))
-            .filter_map(|link| {
-                let LinkState::Undone(run) = link.state else { return None };
-                Some((link.record.connection.clone(), run))
-            })
-            .collect();
-        for (connection, run) in undone {
-            if !self.sides.iter().any(|side| side.record.connection == connection) {
-                self.hold(None, &connection, HeldReason::Undone { run }, Vec::new());
-            }
-        }
-    }
-
-    /// Sides on which all that this entity had became records of others: nothing is made there, and nothing travels.
-    fn hold_merged(&mut self) {
-        let connections: Vec<ConnectionName> = self.model.objects.keys().cloned().collect();
-        for connection in connections {
-            let own: Vec<&Link> = self
-                .hood
-                .links
-                .iter()
-                .filter(|link| self.is_own(link) && link.record.connection == connection)
-                .collect();
-            // A second record that is still there would have come into force.
-            let stood = own.iter().filter(|link| !matches!(link.state, LinkState::DuplicateOf(_)));
-            let became: Option<Vec<(RecordRef, RecordRef)>> = stood
-                .map(|link| Some((link.record.clone(), settle::went_on(self.context.mapping, link)?)))
-                .collect();
-            let stray =
-                became.into_iter().flatten().find(|(_, into)| own.iter().all(|it| it.record != *into));
-            if let Some((record, into)) = stray {
-                let wake = vec![format!("record:{into}")];
-                self.hold(None, &connection, HeldReason::MergedElsewhere { record, into }, wake);
-            }
-        }
-    }
-
-    /// A record of this entity that was deleted and has no successor on its connection.
-    fn tombstone(&self) -> Option<&Link> {
-        self.hood
-            .links
-            .iter()
-            .filter(|link| self.is_own(link) && link.state == LinkState::Deleted)
-            .filter(|link| !self.sides.iter().any(|side| side.record.connection == link.record.connection))
-            .min_by(|left, right| left.record.cmp(&right.record))
-    }
-
-    /// Whether what is left of the entity waits for a decision on a delete, or goes with it: nothing new is made of it.
-    fn awaits_delete(&self) -> bool {
-        self.model.on_delete != OnDelete::Unlink && self.tombstone().is_some()
-    }
-
-    /// What a delete on one side means for the others (CRM-12). The deleted side itself is never written again.
-    fn deleted(&mut self) {
-        let Some(tombstone) = self.tombstone().map(|link| link.record.clone()) else { return };
-        // Whoever takes a record out of the bin does not want it archived again because its counterpart is still there.
-        let outlived = self.hood.outlived.contains(&tombstone);
-        let referred_by = self.sides.iter().find_map(|side| self.hood.referred.get(side.record)).cloned();
-        match self.model.on_delete {
-            OnDelete::Archive if !outlived && referred_by.is_none() && !self.came_of_merge(&tombstone) => {
-                self.archive_with(&tombstone);
-            }
-            OnDelete::Review | OnDelete::Archive => {
-                self.plan
-                    .questions
-                    .push(Question::Deleted { entity: self.hood.entity, record: tombstone.clone() });
-                let connection = tombstone.connection.clone();
-                let wake = referred_by.iter().map(|child| format!("record:{child}")).collect();
-                let reason = HeldReason::DeletedElsewhere { record: tombstone, referred_by };
-                self.hold(None, &connection, reason, wake);
-            }
-            OnDelete::Unlink => {}
-        }
-    }
-
-    /// Whether a record that is still there (or what it was before it went on) has taken in another one, or the one that went
-    /// had: more than what was deleted would go with it. HubSpot takes an archive of what was merged a moment before for one of the survivor.
-    fn came_of_merge(&self, tombstone: &RecordRef) -> bool {
-        self.hood.links.iter().any(|link| {
-            let went_on = matches!(link.state, LinkState::ConvertedTo(_) | LinkState::MergedInto(_));
-            let stays = matches!(link.evidence, Evidence::Merge(_))
-                && self.sides.iter().any(|side| {
-                    *side.record == link.record || went_on && side.record.connection == link.record.connection
-                });
-            let went = link.state == LinkState::MergedInto(tombstone.id.clone())
-                && link.record.connection == tombstone.connection
-                && link.record.object == tombstone.object;
-            stays || went
-        })
-    }
-
-    fn archive_with(&mut self, tombstone: &RecordRef) {
-        self.changes.clear();
-        self.relations.clear();
-        let reason = Reason {
-            rule: "on_delete".into(),
-            case: Case::OneChanged,
-            from: Some(tombstone.connection.clone()),
-        };
-        // Only while the one is gone and the other is there: whoever restores the first keeps both.
-        let gone = self.hood.snapshots.iter().flatten().find(|snapshot| snapshot.record == *tombstone);
-        let gone = gone.map(|snapshot| preconditions::of(snapshot, Vec::new()));
-        for position in 0..self.sides.len() {
-            let side = &self.sides[position];
-            let there = preconditions::of(side.snapshot, Vec::new());
-            let record = side.record.clone();
-            let connection = record.connection.clone();
-            let conditions = std::iter::once(there).chain(gone.clone()).collect();
-            self.push(connection, Action::Archive { record, reason: reason.clone() }, conditions);
-        }
-    }
-
     /// Whether a link is of a record that can be this kind: the organisation facet of a lead (CRM-15) is not.
     pub(crate) fn is_own(&self, link: &syncline_model::Link) -> bool {
         link.facet == self.hood.kind && settle::is_own_object(self.context.mapping, link)
@@ -444,39 +305,6 @@ impl Draftsman<'_> {
             if side.link.base.as_ref() != Some(&base) {
                 self.plan.bases.push((side.record.clone(), base));
             }
-        }
-    }
-
-    /// Lists relations that are missing in the source itself, where the record is written all the same (invariant 6).
-    fn note_orphans(&mut self) {
-        let creates = self.plan.operations.iter().any(|draft| matches!(draft.action, Action::Create { .. }));
-        let orphans: Vec<AttributeName> =
-            self.parents.iter().filter(|(_, parent)| parent.orphan).map(|(name, _)| name.clone()).collect();
-        for edge in orphans {
-            if self.sides.len() > 1 || creates {
-                let record = self.sides[0].record.clone();
-                self.find(&record, syncline_model::plan::FindingKind::NoParent { edge });
-            }
-        }
-    }
-
-    /// Lists leads that a contact of the same person was taken before (decisions §2).
-    fn note_beaten_leads(&mut self) {
-        let beaten: Vec<(RecordRef, RecordRef)> = self
-            .hood
-            .links
-            .iter()
-            .filter(|link| self.is_own(link) && matches!(link.state, LinkState::DuplicateOf(_)))
-            .filter_map(|link| {
-                let beside = |side: &&ActiveSide<'_>| {
-                    side.record.connection == link.record.connection
-                        && side.record.object != link.record.object
-                };
-                Some((self.sides.iter().find(beside)?.record.clone(), link.record.clone()))
-            })
-            .collect();
-        for (contact, lead) in beaten {
-            self.find(&contact, syncline_model::plan::FindingKind::ContactBeatsLead { lead });
         }
     }
 

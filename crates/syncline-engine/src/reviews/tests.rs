@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::entropy::Entropy;
-use syncline_model::{Base, Watch};
+use syncline_model::{Base, Evidence, JournalSeq, RecordState, Snapshot, Watch};
 use syncline_store::{JournalFilter, OpenOnly, sqlite::SqliteStore};
 use uuid::Uuid;
 

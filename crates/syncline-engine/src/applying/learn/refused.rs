@@ -13,10 +13,9 @@ use syncline_kit::vendor::{Rejection, RejectionClass, WriteRow};
 use syncline_model::{
     Action, After, ConnectionName, Evidence, FieldChange, JournalSeq, Link, LinkState, Operation, RecordRef,
     RunId, Snapshot,
-    journal::Event,
     review::{Question, Review, ReviewState},
 };
-use syncline_store::{DirtyKey, LinkWrite, ReviewWrite};
+use syncline_store::{DirtyKey, ReviewWrite};
 
 /// A row whose answer is lost.
 pub(super) struct LostRow<'a> {
@@ -276,7 +275,7 @@ pub(in crate::applying) async fn link_existing(
         ctx.store.commit(batch).await?;
         return Ok(());
     }
-    batch.links.push(LinkWrite::Put(Link {
+    batch.link(Link {
         record: candidate.clone(),
         facet: operation.kind,
         entity: operation.entity,
@@ -284,13 +283,6 @@ pub(in crate::applying) async fn link_existing(
         evidence: Evidence::Existing,
         since: JournalSeq::default(),
         base: None,
-    }));
-    batch.journal.push(Event::Linked {
-        record: candidate.clone(),
-        facet: operation.kind,
-        entity: operation.entity,
-        state: LinkState::Active,
-        evidence: Evidence::Existing,
     });
     batch.dirty.push(DirtyKey::Entity(operation.kind, operation.entity));
     batch.wake.push(format!("entity:{}", operation.entity));

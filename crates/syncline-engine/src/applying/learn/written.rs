@@ -102,7 +102,7 @@ impl Lesson {
             facet: operation.kind,
             entity: operation.entity,
             state: LinkState::Active,
-            evidence: evidence.clone(),
+            evidence,
             since: JournalSeq::default(),
             base: Some(Base::default()),
         };
@@ -113,17 +113,12 @@ impl Lesson {
             state: RecordState::Live,
             fields: Vec::new(),
         };
+        let linked = Event::linked(&link);
         hood.links.push(link);
         hood.snapshots.push(Some(snapshot));
         self.touched.insert(record.clone());
         self.fill(operation, record, written, observation);
-        self.batch.journal.push(Event::Linked {
-            record: record.clone(),
-            facet: operation.kind,
-            entity: operation.entity,
-            state: LinkState::Active,
-            evidence,
-        });
+        self.batch.journal.push(linked);
         self.batch.wake.push(format!("entity:{}", operation.entity));
         self.batch.wake.push(format!("record:{record}"));
         if let Some(organisation) = self.organisations.get(&operation.entity).copied() {
