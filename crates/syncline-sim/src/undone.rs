@@ -5,19 +5,22 @@
 //! is again what it was; everything else is as it was found. What stays otherwise must be listed, for a reason that the
 //! pictures bear out; and no reason may be listed that they do not.
 
+mod excuses;
+mod note;
+mod places;
+
+pub(crate) use excuses::Excuses;
+pub(crate) use note::Note;
+pub(crate) use places::{attribute_of, changed, difference};
+
 use crate::{
-    attrs,
-    ledger::{OWNER, PARENT},
-    people::People,
-    picture::{At, Life, Parent, Picture, Record},
-    profile::Change,
+    ledger::PARENT,
+    picture::{At, Life, Picture},
     side::Side,
 };
+use note::Why;
+use places::{PEOPLE, is_about, live, moved, places, places_of, regrouped};
 use std::collections::{BTreeMap, BTreeSet};
-use syncline_model::plan::{Finding, FindingKind};
-
-/// A participant's place: this and its token.
-const PEOPLE: &str = "@people:";
 
 /// What is looked at.
 pub(crate) struct TakenBack<'a> {
@@ -35,160 +38,6 @@ pub(crate) struct TakenBack<'a> {
     pub(crate) touched: &'a BTreeSet<(At, String)>,
     /// Things that people merged, each with those it was merged with.
     pub(crate) parts: &'a BTreeMap<String, BTreeSet<String>>,
-}
-
-/// What people and administrators did, by which reasons are judged.
-pub(crate) struct Excuses<'a> {
-    pub(crate) people: &'a People,
-    pub(crate) changes: &'a [Change],
-    pub(crate) archives: bool,
-}
-
-/// Something that the undo's plan listed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Note {
-    /// Which record; `None`: not one of those that the oracle reads.
-    at: Option<At>,
-    /// The attribute or edge, as the configuration names it.
-    attribute: Option<String>,
-    why: Why,
-}
-
-/// The reasons of `docs/undo.md`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Why {
-    ChangedSince,
-    Consent,
-    FormerUnknown,
-    FormerGone(String),
-    NotWritable,
-    RecordGone,
-    OthersHang(String),
-    WasThere,
-    StaysPrimary,
-    ArchivedByRule,
-    Refused,
-    Archived,
-    MadeAgain,
-    /// What stays at every vendor after every write.
-    Stamps,
-    Other(String),
-}
-
-impl Note {
-    pub(crate) fn of(finding: Finding) -> Self {
-        let (attribute, why) = match finding.what {
-            FindingKind::NotUndone { attribute, why } => (attribute, why),
-            FindingKind::Residue { why } => (None, why),
-            FindingKind::NoParent { .. } | FindingKind::ContactBeatsLead { .. } | FindingKind::NoIdentity => {
-                (None, "a finding that no undo makes".into())
-            }
-        };
-        let record = finding.record;
-        let at = Side::of_connection(record.connection.as_str()).and_then(|side| {
-            let object = Picture::object(side, record.object.as_str())?;
-            Some(At { side, object, id: record.id.as_str().to_owned() })
-        });
-        Self { at, attribute: attribute.map(|name| name.as_str().to_owned()), why: Why::of(&why) }
-    }
-}
-
-impl Why {
-    fn of(text: &str) -> Self {
-        let first = text.split([';', ',']).next().unwrap_or_default();
-        match first {
-            "it was changed since" => Self::ChangedSince,
-            "consent is never undone" => Self::Consent,
-            "what it was before is not known" => Self::FormerUnknown,
-            "it may not be written so" => Self::NotWritable,
-            "the record is gone" => Self::RecordGone,
-            "the record was there before" => Self::WasThere,
-            "it was there before" => Self::StaysPrimary,
-            "it was archived with its counterpart" => Self::ArchivedByRule,
-            "it is archived" => Self::Archived,
-            "it comes back as a new record under another id" => Self::MadeAgain,
-            "stamps of change" => Self::Stamps,
-            _ if first.ends_with(" refused it") => Self::Refused,
-            _ if text.ends_with("which it referred to, is gone") => Self::FormerGone(first.to_owned()),
-            _ if text.ends_with("which stays, refers to it") => Self::OthersHang(first.to_owned()),
-            _ => Self::Other(text.to_owned()),
-        }
-    }
-}
-
-/// What a record shows, by place.
-fn places(record: &Record) -> BTreeMap<String, String> {
-    let mut places: BTreeMap<String, String> =
-        record.values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    match &record.parent {
-        Parent::None => {}
-        Parent::Thing(token) => drop(places.insert(PARENT.to_owned(), token.clone())),
-        Parent::Nameless => drop(places.insert(PARENT.to_owned(), "?".to_owned())),
-    }
-    places.extend(record.owner.clone().map(|owner| (OWNER.to_owned(), owner)));
-    places.extend(record.people.iter().map(|person| (format!("{PEOPLE}{person}"), "there".to_owned())));
-    places
-}
-
-fn places_of(record: Option<&Record>) -> BTreeMap<String, String> {
-    record.map(places).unwrap_or_default()
-}
-
-/// The places in which two states of a record differ.
-pub(crate) fn changed(was: Option<&Record>, is: Option<&Record>) -> BTreeSet<String> {
-    let (was, is) = (places_of(was), places_of(is));
-    let names = was.keys().chain(is.keys());
-    names.filter(|name| was.get(*name) != is.get(*name)).cloned().collect()
-}
-
-/// Whether a record belongs to another record now, which may have the same name: what came of its parent in a merge.
-fn moved(was: Option<&Record>, is: Option<&Record>) -> bool {
-    was.zip(is).is_some_and(|(was, is)| was.under != is.under)
-}
-
-/// Whether other records take part in a record now, which may have the same names: what came of its people in a merge.
-fn regrouped(was: Option<&Record>, is: Option<&Record>) -> bool {
-    was.zip(is).is_some_and(|(was, is)| was.persons != is.persons)
-}
-
-/// The configuration's name of a place.
-pub(crate) fn attribute_of(place: &str) -> &str {
-    match place {
-        PARENT => "account",
-        OWNER => "owner",
-        _ if place.starts_with(PEOPLE) => "contacts",
-        _ => place,
-    }
-}
-
-/// Whether a note of this attribute is about this place.
-fn is_about(attribute: &str, place: &str) -> bool {
-    attribute_of(place) == attribute || (place == PARENT && attribute == "company")
-}
-
-/// Two pictures' differences, in words.
-pub(crate) fn difference(before: &Picture, after: &Picture) -> String {
-    let all: BTreeSet<&At> = before.records.keys().chain(after.records.keys()).collect();
-    let mut words = Vec::new();
-    for at in all {
-        let (was, is) = (before.records.get(at), after.records.get(at));
-        if was == is {
-            continue;
-        }
-        let life = |record: Option<&Record>| record.map(|it| it.life);
-        if life(was) != life(is) {
-            words.push(format!("{at} went from {:?} to {:?}", life(was), life(is)));
-        }
-        let (old, new) = (places_of(was), places_of(is));
-        for name in changed(was, is) {
-            words.push(format!("{at} {name}: {:?} became {:?}", old.get(&name), new.get(&name)));
-        }
-    }
-    words.join("; ")
-}
-
-fn live<'a>(picture: &'a Picture, at: &At) -> Option<&'a Record> {
-    picture.records.get(at).filter(|record| record.life == Life::Live)
 }
 
 /// How far an attempt came.
@@ -369,131 +218,4 @@ pub(crate) fn check(taken: &TakenBack<'_>, notes: &[Note], excuses: &Excuses<'_>
         }
     }
     broken
-}
-
-impl Excuses<'_> {
-    /// Whether a side's users may not write a place.
-    fn keeps(&self, at: &At, record: &Record, place: &str) -> bool {
-        let closed = self
-            .people
-            .rights
-            .access
-            .keys()
-            .any(|(side, kind, name)| *side == at.side && *kind == record.kind && *name == place);
-        closed || (place == "industry" && !self.people.rights.industries.is_empty())
-    }
-
-    /// Whether a place of a record that comes back leads to something that does not.
-    fn is_gone(&self, taken: &TakenBack<'_>, side: Side, record: &Record, place: &str) -> bool {
-        let target = match (&record.parent, place.strip_prefix(PEOPLE)) {
-            (_, Some(person)) => person,
-            (Parent::Thing(parent), None) if place == PARENT => parent,
-            (Parent::Nameless, None) if place == PARENT => return true,
-            _ => return false,
-        };
-        taken.left.live(side, target).next().is_none()
-    }
-
-    /// Whether an administrator took options of this attribute away.
-    fn is_withdrawn(&self, note: &Note) -> bool {
-        note.attribute.as_deref() == Some("industry") && !self.people.rights.industries.is_empty()
-    }
-
-    fn was_ever_closed(&self, at: &At, record: &Record, place: &str) -> bool {
-        let name = |known: &str| known == place;
-        self.keeps(at, record, place)
-            || self.people.rights.touched.iter().any(|(kind, known)| *kind == record.kind && name(known))
-    }
-
-    fn bears_out(&self, taken: &TakenBack<'_>, note: &Note) -> bool {
-        let Some(at) = &note.at else { return note.why == Why::Stamps };
-        let [before, after, found, left] =
-            [taken.before, taken.after, taken.found, taken.left].map(|picture| live(picture, at));
-        let known = taken.found.records.get(at);
-        let places: Vec<String> = match &note.attribute {
-            Some(attribute) => {
-                let all = [before, after, found, left].map(places_of);
-                let named: BTreeSet<&String> = all.iter().flat_map(BTreeMap::keys).collect();
-                named.into_iter().filter(|place| is_about(attribute, place)).cloned().collect()
-            }
-            None => Vec::new(),
-        };
-        let touched = |place: &str| {
-            taken.touched.contains(&(at.clone(), place.to_owned()))
-                || places_of(after).get(place) != places_of(live(taken.origin, at)).get(place)
-        };
-        let seen = note.attribute.as_deref().is_none_or(|name| {
-            matches!(name, "account" | "company" | "owner" | "contacts")
-                || known.is_some_and(|record| attrs::named(record.kind, name).is_some())
-        });
-        match &note.why {
-            Why::ChangedSince if note.attribute.is_some() => {
-                let parents = places.iter().any(|place| place == PARENT);
-                // A further company moves no stamp: one that nobody had read cannot be told from one that came since.
-                let beside = |record: Option<&Record>| record.is_some_and(|it| !it.further.is_empty());
-                !seen
-                    || places.iter().any(|place| touched(place))
-                    || (parents && (moved(after, found) || beside(before) || beside(after)))
-                    || (places.iter().any(|place| place.starts_with(PEOPLE)) && regrouped(after, found))
-            }
-            Why::ChangedSince => {
-                // Saved without a change is touched too: the engine sees it by the stamp alone, and is careful.
-                taken.touched.iter().any(|(of, _)| of == at)
-                    || !changed(after, found).is_empty()
-                    || moved(after, found)
-                    || regrouped(after, found)
-                    || self.people.saved.contains(&(at.side, at.id.clone()))
-            }
-            Why::Consent | Why::Other(_) => false,
-            Why::FormerUnknown => {
-                !seen
-                    || known.is_some_and(|record| {
-                        places.iter().any(|place| self.was_ever_closed(at, record, place))
-                    })
-            }
-            Why::FormerGone(target) => !is_live(taken.found, target),
-            Why::NotWritable => {
-                let dropped =
-                    note.attribute.as_deref() == Some("city") && self.changes.contains(&Change::DropCity);
-                dropped
-                    || !seen
-                    || self.is_withdrawn(note)
-                    || known.is_some_and(|record| {
-                        note.attribute.as_deref().is_some_and(|name| self.was_ever_closed(at, record, name))
-                    })
-            }
-            Why::RecordGone => {
-                let ended = known.and_then(|record| self.people.ledger.get(record.token.as_deref()?));
-                found.is_none() || ended.is_none_or(|thing| thing.murky || !thing.ended.is_empty())
-            }
-            Why::OthersHang(child) => is_live(taken.left, child),
-            Why::WasThere => before.is_some(),
-            Why::StaysPrimary => note.attribute.as_deref().is_some_and(|name| is_about(name, PARENT)),
-            Why::ArchivedByRule => self.archives && before.is_some() && after.is_none(),
-            // What is to be there once only is another record's by now, or the user may not write it.
-            Why::Refused => {
-                places.iter().any(|place| {
-                    let was = places_of(before).get(place).cloned();
-                    let others = taken.left.of_side(at.side).filter(|(other, it)| {
-                        *other != at
-                            && it.kind == known.map_or(it.kind, |known| known.kind)
-                            && it.life == Life::Live
-                    });
-                    let mut values = others.map(|(_, it)| places_of(Some(it)).get(place).cloned());
-                    was.is_some() && place == "email" && values.any(|value| value == was)
-                }) || self.is_withdrawn(note)
-                    || known.is_some_and(|record| {
-                        note.attribute.as_deref().is_some_and(|name| self.was_ever_closed(at, record, name))
-                    })
-            }
-            Why::Archived => before.is_none() && left.is_none(),
-            Why::MadeAgain => before.is_some() && after.is_none(),
-            Why::Stamps => true,
-        }
-    }
-}
-
-/// Whether the record of an address in words is live.
-fn is_live(picture: &Picture, address: &str) -> bool {
-    picture.records.iter().any(|(at, record)| record.life == Life::Live && at.to_string() == address)
 }
