@@ -121,10 +121,21 @@ pub async fn release(ctx: &mut Ctx) -> Result<(), Error> {
 }
 
 /// Settles what a crash left, reads the vendors, says what records are. Afterwards the store is ready to be planned from.
+/// What has to be known later, however it ends, is kept: credentials that were renewed, how the limits stand.
+///
+/// # Errors
+/// [`Error::Busy`] where another worker is at it; [`Error::Vendor`]; [`Error::Store`].
+pub async fn look(ctx: &mut Ctx) -> Result<(), Error> {
+    claim(ctx).await?;
+    let observed = observe(ctx, None).await;
+    leave(ctx, observed).await
+}
+
+/// As [`look`], under a claim.
 ///
 /// # Errors
 /// [`Error::Vendor`]; [`Error::Store`].
-pub async fn observe(ctx: &mut Ctx, only: Option<&BTreeSet<ConnectionName>>) -> Result<(), Error> {
+pub(crate) async fn observe(ctx: &mut Ctx, only: Option<&BTreeSet<ConnectionName>>) -> Result<(), Error> {
     recover(ctx).await?;
     let mut schemas_changed = false;
     let names: Vec<ConnectionName> =

@@ -70,6 +70,8 @@ pub(crate) struct Shown {
     pub(crate) pages: Mutex<VecDeque<Vec<Observation>>>,
     /// How many pages end a cycle that a former run began.
     pub(crate) rest: Mutex<usize>,
+    /// Why it cannot be read, if so.
+    pub(crate) down: Mutex<Option<&'static str>>,
     pub(crate) renewed: Mutex<Option<serde_json::Value>>,
     /// What the adapter was handed, by process.
     pub(crate) remembered: Mutex<Vec<Vec<ObjectName>>>,
@@ -117,6 +119,9 @@ impl Vendor for Fake {
         cursor: &'a Cursor,
         _: &'a dyn Known,
     ) -> BoxFuture<'a, Result<CapturePage, VendorError>> {
+        if let Some(why) = *self.shown.down.lock().unwrap() {
+            return Box::pin(ready(Err(VendorError::Unavailable(why.to_owned()))));
+        }
         let mut pages = self.shown.pages.lock().unwrap();
         let observations = pages.pop_front();
         let step = cursor.0.as_u64().unwrap_or(0);

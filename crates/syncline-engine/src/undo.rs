@@ -71,8 +71,14 @@ pub async fn named(store: &dyn Store, name: &str) -> Result<RunId, Error> {
 /// was related since may have moved no stamp, on either end, and what is to be related to again may be gone.
 ///
 /// # Errors
-/// As for [`lines`]; [`Error::Vendor`].
-pub async fn observe(ctx: &mut Ctx, run: RunId) -> Result<(), Error> {
+/// As for [`lines`]; [`Error::Busy`] where another worker is at it; [`Error::Vendor`].
+pub async fn look(ctx: &mut Ctx, run: RunId) -> Result<(), Error> {
+    cycle::claim(ctx).await?;
+    let observed = observe(ctx, run).await;
+    cycle::leave(ctx, observed).await
+}
+
+async fn observe(ctx: &mut Ctx, run: RunId) -> Result<(), Error> {
     let past = Past::read(&*ctx.store, run).await?;
     recover(ctx).await?;
     let made: BTreeSet<RecordRef> =

@@ -81,10 +81,7 @@ async fn work(ctx: &mut Ctx, job: Job, path: &Path) -> Result<Came, Error> {
             Ok(Came::Ran { writes: outcome.tally.writes(), needs: outcome.needs })
         }
         Job::Plan => {
-            cycle::claim(ctx).await?;
-            let observed = cycle::observe(ctx, None).await;
-            cycle::release(ctx).await?;
-            observed?;
+            cycle::look(ctx).await?;
             plan_file::write(ctx, path).await?;
             Ok(Came::Planned)
         }
@@ -120,10 +117,7 @@ fn one(world: &mut World, job: Job) -> Result<Result<Came, Error>, Broken> {
 
 /// What `syncline undo RUN --yes` does.
 async fn take_back(ctx: &mut Ctx, run: RunId, path: &Path, by: &Arc<str>) -> Result<Came, Error> {
-    cycle::claim(ctx).await?;
-    let observed = undo::observe(ctx, run).await;
-    cycle::release(ctx).await?;
-    observed?;
+    undo::look(ctx, run).await?;
     let (_, lines) = undo::write(ctx, run, path).await?;
     let findings = lines.into_iter().filter_map(|line| match line {
         PlanLine::Finding(finding) => Some(finding),

@@ -23,19 +23,19 @@ impl Work {
     }
 
     /// Reads every vendor and says what the records are.
-    pub(crate) async fn observe(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn look(&mut self) -> Result<(), Failure> {
         let spinner = spinner("reading");
-        let observed = cycle::observe(&mut self.ctx, None).await;
+        let looked = cycle::look(&mut self.ctx).await;
         spinner.finish_and_clear();
-        Ok(observed?)
+        Ok(looked?)
     }
 
     /// The same, before this run is taken back.
-    pub(crate) async fn observe_for(&mut self, run: RunId) -> Result<(), Failure> {
+    pub(crate) async fn look_for(&mut self, run: RunId) -> Result<(), Failure> {
         let spinner = spinner("reading");
-        let observed = undo::observe(&mut self.ctx, run).await;
+        let looked = undo::look(&mut self.ctx, run).await;
         spinner.finish_and_clear();
-        Ok(observed?)
+        Ok(looked?)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::News;
 use crate::{
     connecting::{self, Connect},
+    cycle,
     error::Error,
     secrets,
     testing::{Bench, CONFIG, contact, schema},
@@ -91,6 +92,22 @@ async fn a_renewed_token_is_kept_encrypted_and_the_account_asked_again() {
     bench.open().await.unwrap();
     assert_eq!(*bench.left.account_calls.lock().unwrap(), 2);
     assert_eq!(*bench.right.account_calls.lock().unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_look_that_fails_keeps_what_the_next_process_has_to_know() {
+    let bench = Bench::new().await;
+    let mut ctx = bench.open().await.unwrap();
+    *bench.left.down.lock().unwrap() = Some("maintenance");
+    *bench.left.pace.lock().unwrap() = Some(serde_json::json!({"search": [1]}));
+    *bench.left.renewed.lock().unwrap() = Some(serde_json::json!({"t": "renewed"}));
+    let looked = cycle::look(&mut ctx).await;
+    assert!(matches!(looked, Err(Error::Vendor { .. })), "{looked:?}");
+    let stored = secrets::load(&*ctx.store, ctx.workspace.key().unwrap(), &"left".into()).await.unwrap();
+    assert_eq!(stored.unwrap().credentials, serde_json::json!({"t": "renewed"}));
+    drop(ctx);
+    bench.open().await.unwrap();
+    assert_eq!(*bench.left.resumed.lock().unwrap(), [serde_json::json!({"search": [1]})]);
 }
 
 #[tokio::test]

@@ -216,9 +216,7 @@ impl World {
         let path = self.plan_path();
         let ctx = self.ctx();
         ctx.freshen().await.unwrap();
-        cycle::claim(ctx).await.unwrap();
-        cycle::observe(ctx, None).await.unwrap();
-        cycle::release(ctx).await.unwrap();
+        cycle::look(ctx).await.unwrap();
         plan_file::write(ctx, &path).await.unwrap()
     }
 

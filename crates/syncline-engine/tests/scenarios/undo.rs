@@ -4,7 +4,7 @@
 use crate::scenario::{Cut, HubSpot, Picture, Salesforce, Setting, World, acme};
 use expect_test::expect;
 use serde_json::{Value, json};
-use syncline_engine::{Error, apply_plan::AppliedPlan, cycle, retention, undo};
+use syncline_engine::{Error, apply_plan::AppliedPlan, retention, undo};
 use syncline_model::{
     RunId,
     plan::{FindingKind, PlanLine},
@@ -23,9 +23,7 @@ pub(crate) async fn plan_undo(world: &mut World, run: RunId) -> Vec<String> {
     world.advance(3_600);
     let ctx = world.ctx();
     ctx.freshen().await.unwrap();
-    cycle::claim(ctx).await.unwrap();
-    undo::observe(ctx, run).await.unwrap();
-    cycle::release(ctx).await.unwrap();
+    undo::look(ctx, run).await.unwrap();
     let path = world.plan_path();
     let (_, lines) = undo::write(world.ctx(), run, &path).await.unwrap();
     let listed = lines.iter().filter_map(|line| {

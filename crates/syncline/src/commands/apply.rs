@@ -12,7 +12,7 @@ use std::{
 };
 use syncline_engine::{
     apply_plan::{self, AppliedPlan},
-    cycle, plan_file,
+    plan_file,
 };
 use syncline_model::error::Code;
 
@@ -61,10 +61,7 @@ async fn apply(args: Args) -> Result<(), Failure> {
 
 /// Makes a plan, shows it and asks; says whether to go on.
 async fn made(work: &mut Work, args: &Args, path: &std::path::Path) -> Result<bool, Failure> {
-    cycle::claim(&mut work.ctx).await?;
-    let observed = work.observe().await;
-    cycle::release(&mut work.ctx).await?;
-    observed?;
+    work.look().await?;
     let summary = plan_file::write(&work.ctx, path).await?;
     if !args.json {
         announce(&work.ctx)?;

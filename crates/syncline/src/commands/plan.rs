@@ -6,10 +6,7 @@ use crate::{
     work::{Work, announce},
 };
 use std::path::PathBuf;
-use syncline_engine::{
-    cycle,
-    plan_file::{self, Summary},
-};
+use syncline_engine::plan_file::{self, Summary};
 use syncline_model::{Action, plan::PlanLine};
 
 /// Read both systems and show every intended write before it is made
@@ -34,15 +31,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 
 async fn plan(args: Args) -> Result<(), Failure> {
     let mut work = Work::open(&args.place).await?;
-    cycle::claim(&mut work.ctx).await?;
-    let planned = planned(&mut work, &args).await;
-    work.ctx.keep_credentials().await?;
-    cycle::release(&mut work.ctx).await?;
-    planned
-}
-
-async fn planned(work: &mut Work, args: &Args) -> Result<(), Failure> {
-    work.observe().await?;
+    work.look().await?;
     let summary = match &args.out {
         Some(path) => plan_file::write(&work.ctx, path).await?,
         None => {

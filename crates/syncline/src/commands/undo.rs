@@ -10,7 +10,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
-use syncline_engine::{apply_plan, cycle, plan_file::Summary, undo};
+use syncline_engine::{apply_plan, plan_file::Summary, undo};
 use syncline_model::plan::{FindingKind, PlanLine};
 
 /// Take back what a run wrote: a plan is made, shown, and carried out once confirmed
@@ -44,11 +44,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 async fn take_back(args: Args) -> Result<(), Failure> {
     let mut work = Work::open(&args.place).await?;
     let run = undo::named(&*work.ctx.store, &args.run).await?;
-    cycle::claim(&mut work.ctx).await?;
-    let observed = work.observe_for(run).await;
-    work.ctx.keep_credentials().await?;
-    cycle::release(&mut work.ctx).await?;
-    observed?;
+    work.look_for(run).await?;
     let path = args.out.clone().unwrap_or_else(|| args.place.dir.join(".undo.plan"));
     let (summary, lines) = undo::write(&work.ctx, run, &path).await?;
     let made = shown(&args, &work, &summary, &lines, &path);

@@ -162,17 +162,11 @@ struct Story<'a> {
 impl Story<'_> {
     /// Reads both systems and plans; `path`: where the plan is kept.
     async fn look(&mut self, path: Option<&Path>) -> Result<Summary, Error> {
-        cycle::claim(&mut self.ctx).await?;
-        let planned = async {
-            cycle::observe(&mut self.ctx, None).await?;
-            match path {
-                Some(path) => plan_file::write(&self.ctx, path).await,
-                None => plan_file::plan(&self.ctx, |_| Ok(())).await,
-            }
+        cycle::look(&mut self.ctx).await?;
+        match path {
+            Some(path) => plan_file::write(&self.ctx, path).await,
+            None => plan_file::plan(&self.ctx, |_| Ok(())).await,
         }
-        .await;
-        cycle::release(&mut self.ctx).await?;
-        planned
     }
 
     async fn first_contact(&mut self) -> Result<(), Failure> {
