@@ -1,6 +1,6 @@
 //! Second records of one side of one entity: who is in force beside a link, and who comes into force in its stead.
 
-use super::{LinkChange, Settled, is_own_object};
+use super::{LinkChange, Settled, is_own_object, succession::put_already};
 use crate::mapping::Mapping;
 use syncline_model::{Kind, Link, LinkState, Snapshot};
 
@@ -18,7 +18,9 @@ pub(super) fn stand_in(
             && matches!(link.state, LinkState::DuplicateOf(_))
             && is_own_object(mapping, link)
             && snapshot.as_ref().is_some_and(Snapshot::is_live);
-        if !waits || put_beside(settled, link).is_some() {
+        // What it took the place of may have handed it its own, with what was agreed.
+        let is_put = put_already(settled, &link.record, link.facet).is_some();
+        if !waits || is_put || put_beside(settled, link).is_some() {
             continue;
         }
         let same_side = |other: &&Link| {

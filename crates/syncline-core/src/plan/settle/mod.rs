@@ -7,7 +7,7 @@ mod succession;
 use crate::mapping::Mapping;
 use beside::{in_force_beside, put_beside, stand_in};
 pub use succession::at_odds;
-use succession::{Taken, converted, merged};
+use succession::{Taken, converted, merged, put_already};
 use syncline_model::{
     EntityId, Kind, Link, LinkState, RecordId, RecordRef, RecordState, Snapshot,
     defect::{Defect, planted},
@@ -69,85 +69,104 @@ pub fn settle(
     link_of: impl Fn(&RecordRef, Kind) -> Option<Successor>,
 ) -> Settled {
     let mut settled = Settled::default();
-    for (link, snapshot) in links.iter().zip(snapshots) {
-        let Some(snapshot) = snapshot else { continue };
-        if link.facet != kind {
-            continue;
-        }
-        if !is_own_object(mapping, link) {
-            // The company of a lead: kept while the lead is one; a conversion hands it over with the person.
-            if snapshot.state == RecordState::Deleted {
-                settled.links.push(LinkChange::Remove(link.record.clone(), link.facet));
+    // The company of a lead is handed over with the person by a conversion. A delete takes nothing from it: who restores the
+    // lead may convert it before anything was planned for it.
+    let mut events: Vec<(Turn, &Link, &Snapshot)> = links
+        .iter()
+        .zip(snapshots)
+        .filter(|(link, _)| link.facet == kind && is_own_object(mapping, link))
+        .filter_map(|(link, snapshot)| Some((turn(link, snapshot.as_ref()?)?, link, snapshot.as_ref()?)))
+        .collect();
+    events.sort_by_key(|(turn, ..)| *turn);
+    for (turn, link, snapshot) in events {
+        let taken = |before| Taken { mapping, before, snapshot, links, snapshots };
+        let stood = match turn {
+            Turn::InForce | Turn::Beside => Some(link.state.clone()),
+            Turn::WentOn | Turn::Back => back(mapping, link, links, snapshots, &settled),
+        };
+        match &snapshot.state {
+            RecordState::Converted { contact: Some(contact), account, .. } => {
+                converted(&taken(link), stood, contact, account.as_ref(), &link_of, &mut settled);
             }
-            continue;
-        }
-        match (&snapshot.state, &link.state) {
-            (
-                RecordState::Converted { contact: Some(contact), account, .. },
-                LinkState::Active
-                | LinkState::Pending
-                | LinkState::DuplicateOf(_)
-                | LinkState::MergedInto(_)
-                | LinkState::Deleted
-                | LinkState::Undone(_),
-            ) => {
-                // One that was merged away or deleted is back, and has gone on.
-                let back = Link { state: LinkState::Active, ..link.clone() };
-                let was_away = matches!(
-                    link.state,
-                    LinkState::MergedInto(_) | LinkState::Deleted | LinkState::Undone(_)
-                );
-                let before = if was_away { &back } else { link };
-                let taken = Taken { mapping, before, snapshot, links, snapshots };
-                converted(&taken, contact, account.as_ref(), &link_of, &mut settled);
+            RecordState::Converted { contact: None, .. } => {}
+            // It was settled when it was seen first.
+            RecordState::MergedInto(_) if matches!(link.state, LinkState::MergedInto(_)) => {}
+            RecordState::MergedInto(survivor) => {
+                merged(&taken(link), stood, survivor, &link_of, &mut settled);
             }
-            (
-                RecordState::MergedInto(survivor),
-                LinkState::Active | LinkState::Pending | LinkState::DuplicateOf(_) | LinkState::Deleted,
-            ) => {
-                let taken = Taken { mapping, before: link, snapshot, links, snapshots };
-                merged(&taken, survivor, &link_of, &mut settled);
-            }
-            (RecordState::Deleted, LinkState::Active | LinkState::Pending) if planted(Defect::Recreated) => {
+            RecordState::Deleted
+                if turn == Turn::WentOn || matches!(link.state, LinkState::DuplicateOf(_)) => {}
+            RecordState::Deleted if planted(Defect::Recreated) => {
                 settled.links.push(LinkChange::Remove(link.record.clone(), link.facet));
                 settled.replan.push((link.facet, link.entity));
             }
-            (RecordState::Deleted, LinkState::Active | LinkState::Pending) => {
+            RecordState::Deleted => {
                 settled.links.push(LinkChange::Put(Link { state: LinkState::Deleted, ..link.clone() }));
                 settled.replan.push((link.facet, link.entity));
             }
             // From the recycle bin, where Salesforce puts merged records too.
-            (RecordState::Live, LinkState::Deleted | LinkState::Undone(_) | LinkState::MergedInto(_))
-                if !planted(Defect::NeverAgain) =>
-            {
-                came_back(mapping, link, links, snapshots, &mut settled);
+            RecordState::Live if turn == Turn::Back && !planted(Defect::NeverAgain) => {
+                came_back(link, stood, &mut settled);
             }
-            _ => {}
+            RecordState::Live => {}
         }
     }
     stand_in(mapping, kind, links, snapshots, &mut settled);
     settled
 }
 
-/// A record that was away is there again. Its link is in force again, unless another one of its side took its place.
-fn came_back(
+/// When the event of a record is settled: what is in force hands its place on first, so that what stood beside it, and what was
+/// away, find who has it, in whatever order the links come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    InForce,
+    Beside,
+    /// It was away, and was merged or converted before it was seen back.
+    WentOn,
+    /// It was away and is there again.
+    Back,
+}
+
+fn turn(link: &Link, snapshot: &Snapshot) -> Option<Turn> {
+    match &link.state {
+        LinkState::Active => Some(Turn::InForce),
+        LinkState::Pending | LinkState::DuplicateOf(_) => Some(Turn::Beside),
+        LinkState::Deleted | LinkState::Undone(_) | LinkState::MergedInto(_) if snapshot.is_live() => {
+            Some(Turn::Back)
+        }
+        LinkState::Deleted | LinkState::Undone(_) | LinkState::MergedInto(_) => Some(Turn::WentOn),
+        LinkState::ConvertedTo(_) | LinkState::Excluded => None,
+    }
+}
+
+/// How a record that was away stands when it is back: in force, or beside the one of its side that took its place; `None`: who
+/// takes a merge back while the survivor stands for the thing says that the two are not one, and it is met as a record of its own.
+fn back(
     mapping: &Mapping,
     link: &Link,
     links: &[Link],
     snapshots: &[Option<Snapshot>],
-    settled: &mut Settled,
-) {
-    settled.replan.push((link.facet, link.entity));
+    settled: &Settled,
+) -> Option<LinkState> {
     let beside = in_force_beside(mapping, links, snapshots, link).or_else(|| put_beside(settled, link));
-    let state = match (beside, &link.state) {
-        // Who takes a merge back says that the two are not one: it is met as a record of its own.
-        (Some(_), LinkState::MergedInto(_)) => {
-            settled.links.push(LinkChange::Remove(link.record.clone(), link.facet));
-            settled.again.push((link.facet, link.record.clone()));
-            return;
-        }
-        (Some(other), _) => LinkState::DuplicateOf(other.record.id.clone()),
-        (None, _) => LinkState::Active,
+    match (beside, &link.state) {
+        (Some(_), LinkState::MergedInto(_)) => None,
+        (Some(other), _) => Some(LinkState::DuplicateOf(other.record.id.clone())),
+        (None, _) => Some(LinkState::Active),
+    }
+}
+
+/// A record that was away is there again, and stands as [`back`] says.
+fn came_back(link: &Link, stands: Option<LinkState>, settled: &mut Settled) {
+    settled.replan.push((link.facet, link.entity));
+    // Another one of its entity was merged into it in the same step, and handed on what it had agreed on since.
+    if put_already(settled, &link.record, link.facet).is_some() {
+        return;
+    }
+    let Some(state) = stands else {
+        settled.links.push(LinkChange::Remove(link.record.clone(), link.facet));
+        settled.again.push((link.facet, link.record.clone()));
+        return;
     };
     let base = if state.is_active() { link.base.clone() } else { None };
     settled.links.push(LinkChange::Put(Link { state, base, ..link.clone() }));

@@ -1,7 +1,9 @@
 //! Who takes a record's place: what a lead was converted into, what a record was merged into.
 
 use super::{
-    Beside, LinkChange, Settled, Successor, beside::in_force_beside, contact_object, first_object, is_of_lead,
+    Beside, LinkChange, Settled, Successor,
+    beside::{in_force_beside, put_beside},
+    contact_object, first_object, is_of_lead,
 };
 use crate::{mapping::Mapping, plan::inherit::inherited};
 use syncline_model::{
@@ -21,9 +23,11 @@ pub(super) struct Taken<'a> {
     pub(super) snapshots: &'a [Option<Snapshot>],
 }
 
-/// A lead became a contact: the person's link moves to it in the same step, and the account resolves what was pending.
+/// A lead became a contact: the person's link, that stood so, moves to it in the same step, and the account resolves what was
+/// pending. One that stood for nobody any more leaves a contact to be met as it is.
 pub(super) fn converted(
     taken: &Taken<'_>,
+    stood: Option<LinkState>,
     contact: &RecordId,
     account: Option<&RecordId>,
     successor: &impl Fn(&RecordRef, Kind) -> Option<Successor>,
@@ -37,14 +41,14 @@ pub(super) fn converted(
         base: None,
         ..lead.clone()
     }));
-    succeed(
-        taken,
-        lead.state.clone(),
-        record,
-        Evidence::Conversion(lead.record.id.clone()),
-        successor,
-        settled,
-    );
+    match stood {
+        Some(state) => {
+            let evidence = Evidence::Conversion(lead.record.id.clone());
+            succeed(taken, state, record, evidence, successor, settled);
+        }
+        None if successor(&record, lead.facet).is_none() => settled.again.push((lead.facet, record)),
+        None => {}
+    }
     let pending = successor(&lead.record, Kind::Organisation).map(|known| known.link);
     let pending = pending.filter(|link| link.state == LinkState::Pending);
     let Some(pending) = pending else { return };
@@ -98,8 +102,10 @@ pub fn at_odds(mapping: &Mapping, lead: &Snapshot, contact: &Snapshot) -> Vec<Re
     odds
 }
 
+/// A record became part of another one, which takes its place as it stood.
 pub(super) fn merged(
     taken: &Taken<'_>,
+    stood: Option<LinkState>,
     survivor: &RecordId,
     successor: &impl Fn(&RecordRef, Kind) -> Option<Successor>,
     settled: &mut Settled,
@@ -114,8 +120,9 @@ pub(super) fn merged(
     settled
         .links
         .push(LinkChange::Put(Link { state: LinkState::MergedInto(survivor.clone()), ..loser.clone() }));
-    // Where the delete was seen first, and then that it was a merge, the link was in force until then.
-    let state = if loser.state == LinkState::Deleted { LinkState::Active } else { loser.state.clone() };
+    // Where the delete was seen first, and then that it was a merge, the link stood until then, unless another one came into
+    // force meanwhile.
+    let Some(state) = stood else { return };
     succeed(taken, state, record, Evidence::Merge(loser.record.id.clone()), successor, settled);
 }
 
@@ -152,7 +159,8 @@ fn succeed(
         }
         Some(known) => two_became_one(taken, &state, known, evidence, settled),
         None => {
-            let beside = in_force_beside(mapping, links, snapshots, before);
+            let beside =
+                in_force_beside(mapping, links, snapshots, before).or_else(|| put_beside(settled, before));
             let state = match (&state, beside) {
                 (LinkState::Pending, _) => LinkState::Pending,
                 // What a second record became is a second record still.
@@ -225,7 +233,7 @@ fn move_here(taken: &Taken<'_>, known: Successor, evidence: Evidence, settled: &
 }
 
 /// Where this step put a link of this record already.
-fn put_already(settled: &Settled, record: &RecordRef, facet: Kind) -> Option<usize> {
+pub(super) fn put_already(settled: &Settled, record: &RecordRef, facet: Kind) -> Option<usize> {
     settled.links.iter().position(
         |change| matches!(change, LinkChange::Put(link) if link.record == *record && link.facet == facet),
     )

@@ -2,7 +2,9 @@
 
 use super::world::*;
 use crate::plan::{Beside, LinkChange, Settled, Successor, is_of_lead, looked_at, settle, side_digest};
-use syncline_model::{Evidence, Kind, Link, LinkState, RecordRef, RecordState, Watch, review::Question};
+use syncline_model::{
+    BaseEntry, Evidence, Kind, Link, LinkState, RecordRef, RecordState, Watch, review::Question,
+};
 
 const LEAD: &str = "salesforce/Lead/00Q";
 const CONTACT: &str = "salesforce/Contact/003";
@@ -314,7 +316,7 @@ fn a_merge_that_is_taken_back_while_the_survivor_stands_for_the_person_makes_ano
     let back = settled(&becomes(case, SECOND, RecordState::Deleted), &[]);
     assert_eq!(
         links(&back),
-        ["salesforce/Contact/003 person Active", "salesforce/Contact/004 person Deleted"]
+        ["salesforce/Contact/004 person Deleted", "salesforce/Contact/003 person Active"]
     );
 }
 
@@ -465,6 +467,78 @@ fn a_lead_that_was_deleted_and_went_on_is_the_person_it_was() {
 }
 
 #[test]
+fn who_was_away_and_went_on_takes_no_place_that_another_one_has() {
+    let undone = || LinkState::Undone(syncline_model::RunId(uuid::Uuid::from_u128(7)));
+    // The duplicate stood in meanwhile, or the survivor does: what the first one became is a second record.
+    for away in [LinkState::Deleted, undone()] {
+        let merged =
+            becomes(twice(away.clone(), LinkState::Active), FIRST, RecordState::MergedInto("005".into()));
+        let second = settled(&merged, &[]);
+        assert_eq!(put(&second, 1).state, LinkState::DuplicateOf("004".into()), "{away:?}");
+        let alone = twice(away.clone(), LinkState::Excluded);
+        let alone = settled(&becomes(alone, FIRST, RecordState::MergedInto("005".into())), &[]);
+        assert_eq!(put(&alone, 1).state, LinkState::Active, "{away:?}");
+    }
+    let mut lead = twice(LinkState::Deleted, LinkState::Active);
+    lead.link_mut(FIRST).record = record(LEAD);
+    lead.hood.snapshots[0].as_mut().unwrap().record = record(LEAD);
+    let lead = becomes(lead, LEAD, converted());
+    assert_eq!(put(&settled(&lead, &[]), 1).state, LinkState::DuplicateOf("004".into()));
+    // Whoever took the merge back says that the two are not one.
+    let mut apart = lead;
+    apart.link_mut(LEAD).state = LinkState::MergedInto("004".into());
+    let own = settled(&apart, &[]);
+    assert_eq!(links(&own), ["salesforce/Lead/00Q person ConvertedTo(RecordId(\"003\"))"]);
+    assert_eq!(own.again, [(Kind::Person, record(CONTACT))]);
+    // Its contact is somebody already.
+    let known = settled(&apart, &[link(CONTACT, Kind::Person, 9, LinkState::Active)]);
+    assert_eq!((known.links.len(), known.again.len()), (1, 0));
+}
+
+#[test]
+fn what_was_merged_into_its_own_duplicate_hands_on_what_it_agreed_on() {
+    let case = becomes(
+        twice(LinkState::Active, LinkState::DuplicateOf("003".into())),
+        FIRST,
+        RecordState::MergedInto("004".into()),
+    );
+    let second = case.hood.links[1].clone();
+    let handed = settled(&case, &[second]);
+    assert_eq!(links(&handed).len(), 2, "{:?}", links(&handed));
+    let survivor = put(&handed, 1);
+    assert_eq!((&survivor.state, &survivor.evidence), (&LinkState::Active, &Evidence::Merge("003".into())));
+    assert!(survivor.base.is_some());
+}
+
+#[test]
+fn who_is_restored_and_takes_in_who_stood_for_it_agrees_on_what_that_one_did() {
+    // In whatever order the two come.
+    for (restored, stood) in [(FIRST, SECOND), (SECOND, FIRST)] {
+        let mut case = twice(LinkState::Deleted, LinkState::Active);
+        if restored == SECOND {
+            case = twice(LinkState::Active, LinkState::Deleted);
+        }
+        case.link_mut(stood).base.as_mut().unwrap().entries =
+            [("Title".into(), BaseEntry { agreed: Some(text("Prof")), changed: None })].into();
+        let survivor = record(restored).id;
+        let case = becomes(case, stood, RecordState::MergedInto(survivor));
+        let known = case.hood.links.clone();
+        let both = settled(&case, &known);
+        let back: Vec<&Link> = both
+            .links
+            .iter()
+            .filter_map(|change| match change {
+                LinkChange::Put(link) => Some(link).filter(|link| link.record == record(restored)),
+                LinkChange::Remove(..) => None,
+            })
+            .collect();
+        let [back] = back[..] else { panic!("{both:?}") };
+        assert_eq!(back.state, LinkState::Active);
+        assert_eq!(back.base.as_ref().unwrap().entries["Title"].agreed, Some(text("Prof")), "{restored}");
+    }
+}
+
+#[test]
 fn a_conversion_says_what_a_contact_is_that_waits_for_a_word() {
     let contact = link(CONTACT, Kind::Person, 9, LinkState::Pending);
     let said = became(pair(), &contact, &[]);
@@ -508,13 +582,11 @@ fn a_contact_that_nothing_else_is_known_of_joins_a_lead_that_agreed_on_nothing()
 }
 
 #[test]
-fn the_company_of_a_lead_goes_with_its_lead_only() {
-    let company = |state| becomes(Case::of(Kind::Organisation).link(LEAD, LinkState::Pending), LEAD, state);
-    assert_eq!(links(&settled(&company(RecordState::Live), &[])), Vec::<String>::new());
-    assert_eq!(
-        links(&settled(&company(RecordState::Deleted), &[])),
-        ["salesforce/Lead/00Q organisation removed"]
-    );
+fn the_company_of_a_lead_outlives_its_delete_so_that_a_restored_one_is_converted_into_it() {
+    for state in [RecordState::Live, RecordState::Deleted] {
+        let company = becomes(Case::of(Kind::Organisation).link(LEAD, LinkState::Pending), LEAD, state);
+        assert_eq!(settled(&company, &[]), Settled::default());
+    }
 }
 
 #[test]
