@@ -151,3 +151,12 @@ pub enum Rest {
         run: RunId,
     },
 }
+
+impl Rest {
+    /// The attribute or edge whose field rests.
+    pub fn attribute(&self) -> &AttributeName {
+        match self {
+            Self::Oscillates { attribute, .. } | Self::Undone { attribute, .. } => attribute,
+        }
+    }
+}

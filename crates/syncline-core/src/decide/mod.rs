@@ -166,6 +166,11 @@ impl<'a, V: Clone + Eq> Table<'a, V> {
             .collect()
     }
 
+    /// Whether a side cannot be read. It may hold something: that all are blank is agreed once all were seen (invariant 8).
+    fn is_in_part(&self) -> bool {
+        self.sides.iter().any(|side| side.stand == Stand::Unknown)
+    }
+
     fn has_unagreed(&self) -> bool {
         self.sides.iter().any(|side| matches!(side.stand, Stand::NoBase(_)))
     }
@@ -222,8 +227,7 @@ impl<'a, V: Clone + Eq> Table<'a, V> {
     fn first_contact(&self, conflict: Conflict) -> Decision<V> {
         let filled = self.filled();
         let Some((from, value)) = filled.first().copied() else {
-            // What cannot be read may hold something: that all are blank is agreed once all were seen (invariant 8).
-            if self.sides.iter().any(|side| side.stand == Stand::Unknown) {
+            if self.is_in_part() {
                 return Decision::Nothing;
             }
             let Some(any) = self.sides.iter().find(|side| side.stand.shows().is_some()) else {
@@ -305,7 +309,9 @@ impl<'a, V: Clone + Eq> Table<'a, V> {
             return Decision::Nothing;
         }
         let filled = self.filled();
-        let Some(mut best) = filled.first().copied() else { return Decision::Keep };
+        let Some(mut best) = filled.first().copied() else {
+            return if self.is_in_part() { Decision::Nothing } else { Decision::Keep };
+        };
         for candidate in &filled[1..] {
             if more_restrictive(candidate.1, best.1) {
                 best = *candidate;
@@ -333,6 +339,7 @@ impl<V: Clone + Eq> Others<V> {
         match table.two_way(Conflict::NewestElseTie) {
             Decision::Nothing if self.unagreed => match table.filled().first() {
                 Some((from, value)) => table.agree(Some(value), from, Case::FillBlank),
+                None if table.is_in_part() => Decision::Nothing,
                 None => table.agree(None, ruler, Case::FillBlank),
             },
             other @ (Decision::Nothing | Decision::Agree { .. } | Decision::Keep | Decision::Ask) => other,

@@ -183,6 +183,14 @@ fn every_case_of_two_sides_keeps_the_promises() {
                 if *rule == Rule::Off {
                     assert_eq!(decision, Decision::Nothing);
                 }
+                // A blank is agreed on once all was seen; and a withdrawn consent is not given by what is hidden (invariant 8).
+                let both = [left, right];
+                let is_cleared = both.iter().any(|stand| matches!(stand, Stand::Changed { now: None, .. }));
+                let is_blank = both.iter().all(|stand| stand.shows().flatten().is_none());
+                let in_part = both.contains(&&Stand::Unknown);
+                if in_part && is_blank && (!is_cleared || *rule == Rule::MostRestrictive) {
+                    assert_eq!(decision, Decision::Nothing, "{rule:?} {left:?} {right:?}");
+                }
                 // Renaming the sides changes nothing, where the rule and the tie are renamed with them.
                 let mirrored_rule = match rule {
                     Rule::Always(_) => Rule::Always(B.into()),

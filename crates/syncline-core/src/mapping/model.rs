@@ -99,6 +99,21 @@ impl Attribute {
     }
 }
 
+impl KindModel {
+    /// Whether an attribute only reads this field of a side while another one also writes it. A field has one base, and that is
+    /// the other one's: what this one makes of a change says nothing about whether the change has travelled.
+    pub fn is_of_another(&self, attribute: &Attribute, binding: &Binding) -> bool {
+        !binding.direction.writes()
+            && self.attributes.iter().any(|other| {
+                other.name != attribute.name
+                    && other.rule != Rule::Off
+                    && other
+                        .binding(&binding.connection, &binding.object)
+                        .is_some_and(|theirs| theirs.field == binding.field && theirs.direction.writes())
+            })
+    }
+}
+
 /// One side's field of an attribute.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Binding {

@@ -60,7 +60,7 @@ impl<'a> Draftsman<'a> {
         let fields: Vec<_> = bound.iter().map(|side| (side.position, side.binding.field.clone())).collect();
         let agree = Agree::of(bound.iter().filter_map(|side| side.standing.stand.shows()));
         let moving = Moving::of(bound.iter().map(|side| &side.standing.stand));
-        if let Some(resting) = self.resting(&fields, agree, moving) {
+        if let Some(resting) = self.resting(&attribute.name, &fields, agree, moving) {
             self.derive(attribute, &bound, &sides, &Decision::Nothing);
             self.note_unmapped(attribute, &bound);
             self.note_current(attribute, &sides, &bound);
@@ -86,12 +86,12 @@ impl<'a> Draftsman<'a> {
             }
             Decision::Keep => {
                 self.note_current(attribute, &sides, &bound);
-                self.settled(&bound, |side| side.standing.unmapped.is_none());
+                self.settled(attribute, &bound, |side| side.standing.unmapped.is_none());
             }
             Decision::Nothing => {
                 self.note_current(attribute, &sides, &bound);
                 for side in bound.iter().filter(|side| side.standing.respelled) {
-                    self.adopt(side.position, &side.binding.field);
+                    self.adopt_of(attribute, side);
                 }
             }
             Decision::Ask => {
@@ -204,18 +204,30 @@ impl<'a> Draftsman<'a> {
             settled &= self.align(attribute, side, value, reason) == Aligned::Settled;
         }
         if settled || planted(Defect::NotRetried) {
-            self.settled(bound, |_| true);
+            self.settled(attribute, bound, |_| true);
         }
     }
 
     /// Moves the bases of an attribute to what the sides show.
-    fn settled(&mut self, bound: &[Bound<'_>], takes_part: impl Fn(&Bound<'_>) -> bool) {
+    fn settled(
+        &mut self,
+        attribute: &Attribute,
+        bound: &[Bound<'_>],
+        takes_part: impl Fn(&Bound<'_>) -> bool,
+    ) {
         for side in bound {
             if side.standing.seen.now.is_known() && takes_part(side) {
-                self.adopt(side.position, &side.binding.field);
+                self.adopt_of(attribute, side);
             }
         }
         self.any_agreed |= bound.len() > 1;
+    }
+
+    /// Moves the base of a side's field, where it is this attribute's to move.
+    fn adopt_of(&mut self, attribute: &Attribute, side: &Bound<'_>) {
+        if !self.model.is_of_another(attribute, side.binding) {
+            self.adopt(side.position, &side.binding.field);
+        }
     }
 
     /// Brings one side to the agreed value, or sees that it is there already.

@@ -204,19 +204,22 @@ impl Sides {
     }
 }
 
-/// The bound fields of a record's side with their binding digests, sorted.
+/// The bound fields of a record's side with their binding digests, sorted. A field that several attributes read has a digest of
+/// all their bindings.
 pub fn side_fields(mapping: &Mapping, kind: Kind, record: &RecordRef) -> BTreeMap<FieldName, u32> {
-    let mut fields = BTreeMap::new();
+    let mut fields: BTreeMap<FieldName, u32> = BTreeMap::new();
     let Some(model) = mapping.kinds.get(&kind) else { return fields };
-    for attribute in &model.attributes {
-        if let Some(binding) = attribute.binding(&record.connection, &record.object) {
-            fields.insert(binding.field.clone(), binding.digest);
-        }
-    }
-    for edge in &model.edges {
-        if let Some(binding) = edge.binding(&record.connection, &record.object) {
-            fields.insert(binding.field.clone(), binding.digest);
-        }
+    let attributes = model.attributes.iter().filter_map(|attribute| {
+        let binding = attribute.binding(&record.connection, &record.object)?;
+        Some((&binding.field, binding.digest))
+    });
+    let edges = model.edges.iter().filter_map(|edge| {
+        let binding = edge.binding(&record.connection, &record.object)?;
+        Some((&binding.field, binding.digest))
+    });
+    for (field, digest) in attributes.chain(edges) {
+        let all = fields.get(field).map_or(digest, |others| others.rotate_left(1) ^ digest);
+        fields.insert(field.clone(), all);
     }
     fields
 }

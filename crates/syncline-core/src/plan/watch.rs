@@ -162,10 +162,11 @@ impl Draftsman<'_> {
         }
     }
 
-    /// Why these fields, of one attribute or edge, rest. Where the sides agree nothing rests any more; what a person took back
+    /// Why these fields of an attribute or edge rest; a field that two attributes read rests for the one that was taken back. Where the sides agree nothing rests any more; what a person took back
     /// does not either once a side moves.
     pub(super) fn resting(
         &mut self,
+        name: &AttributeName,
         fields: &[(usize, FieldName)],
         agree: Agree,
         moved: Moving,
@@ -173,7 +174,7 @@ impl Draftsman<'_> {
         let mut found = None;
         for (position, field) in fields {
             let Some(watch) = self.bases[*position].watches.get(field) else { continue };
-            let Some(rest) = watch.rest.clone() else { continue };
+            let Some(rest) = watch.rest.clone().filter(|rest| rest.attribute() == name) else { continue };
             let over = moved == Moving::Yes && matches!(rest, Rest::Undone { .. });
             if agree == Agree::Yes || over {
                 self.bases[*position].watches.remove(field);

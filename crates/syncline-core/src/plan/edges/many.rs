@@ -75,7 +75,7 @@ impl<'a> Draftsman<'a> {
             readings.iter().map(|it| (it.side.position, it.side.binding.field.clone())).collect();
         let agree =
             Agree::of(readings.iter().filter_map(|it| Some((it.now.as_ref()?, it.unresolved.is_empty()))));
-        if let Some(resting) = self.resting(&fields, agree, Moving::No) {
+        if let Some(resting) = self.resting(&name, &fields, agree, Moving::No) {
             self.hold_resting(resting);
         }
         for reading in readings.iter().filter(|reading| reading.side.binding.direction.reads()) {

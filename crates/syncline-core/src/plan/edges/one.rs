@@ -57,7 +57,7 @@ impl<'a> Draftsman<'a> {
             Some((now.entities.first(), now.unresolved.is_empty()))
         }));
         let moving = Moving::of(readings.iter().map(|reading| &reading.stand));
-        if let Some(resting) = self.resting(&fields, agree, moving) {
+        if let Some(resting) = self.resting(&name, &fields, agree, moving) {
             let parent = self.parent(edge, &Decision::Nothing, &sides, &readings);
             self.derive_one(&name, edge, &readings, &sides, &Decision::Nothing, parent.entity);
             self.parents.insert(name, parent);

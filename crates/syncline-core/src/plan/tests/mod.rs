@@ -14,6 +14,7 @@ mod people;
 mod refused;
 mod scope;
 mod sets;
+mod shared;
 mod speed;
 mod third;
 mod values;

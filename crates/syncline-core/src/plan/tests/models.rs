@@ -15,7 +15,11 @@ fn create(allowed: CreateAllowed) -> CreateRule {
     CreateRule { allowed }
 }
 
-fn field(name: &str, value_type: AttributeType, sides: &[(&str, &str, &str, FieldType)]) -> Attribute {
+pub(super) fn field(
+    name: &str,
+    value_type: AttributeType,
+    sides: &[(&str, &str, &str, FieldType)],
+) -> Attribute {
     let mut attribute = attribute(name, value_type);
     for (connection, object, field, field_type) in sides {
         attribute.bindings.push(binding(connection, object, field, *field_type));

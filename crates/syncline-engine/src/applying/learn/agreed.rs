@@ -48,7 +48,8 @@ impl Lesson {
                 let Some(binding) = attribute.binding(&side.connection, &side.object) else { continue };
                 let agrees =
                     unmoved.iter().any(|it| it.record == *side && it.fields.contains(&binding.field));
-                if *side == *record || !agrees || (as_written && !is_source(change, side)) {
+                let is_of_another = model.is_of_another(attribute, binding);
+                if *side == *record || !agrees || is_of_another || (as_written && !is_source(change, side)) {
                     continue;
                 }
                 self.touched.insert(side.clone());
