@@ -217,11 +217,15 @@ impl<F: Fn(&RecordRef, &RecordRef) -> bool> Question<'_, F> {
             .map(|l| l.entity)
             .collect();
         entities.dedup();
-        let pending =
-            |other: &&&Candidate| other.link.as_ref().is_some_and(|link| link.state == LinkState::Pending);
+        let is_asked = |other: &&Candidate| {
+            let state = other.link.as_ref().map(|link| &link.state);
+            matches!(state, Some(LinkState::Pending | LinkState::DuplicateOf(_)))
+        };
         match entities.as_slice() {
-            // The other one is itself in question; this one joins that question.
-            _ if with.iter().any(|other| pending(&other)) => ambiguous(&[]),
+            // The other one is itself in question, and this one joins that question; or it is a second record of somebody who
+            // does not carry the key: that one's link moves by a merge, a conversion or a person's word, not by a key
+            // (invariant 12).
+            _ if with.iter().any(is_asked) => ambiguous(&[]),
             // Whom it beats (a lead) has a counterpart that does not carry the key any more: it may be the same one's.
             [] if with.is_empty() && rivals.iter().any(|rival| has_counterpart(rival)) => ambiguous(&[]),
             [] if with.is_empty() => Identity::New,
@@ -291,9 +295,10 @@ impl<F: Fn(&RecordRef, &RecordRef) -> bool> Question<'_, F> {
     }
 }
 
-/// Whether a record's entity has a record in force on another side.
+/// Whether a record, or the one that it is a second record beside, has a counterpart in force on another side.
 fn has_counterpart(candidate: &Candidate) -> bool {
-    let linked = candidate.link.as_ref().is_some_and(|link| link.state.is_active());
+    let state = candidate.link.as_ref().map(|link| &link.state);
+    let linked = matches!(state, Some(LinkState::Active | LinkState::DuplicateOf(_)));
     linked && candidate.partners.iter().any(|partner| partner.connection != candidate.record.connection)
 }
 

@@ -259,3 +259,27 @@ proptest! {
         }
     }
 }
+
+/// A lead that stands beside a contact, of entity 7, that does not carry its key any more.
+fn second() -> Candidate {
+    let mut lead = linked(candidate("salesforce/Lead/2", &[("email", "a@x")]), 7);
+    lead.link.as_mut().unwrap().state = LinkState::DuplicateOf("1".into());
+    let partners = ["salesforce/Contact/1", "hubspot/contacts/1"];
+    Candidate { partners: partners.map(|it| it.parse().unwrap()).to_vec(), ..lead }
+}
+
+#[test]
+fn a_key_takes_no_second_record_out_of_its_entity() {
+    // Nobody says whether the newcomer is who the second record stands for.
+    for address in ["hubspot/contacts/2", "salesforce/Contact/3"] {
+        let newcomer = candidate(address, &[("email", "a@x")]);
+        let Identity::Ambiguous { records, .. } = what(&newcomer, &[second()]) else { panic!("{address}") };
+        assert_eq!(records.len(), 2);
+    }
+    // The one in force carries the key as well: it is the person's.
+    let contact = linked(candidate("salesforce/Contact/1", &[("email", "a@x")]), 7);
+    let newcomer = candidate("hubspot/contacts/2", &[("email", "a@x")]);
+    assert!(
+        matches!(what(&newcomer, &[second(), contact]), Identity::Joins { entity, .. } if entity.0.as_u128() == 7)
+    );
+}
