@@ -9,7 +9,7 @@ use std::{
 use syncline_core::{
     identify,
     mapping::{CreateAllowed, KeySource, Mapping, MatchRule, OnDelete},
-    plan::{ClockOffset, Context, Neighbourhood, Refusal, Sides, Target},
+    plan::{ClockOffset, Context, Earlier, Neighbourhood, Refusal, Sides, Target},
 };
 use syncline_model::{
     ConnectionName, EntityId, FieldName, Kind, Link, LinkState, Observed, RecordRef, Snapshot, Value,
@@ -19,7 +19,7 @@ use syncline_store::{MatchKey, StoredEntity};
 /// What one planning pass keeps while it streams.
 pub(crate) struct Surroundings {
     sides: Arc<Sides>,
-    earlier: BTreeMap<u32, BTreeMap<FieldName, u32>>,
+    earlier: Earlier,
     clocks: BTreeMap<ConnectionName, ClockOffset>,
     refusals: refusals::All,
     parked: BTreeMap<EntityId, BTreeMap<ConnectionName, Arc<str>>>,
@@ -44,23 +44,7 @@ pub(crate) fn mapping_key(digest: u32) -> String {
 impl Surroundings {
     /// Reads what holds for the whole pass, and notes the mapping in force so that later ones can tell what changed.
     pub(crate) async fn load(ctx: &Ctx) -> Result<Self, Error> {
-        let mut earlier: BTreeMap<u32, BTreeMap<FieldName, u32>> =
-            ctx.sides().digests().map(|(digest, fields)| (digest, fields.clone())).collect();
-        let mut noted = BTreeSet::new();
-        for (key, bytes) in ctx.store.list("mapping-side/").await? {
-            let digest = key.strip_prefix("mapping-side/").and_then(|hex| u32::from_str_radix(hex, 16).ok());
-            let Some(digest) = digest else { continue };
-            match earlier.entry(digest) {
-                Entry::Occupied(_) => {
-                    noted.insert(digest);
-                }
-                Entry::Vacant(place) => {
-                    if let Ok(fields) = serde_json::from_slice(&bytes) {
-                        place.insert(fields);
-                    }
-                }
-            }
-        }
+        let (earlier, noted) = earlier(ctx).await?;
         note_sides(ctx, noted).await?;
         let mut clocks = BTreeMap::new();
         for (name, connection) in &ctx.connections {
@@ -280,6 +264,28 @@ pub(crate) fn in_force(
 }
 
 /// Stores field → digest of every side, so that a base agreed under this mapping can be judged under a later one.
+/// The mappings of sides that bases were agreed under, the one in force among them, and which of that one's are noted already.
+pub(crate) async fn earlier(ctx: &Ctx) -> Result<(Earlier, BTreeSet<u32>), Error> {
+    let mut earlier: Earlier =
+        ctx.sides().digests().map(|(digest, fields)| (digest, fields.clone())).collect();
+    let mut noted = BTreeSet::new();
+    for (key, bytes) in ctx.store.list("mapping-side/").await? {
+        let digest = key.strip_prefix("mapping-side/").and_then(|hex| u32::from_str_radix(hex, 16).ok());
+        let Some(digest) = digest else { continue };
+        match earlier.entry(digest) {
+            Entry::Occupied(_) => {
+                noted.insert(digest);
+            }
+            Entry::Vacant(place) => {
+                if let Ok(fields) = serde_json::from_slice(&bytes) {
+                    place.insert(fields);
+                }
+            }
+        }
+    }
+    Ok((earlier, noted))
+}
+
 async fn note_sides(ctx: &Ctx, mut noted: BTreeSet<u32>) -> Result<(), Error> {
     let mut batch = ctx.batch();
     for (digest, fields) in ctx.sides().digests() {

@@ -7,7 +7,7 @@ use crate::{
     ctx::Ctx,
     error::Error,
     handover::{Handover, called, handover, is_of_conversion, named_company},
-    hoods::outlived_key,
+    hoods::{self, outlived_key},
     identifying::pending_key,
     parked::forget,
 };
@@ -17,7 +17,9 @@ use std::{
 };
 use syncline_core::{
     mapping::Mapping,
-    plan::{Beside, Estate, LinkChange, Successor, at_odds, heirs_first, is_of_lead, looked_at, settle},
+    plan::{
+        Beside, Earlier, Estate, LinkChange, Successor, at_odds, heirs_first, is_of_lead, looked_at, settle,
+    },
 };
 use syncline_model::{
     EntityId, Evidence, Kind, Link, LinkState, RecordRef, RecordState, Snapshot,
@@ -140,16 +142,18 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
     let mut entities: BTreeMap<EntityId, &[Link]> =
         members.iter().map(|member| (member.entity, member.links)).collect();
     entities.extend(others.iter().map(|stored| (stored.entity, stored.links.as_slice())));
+    let earlier = earlier_of(ctx, members).await?;
     let named: BTreeMap<RecordRef, Arc<str>> = links.values().flatten().filter_map(named_company).collect();
     let mut batch = ctx.batch();
     let mut to_read = Vec::new();
     let mut asked = Vec::new();
     for member in order.into_iter().filter_map(|position| members.get(position)) {
-        let settled = settle(mapping, member.kind, member.links, member.snapshots, |record, facet| {
-            let link = find(&links, record, facet)?;
-            let own = entities.get(&link.entity).copied().unwrap_or_default();
-            Some(Successor { beside: beside(own, &link), leads: leads(mapping, own), link })
-        });
+        let settled =
+            settle(mapping, &earlier, member.kind, member.links, member.snapshots, |record, facet| {
+                let link = find(&links, record, facet)?;
+                let own = entities.get(&link.entity).copied().unwrap_or_default();
+                Some(Successor { beside: beside(own, &link), leads: leads(mapping, own), link })
+            });
         for change in settled.links {
             if let LinkChange::Put(link) = &change
                 && is_of_conversion(link)
@@ -208,6 +212,16 @@ pub(crate) async fn run(ctx: &Ctx, members: &[Member<'_>]) -> Result<bool, Error
     // What took a record's place and was never seen may be gone again already: no sweep shows a stranger's tombstone.
     capture::records(ctx, &to_read).await?;
     Ok(true)
+}
+
+/// The earlier mappings that something of these was agreed under, if there is any such.
+async fn earlier_of(ctx: &Ctx, members: &[Member<'_>]) -> Result<Earlier, Error> {
+    let in_force: BTreeSet<u32> = ctx.sides().digests().map(|(digest, _)| digest).collect();
+    let mut bases = members.iter().flat_map(|member| member.links).filter_map(|link| link.base.as_ref());
+    if bases.all(|base| in_force.contains(&base.mapping)) {
+        return Ok(Earlier::new());
+    }
+    Ok(hoods::earlier(ctx).await?.0)
 }
 
 /// Who else a link's entity has.

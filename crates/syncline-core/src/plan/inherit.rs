@@ -2,28 +2,34 @@
 //! conversion or a merge would be a first contact, and whatever people change around it would be decided as if nobody knew
 //! what was there before (CRM-4).
 
-use super::{side_digest, stand::base_of};
+use super::{Earlier, side_digest, side_fields, stand::base_of};
 use crate::mapping::Mapping;
 use std::collections::BTreeMap;
 use syncline_model::{Base, BaseEntry, FieldName, Link, RecordRef, Snapshot};
 
-/// The base that `record` takes over from `before`, whose record last showed `snapshot`; `None` where nothing was agreed.
+/// The base that `record` takes over from `before`, whose record last showed `snapshot`; `None` where nothing was agreed. What was
+/// agreed under another binding than the one in force is none for that field only (decisions §2).
 ///
 /// What is remembered of our writes goes along: what a person took back is not made again, and what flips is still counted.
 /// Every bound field gets an entry: what the successor shows is not known here, and an entry that equals what it shows
 /// counts as unchanged.
 pub(super) fn inherited(
     mapping: &Mapping,
+    earlier: &Earlier,
     before: &Link,
     snapshot: &Snapshot,
     record: &RecordRef,
 ) -> Option<Base> {
     let base = before.base.as_ref()?;
-    if base.mapping != side_digest(mapping, before.facet, &before.record) {
-        return None;
-    }
+    let now = side_fields(mapping, before.facet, &before.record);
+    let then = if base.mapping == side_digest(mapping, before.facet, &before.record) {
+        &now
+    } else {
+        earlier.get(&base.mapping)?
+    };
     let (mut entries, mut watches) = (BTreeMap::new(), BTreeMap::new());
     for (from, to) in pairs(mapping, before, record) {
+        let from = from.filter(|from| then.get(from) == now.get(from));
         if let Some(watch) = from.as_ref().and_then(|from| base.watches.get(from)) {
             watches.insert(to.clone(), watch.clone());
         }

@@ -26,7 +26,8 @@ pub(crate) use edges::picked;
 pub use heirs::{Estate, heirs_first};
 pub use inputs::Inputs;
 pub use neighbourhood::{
-    ClockOffset, Context, Neighbourhood, Refusal, RefusedPart, Sides, Target, side_digest, side_fields,
+    ClockOffset, Context, Earlier, Neighbourhood, Refusal, RefusedPart, Sides, Target, side_digest,
+    side_fields,
 };
 pub use preconditions::{before_hash, of as precondition};
 pub use settle::{Beside, LinkChange, Settled, Successor, at_odds, is_of_lead, looked_at, settle};

@@ -12,14 +12,17 @@ use syncline_model::{
     RecordRef, Snapshot,
 };
 
+/// Earlier mappings of sides, by their digest: field → binding digest.
+pub type Earlier = BTreeMap<u32, BTreeMap<FieldName, u32>>;
+
 /// What is the same for all entities of a plan.
 pub struct Context<'a> {
     /// The mapping in force.
     pub mapping: &'a Mapping,
     /// That mapping's sides, read off once.
     pub sides: &'a Sides,
-    /// Earlier mappings of sides, by their digest: field → binding digest.
-    pub earlier: &'a BTreeMap<u32, BTreeMap<FieldName, u32>>,
+    /// What bases were agreed under before.
+    pub earlier: &'a Earlier,
     /// Clocks of the connections against ours.
     pub clocks: &'a BTreeMap<ConnectionName, ClockOffset>,
     /// Now, on our clock.

@@ -4,7 +4,7 @@
 mod beside;
 mod succession;
 
-use crate::mapping::Mapping;
+use crate::{mapping::Mapping, plan::Earlier};
 use beside::{in_force_beside, put_beside, stand_in};
 pub use succession::at_odds;
 use succession::{Taken, converted, merged, put_already};
@@ -63,6 +63,7 @@ pub enum Beside {
 /// record itself need not have been captured yet.
 pub fn settle(
     mapping: &Mapping,
+    earlier: &Earlier,
     kind: Kind,
     links: &[Link],
     snapshots: &[Option<Snapshot>],
@@ -79,7 +80,7 @@ pub fn settle(
         .collect();
     events.sort_by_key(|(turn, ..)| *turn);
     for (turn, link, snapshot) in events {
-        let taken = |before| Taken { mapping, before, snapshot, links, snapshots };
+        let taken = |before| Taken { mapping, earlier, before, snapshot, links, snapshots };
         let stood = match turn {
             Turn::InForce | Turn::Beside => Some(link.state.clone()),
             Turn::WentOn | Turn::Back => back(mapping, link, links, snapshots, &settled),

@@ -5,7 +5,10 @@ use super::{
     beside::{in_force_beside, put_beside},
     contact_object, first_object, is_of_lead,
 };
-use crate::{mapping::Mapping, plan::inherit::inherited};
+use crate::{
+    mapping::Mapping,
+    plan::{Earlier, inherit::inherited},
+};
 use syncline_model::{
     EntityId, Evidence, JournalSeq, Kind, Link, LinkState, Observed, RecordId, RecordRef, RecordState,
     Snapshot, Value, review::Question,
@@ -14,6 +17,7 @@ use syncline_model::{
 /// A link whose record another one took the place of.
 pub(super) struct Taken<'a> {
     pub(super) mapping: &'a Mapping,
+    pub(super) earlier: &'a Earlier,
     pub(super) before: &'a Link,
     /// What its record last showed.
     pub(super) snapshot: &'a Snapshot,
@@ -135,8 +139,8 @@ fn succeed(
     successor: &impl Fn(&RecordRef, Kind) -> Option<Successor>,
     settled: &mut Settled,
 ) {
-    let Taken { mapping, before, snapshot, links, snapshots } = *taken;
-    let base = |record: &RecordRef| inherited(mapping, before, snapshot, record);
+    let Taken { mapping, earlier, before, snapshot, links, snapshots } = *taken;
+    let base = |record: &RecordRef| inherited(mapping, earlier, before, snapshot, record);
     settled.replan.push((before.facet, before.entity));
     if let Some(position) = put_already(settled, &record, before.facet) {
         // Two of this entity became one in one step: it agrees on what the one in force did.
@@ -225,8 +229,8 @@ fn two_became_one(
 
 /// What took the place of a record of this entity is this entity's from now on, and so are the leads of its company.
 fn move_here(taken: &Taken<'_>, known: Successor, evidence: Evidence, settled: &mut Settled) {
-    let Taken { mapping, before, snapshot, .. } = *taken;
-    let base = inherited(mapping, before, snapshot, &known.link.record);
+    let Taken { mapping, earlier, before, snapshot, .. } = *taken;
+    let base = inherited(mapping, earlier, before, snapshot, &known.link.record);
     let link = Link { entity: before.entity, state: LinkState::Active, evidence, base, ..known.link };
     settled.links.push(LinkChange::Put(link));
     follow(known.leads, before.entity, settled);

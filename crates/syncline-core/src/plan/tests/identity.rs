@@ -1,7 +1,9 @@
 //! Conversions, merges, deletes and restores: links move, fields do not.
 
 use super::world::*;
-use crate::plan::{Beside, LinkChange, Settled, Successor, is_of_lead, looked_at, settle, side_digest};
+use crate::plan::{
+    Beside, Earlier, LinkChange, Settled, Successor, is_of_lead, looked_at, settle, side_digest, side_fields,
+};
 use syncline_model::{
     BaseEntry, Evidence, Kind, Link, LinkState, RecordRef, RecordState, Watch, review::Question,
 };
@@ -29,6 +31,10 @@ fn becomes(mut case: Case, address: &str, state: RecordState) -> Case {
 }
 
 fn settled(case: &Case, known: &[Link]) -> Settled {
+    settled_after(case, &Earlier::new(), known)
+}
+
+fn settled_after(case: &Case, earlier: &Earlier, known: &[Link]) -> Settled {
     let link_of = |record: &RecordRef, facet: Kind| {
         let link = known.iter().find(|link| link.record == *record && link.facet == facet)?.clone();
         let is_beside =
@@ -42,7 +48,7 @@ fn settled(case: &Case, known: &[Link]) -> Settled {
             known.iter().filter(|other| other.entity == link.entity && is_of_lead(&case.mapping, other));
         Some(Successor { beside, leads: leads.cloned().collect(), link })
     };
-    settle(&case.mapping, case.hood.kind, &case.hood.links, &case.hood.snapshots, link_of)
+    settle(&case.mapping, earlier, case.hood.kind, &case.hood.links, &case.hood.snapshots, link_of)
 }
 
 /// Puts the settled links in force, with the snapshot of a record that came in.
@@ -243,10 +249,15 @@ fn the_contact_agrees_on_what_its_lead_agreed_on_and_the_lead_on_nothing_more() 
     let watch = Watch { wrote: 7, ..Watch::default() };
     rests.link_mut(LEAD).base.as_mut().unwrap().watches = [("Title".into(), watch.clone())].into();
     assert_eq!(put(&settled(&rests, &[]), 1).base.clone().unwrap().watches["Title"], watch);
-    // What was agreed under another mapping, or never, is not handed over.
+    // What was agreed under another binding, or never, is not handed over; what was agreed under the same one is.
     let mut other = becomes(pair(), LEAD, converted());
-    other.link_mut(LEAD).base.as_mut().unwrap().mapping += 1;
-    assert_eq!(put(&settled(&other, &[]), 1).base, None);
+    let mut then = side_fields(&other.mapping, Kind::Person, &record(LEAD));
+    *then.get_mut("LastName").unwrap() += 1;
+    other.link_mut(LEAD).base.as_mut().unwrap().mapping = 7;
+    let base = put(&settled_after(&other, &[(7, then)].into(), &[]), 1).base.clone().unwrap();
+    assert_eq!(base.entries["Title"].agreed, Some(text("Dr")));
+    assert_eq!(base.entries["LastName"].agreed, None);
+    assert_eq!(put(&settled(&other, &[]), 1).base, None, "nobody knows under what");
     other.link_mut(LEAD).base = None;
     assert_eq!(put(&settled(&other, &[]), 1).base, None);
 }

@@ -5,7 +5,7 @@ use crate::{
     mapping::{Edge, Mapping, Pick},
     observe::observe,
     plan::{
-        LinkChange, Sides, settle, side_fields,
+        Earlier, LinkChange, Sides, settle, side_fields,
         tests::world::{HS, SF, at, entity, mapping, option, text},
     },
 };
@@ -322,7 +322,8 @@ impl World {
         let mapping = self.mapping.clone();
         let thing = self.things.get_mut(&id).unwrap();
         thing.snapshots[position].as_mut().unwrap().state = RecordState::Deleted;
-        let settled = settle(&mapping, thing.kind, &thing.links, &thing.snapshots, |_, _| None);
+        let settled =
+            settle(&mapping, &Earlier::new(), thing.kind, &thing.links, &thing.snapshots, |_, _| None);
         for change in settled.links {
             let LinkChange::Put(link) = change else { continue };
             let known = thing.links.iter_mut().find(|known| known.record == link.record).unwrap();
