@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     moot,
     plan_file::{PlanFile, Summary, write},
-    planning::{Keep, Pass},
+    planning::{Keep, Making, Pass, making},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,8 +18,7 @@ use std::{
 };
 use syncline_core::plan::before_hash;
 use syncline_model::{
-    Action, ConnectionName, EntityId, Kind, LinkState, Operation, RecordRef, RunId, journal::Event,
-    plan::Finding,
+    ConnectionName, EntityId, Kind, LinkState, Operation, RecordRef, RunId, journal::Event, plan::Finding,
 };
 use syncline_store::StoredRecord;
 
@@ -68,30 +67,29 @@ async fn claimed(ctx: &mut Ctx, path: &Path, who: &Arc<str>) -> Result<AppliedPl
     confirm::confirm(ctx, &file.header.confirms, who, &mut batch).await?;
     ctx.store.commit(batch).await?;
 
-    let mut pass = Pass::start(ctx, Keep::Stored).await?;
+    let mut pass = Pass::start(ctx, Keep::Written).await?;
     let mut applier = Applier::new(ctx);
     let mut moved = 0;
     let mut level: Option<Kind> = None;
     loop {
-        let mut page = Vec::with_capacity(PAGE);
-        while page.len() < PAGE {
-            let Some(operation) = file.next_operation()? else { break };
-            page.push(operation);
-        }
+        let page = next_page(&mut file)?;
         if page.is_empty() {
             break;
         }
         read_again(ctx, &page).await?;
-        let standing = Standing::load(ctx, &page).await?;
-        for operation in page {
-            if level != Some(operation.kind) {
+        let mut standing = Standing::load(ctx, &page).await?;
+        for same in page.chunk_by(|one, other| one.kind == other.kind) {
+            let Some(kind) = same.first().map(|operation| operation.kind) else { continue };
+            if level.replace(kind) != Some(kind) {
                 applier.finish_level(&mut pass).await?;
-                level = Some(operation.kind);
             }
-            if standing.holds(&operation) {
-                applier.take(&mut pass, vec![operation], None).await?;
-            } else {
-                moved += 1;
+            standing.look_again(ctx, &mut pass, kind, same).await?;
+            for operation in same {
+                if standing.holds(operation) {
+                    applier.take(&mut pass, vec![operation.clone()], None).await?;
+                } else {
+                    moved += 1;
+                }
             }
         }
     }
@@ -114,6 +112,16 @@ async fn claimed(ctx: &mut Ctx, path: &Path, who: &Arc<str>) -> Result<AppliedPl
     Ok(AppliedPlan { run, tally, moved, next, calls: ctx.take_calls(), held, findings, not_undone })
 }
 
+/// The next operations; none at the end.
+fn next_page(file: &mut PlanFile) -> Result<Vec<Operation>, Error> {
+    let mut page = Vec::with_capacity(PAGE);
+    while page.len() < PAGE {
+        let Some(operation) = file.next_operation()? else { break };
+        page.push(operation);
+    }
+    Ok(page)
+}
+
 /// What is taken back is read by id once more, and what is to be related to again: the plan may be days old, and neither a
 /// relation nor a delete or a restore shows in a search at HubSpot.
 async fn read_again(ctx: &Ctx, operations: &[Operation]) -> Result<(), Error> {
@@ -124,29 +132,22 @@ async fn read_again(ctx: &Ctx, operations: &[Operation]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The records that a page of operations was derived from, as they stand now.
+/// What a page of operations was derived from, as it stood before the first of them was written.
 struct Standing {
     records: BTreeMap<RecordRef, StoredRecord>,
+    /// What is still to be made, of the kind in hand.
+    made: BTreeSet<Making>,
+    /// Of entities whose records an undo makes again: where they have one.
     links: BTreeMap<EntityId, BTreeSet<ConnectionName>>,
 }
 
 impl Standing {
     async fn load(ctx: &Ctx, operations: &[Operation]) -> Result<Self, Error> {
-        let records: BTreeSet<RecordRef> = operations
-            .iter()
-            .flat_map(|operation| &operation.preconditions)
-            .map(|precondition| precondition.record.clone())
-            .collect();
-        let records: Vec<RecordRef> = records.into_iter().collect();
-        let stored = ctx.store.records(&records).await?;
-        let creating: BTreeSet<EntityId> = operations
-            .iter()
-            .filter(|operation| matches!(operation.action, Action::Create { .. }))
-            .map(|operation| operation.entity)
-            .collect();
-        let creating: Vec<EntityId> = creating.into_iter().collect();
+        let again = |operation: &&Operation| made_by(operation).is_some() && is_undo(&operation.action);
+        let again: BTreeSet<EntityId> =
+            operations.iter().filter(again).map(|operation| operation.entity).collect();
         let mut links = BTreeMap::new();
-        for entity in ctx.store.entities(&creating).await? {
+        for entity in ctx.store.entities(&again.into_iter().collect::<Vec<_>>()).await? {
             let taken = entity.links.iter().filter(|link| {
                 // What an undo archived may be made again, by undoing the undo. The company kept for a lead is no record of its own there.
                 !matches!(link.state, LinkState::Undone(_))
@@ -159,7 +160,41 @@ impl Standing {
             });
             links.insert(entity.entity, taken.map(|link| link.record.connection.clone()).collect());
         }
-        Ok(Self { records: records.into_iter().zip(stored).collect(), links })
+        let mut standing = Self { records: BTreeMap::new(), made: BTreeSet::new(), links };
+        standing.read(ctx, operations).await?;
+        Ok(standing)
+    }
+
+    async fn read<'o>(
+        &mut self,
+        ctx: &Ctx,
+        operations: impl IntoIterator<Item = &'o Operation>,
+    ) -> Result<(), Error> {
+        let conditions = operations.into_iter().flat_map(|operation| &operation.preconditions);
+        let records: BTreeSet<RecordRef> = conditions.map(|condition| condition.record.clone()).collect();
+        let records: Vec<RecordRef> = records.into_iter().collect();
+        let stored = ctx.store.records(&records).await?;
+        self.records.extend(records.into_iter().zip(stored));
+        Ok(())
+    }
+
+    /// Plans anew what operations of one kind would make, once their parents are made. The plan may be days old, or be applied a
+    /// second time.
+    async fn look_again(
+        &mut self,
+        ctx: &Ctx,
+        pass: &mut Pass<'_>,
+        kind: Kind,
+        operations: &[Operation],
+    ) -> Result<(), Error> {
+        let creates = operations
+            .iter()
+            .filter(|operation| made_by(operation).is_some() && !is_undo(&operation.action))
+            .collect::<Vec<_>>();
+        let made = creates.iter().copied().filter_map(made_by).collect();
+        self.made = pass.still_made(kind, &made).await?;
+        // What they are made from was read again, if it stands alone.
+        self.read(ctx, creates).await
     }
 
     fn holds(&self, operation: &Operation) -> bool {
@@ -169,15 +204,21 @@ impl Standing {
                 .and_then(|stored| stored.snapshot.as_ref())
                 .is_some_and(|snapshot| before_hash(snapshot, &precondition.fields) == precondition.before)
         });
-        let free = match &operation.action {
-            Action::Create { .. } => self
-                .links
-                .get(&operation.entity)
-                .is_some_and(|taken| !taken.is_empty() && !taken.contains(&operation.connection)),
-            Action::Update { .. } | Action::Associate(_) | Action::Dissociate(_) | Action::Archive { .. } => {
-                true
-            }
-        };
-        unmoved && free
+        unmoved && self.is_free(operation)
     }
+
+    /// Whether what it makes is still to be made.
+    fn is_free(&self, operation: &Operation) -> bool {
+        let Some(making) = made_by(operation) else { return true };
+        if !is_undo(&operation.action) {
+            return self.made.contains(&making);
+        }
+        self.links
+            .get(&operation.entity)
+            .is_some_and(|taken| !taken.is_empty() && !taken.contains(&operation.connection))
+    }
+}
+
+fn made_by(operation: &Operation) -> Option<Making> {
+    making(operation.entity, &operation.connection, &operation.action)
 }

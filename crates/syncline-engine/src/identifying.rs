@@ -51,16 +51,15 @@ pub async fn run(ctx: &Ctx) -> Result<Identified, Error> {
         ctx.lease.keep().await?;
         // Always from the start: what is identified leaves the list.
         let work = ctx.store.dirty(None, PAGE).await?;
-        let mut page = Page::new(ctx, &apart, &mut lost);
-        for dirty in &work {
-            if let DirtyKey::Record(kind, record) = &dirty.key {
-                page.wanted.push((*kind, record.clone(), dirty.clone()));
-            }
-        }
-        if page.wanted.is_empty() {
+        let of = |dirty: &Dirty| match &dirty.key {
+            DirtyKey::Record(kind, record) => Some(((*kind, record.clone()), dirty.clone())),
+            DirtyKey::Entity(..) => None,
+        };
+        let (wanted, work): (Vec<_>, Vec<Dirty>) = work.iter().filter_map(of).unzip();
+        if wanted.is_empty() {
             return Ok(total);
         }
-        let done = page.identify().await?;
+        let done = Page::new(ctx, &apart, &mut lost, wanted).identify(work).await?;
         total.linked += done.linked;
         total.questions += done.questions;
     }
@@ -74,7 +73,7 @@ struct Page<'a> {
     claims: BTreeMap<(Kind, RecordRef), Claim>,
     /// Records that certainly came of a create of ours.
     came: Vec<Came>,
-    wanted: Vec<(Kind, RecordRef, Dirty)>,
+    wanted: Vec<(Kind, RecordRef)>,
     records: BTreeMap<RecordRef, StoredRecord>,
     carriers: BTreeMap<(Kind, RecordKey), Vec<RecordRef>>,
     /// Links made on this page.
@@ -89,14 +88,19 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn new(ctx: &'a Ctx, apart: &'a BTreeSet<String>, lost: &'a mut Lost) -> Self {
+    fn new(
+        ctx: &'a Ctx,
+        apart: &'a BTreeSet<String>,
+        lost: &'a mut Lost,
+        wanted: Vec<(Kind, RecordRef)>,
+    ) -> Self {
         Self {
             ctx,
             apart,
             lost,
             claims: BTreeMap::new(),
             came: Vec::new(),
-            wanted: Vec::new(),
+            wanted,
             records: BTreeMap::new(),
             carriers: BTreeMap::new(),
             made: BTreeMap::new(),
@@ -108,10 +112,11 @@ impl<'a> Page<'a> {
         }
     }
 
-    async fn identify(mut self) -> Result<Identified, Error> {
+    /// Identifies what is wanted; `work` says, in the same order, what that does.
+    async fn identify(mut self, work: Vec<Dirty>) -> Result<Identified, Error> {
         self.load().await?;
         self.claim().await?;
-        for (kind, record, dirty) in std::mem::take(&mut self.wanted) {
+        for ((kind, record), dirty) in std::mem::take(&mut self.wanted).into_iter().zip(work) {
             match self.came_of(kind, &record) {
                 Some((of, edited)) => self.came(kind, Came { of, record, work: dirty, edited }),
                 None => {

@@ -9,9 +9,10 @@ use crate::{
     identifying::again,
     settling::{self, CHAIN, Member},
 };
+use std::collections::BTreeSet;
 use syncline_core::plan::{Draft, EntityPlan, Neighbourhood, plan_entity};
 use syncline_model::{
-    Action, EntityId, Kind, Link, Operation, OperationId,
+    Action, ConnectionName, EntityId, Kind, Link, ObjectName, Operation, OperationId,
     plan::{Finding, Held, HeldReason},
     review::{Review, ReviewState},
 };
@@ -38,6 +39,15 @@ impl Keep {
             Self::Nothing => false,
         }
     }
+}
+
+/// A record that is made: of which entity, where, and as what.
+pub(crate) type Making = (EntityId, ConnectionName, ObjectName);
+
+/// What a create makes; `None`: it is something else.
+pub(crate) fn making(entity: EntityId, connection: &ConnectionName, action: &Action) -> Option<Making> {
+    let Action::Create { object, .. } = action else { return None };
+    Some((entity, connection.clone(), object.clone()))
 }
 
 /// One entity with its plan.
@@ -152,26 +162,7 @@ impl<'a> Pass<'a> {
         entities: Vec<(Kind, EntityId, Dirty)>,
     ) -> Result<Vec<Planned>, Error> {
         let ids: Vec<EntityId> = entities.iter().map(|(_, entity, _)| *entity).collect();
-        // A call of the page before may have told of a merge between records of several entities.
-        settling::succeeded(self.ctx).await?;
-        let mut hoods = self.surroundings.of(self.ctx, kind, &ids).await?;
-        // What took a record's place may itself be gone: settled until nothing moves.
-        for _chain in 0..CHAIN {
-            if !self.settle(kind, &hoods).await? {
-                break;
-            }
-            self.surroundings.forget(ids.iter().copied());
-            hoods = self.surroundings.of(self.ctx, kind, &ids).await?;
-        }
-        let work = entities.iter().map(|(_, _, dirty)| dirty);
-        let alone = hoods
-            .iter()
-            .zip(work)
-            .filter_map(|(hood, work)| Some((again::alone(self.ctx, hood)?, work.clone())));
-        if again::look(self.ctx, self.keep, kind, alone.collect()).await? {
-            self.surroundings.forget(ids.iter().copied());
-            hoods = self.surroundings.of(self.ctx, kind, &ids).await?;
-        }
+        let hoods = self.hoods(kind, &ids).await?;
         let mut batch = self.ctx.batch();
         let mut planned = Vec::with_capacity(hoods.len());
         for ((_, _, dirty), mut hood) in entities.into_iter().zip(hoods) {
@@ -201,6 +192,55 @@ impl<'a> Pass<'a> {
             self.ctx.store.commit(batch).await?;
         }
         Ok(planned)
+    }
+
+    /// Entities with what is around them, once what vendors did to their records is settled and those that stand alone were
+    /// looked at again.
+    async fn hoods(&mut self, kind: Kind, ids: &[EntityId]) -> Result<Vec<Neighbourhood>, Error> {
+        // A call of the page before may have told of a merge between records of several entities.
+        settling::succeeded(self.ctx).await?;
+        let mut hoods = self.surroundings.of(self.ctx, kind, ids).await?;
+        // What took a record's place may itself be gone: settled until nothing moves.
+        for _chain in 0..CHAIN {
+            if !self.settle(kind, &hoods).await? {
+                break;
+            }
+            self.surroundings.forget(ids.iter().copied());
+            hoods = self.surroundings.of(self.ctx, kind, ids).await?;
+        }
+        let alone = hoods.iter().filter_map(|hood| again::alone(self.ctx, hood));
+        if again::look(self.ctx, self.keep, kind, alone.collect()).await? {
+            self.surroundings.forget(ids.iter().copied());
+            hoods = self.surroundings.of(self.ctx, kind, ids).await?;
+        }
+        Ok(hoods)
+    }
+
+    /// What of these creates, of one kind and of one saved plan, would be planned now: what was made or matched meanwhile, what is
+    /// asked about, and what came to nobody knows what is not made by a plan that is older than that.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; [`Error::Vendor`] where a record could not be read again.
+    pub(crate) async fn still_made(
+        &mut self,
+        kind: Kind,
+        creates: &BTreeSet<Making>,
+    ) -> Result<BTreeSet<Making>, Error> {
+        if creates.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        self.ctx.lease.keep().await?;
+        // One may refer to another.
+        let together = creates.iter().map(|(entity, connection, _)| (*entity, connection.clone()));
+        self.surroundings.planned.extend(together);
+        let ids: BTreeSet<EntityId> = creates.iter().map(|(entity, ..)| *entity).collect();
+        let mut made = BTreeSet::new();
+        for mut hood in self.hoods(kind, &ids.into_iter().collect::<Vec<_>>()).await? {
+            let plan = plan_one(self.ctx, &self.surroundings, &mut hood).await?;
+            let drafts = plan.operations.iter();
+            made.extend(drafts.filter_map(|draft| making(hood.entity, &draft.connection, &draft.action)));
+        }
+        Ok(made)
     }
 
     /// Settles identity events of a page; says whether links moved.

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use syncline_core::{identify::Identity, plan::Neighbourhood};
 use syncline_kit::vendor::Listing;
 use syncline_model::{Evidence, Kind, Link, LinkState, RecordRef, review::Question};
-use syncline_store::Dirty;
 
 /// The record of an entity that stands alone since before this run looked: nothing was ever agreed on it, and no other
 /// record was ever linked to it.
@@ -27,12 +26,7 @@ fn is_first(link: &Link) -> bool {
 ///
 /// # Errors
 /// [`Error::Store`]; [`Error::Vendor`] where one could not be read.
-pub(crate) async fn look(
-    ctx: &Ctx,
-    keep: Keep,
-    kind: Kind,
-    records: Vec<(RecordRef, Dirty)>,
-) -> Result<bool, Error> {
+pub(crate) async fn look(ctx: &Ctx, keep: Keep, kind: Kind, records: Vec<RecordRef>) -> Result<bool, Error> {
     if records.is_empty() {
         return Ok(false);
     }
@@ -42,10 +36,10 @@ pub(crate) async fn look(
     };
     let apart: BTreeSet<String> = ctx.store.list("apart/").await?.into_iter().map(|(key, _)| key).collect();
     let mut lost = Lost::default();
-    let mut page = Page::new(ctx, &apart, &mut lost);
-    page.wanted = records.into_iter().map(|(record, work)| (kind, record, work)).collect();
+    let wanted = records.into_iter().map(|record| (kind, record)).collect();
+    let mut page = Page::new(ctx, &apart, &mut lost, wanted);
     let settled = page.load().await?;
-    for (kind, record, _) in std::mem::take(&mut page.wanted) {
+    for (kind, record) in std::mem::take(&mut page.wanted) {
         page.again(kind, &record);
     }
     let moved = read || settled || page.done.linked > 0;
@@ -54,11 +48,11 @@ pub(crate) async fn look(
 }
 
 /// A list that follows at a distance may still show a record that was merged or deleted since the run that read it by id.
-async fn read_late(ctx: &Ctx, records: &[(RecordRef, Dirty)]) -> Result<bool, Error> {
+async fn read_late(ctx: &Ctx, records: &[RecordRef]) -> Result<bool, Error> {
     let late = |record: &&RecordRef| {
         ctx.connections.get(&record.connection).is_some_and(|it| it.vendor.listing() == Listing::Late)
     };
-    let late: Vec<RecordRef> = records.iter().map(|(record, _)| record).filter(late).cloned().collect();
+    let late: Vec<RecordRef> = records.iter().filter(late).cloned().collect();
     let read = capture::records(ctx, &late).await?;
     settling::succeeded(ctx).await?;
     Ok(read.changed > 0)

@@ -24,7 +24,7 @@ impl Page<'_> {
 
     async fn load_once(&mut self) -> Result<bool, Error> {
         let mut by_kind: BTreeMap<Kind, Vec<RecordRef>> = BTreeMap::new();
-        for (kind, record, _) in &self.wanted {
+        for (kind, record) in &self.wanted {
             by_kind.entry(*kind).or_default().push(record.clone());
         }
         for (kind, records) in by_kind {

@@ -35,7 +35,7 @@ impl Page<'_> {
         if self.lost.is_empty() {
             return Ok(());
         }
-        let unlinked = self.wanted.iter().filter_map(|(kind, record, _)| {
+        let unlinked = self.wanted.iter().filter_map(|(kind, record)| {
             let stored = self.records.get(record)?;
             let free = stored.links.iter().all(|link| link.facet != *kind);
             stored.snapshot.as_ref().filter(|seen| free && seen.is_live()).map(|seen| (*kind, seen))

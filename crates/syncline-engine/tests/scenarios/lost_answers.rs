@@ -69,7 +69,8 @@ async fn lost_opportunity() -> (World, String, String) {
 }
 
 impl World {
-    fn count(&self, side: Side, object: &str) -> usize {
+    /// Records that are there.
+    pub(crate) fn count(&self, side: Side, object: &str) -> usize {
         self.dump(side)["objects"][object].as_array().map_or(0, |all| {
             all.iter().filter(|it| it["archived"] != true && it["IsDeleted"] != true).count()
         })
@@ -178,6 +179,26 @@ async fn a_deal_that_somebody_edited_before_it_was_read_waits_for_a_person() {
     assert_eq!((world.count(Salesforce, "Opportunity"), world.count(HubSpot, "deals")), (1, 1));
     assert_eq!(world.says(HubSpot, "deals", &deal).await, "in_step");
     assert_eq!(world.reviews().await.len(), 0, "nor is anybody asked about the create any more");
+}
+
+#[tokio::test]
+async fn a_saved_plan_that_is_applied_again_repeats_no_create_that_was_lost() {
+    let (mut world, account) = keyless().await;
+    let opportunity = world.create(Salesforce, "Opportunity", roof(&account));
+    world.advance(3_600);
+    world.plan().await;
+    world.faults(HubSpot, json!([{"match": "write", "nth": 1, "times": 1, "do": LOST}]));
+    assert_eq!(world.apply().await.unwrap().tally.unknown, 1);
+    // Somebody edits it, so that it is not known again by what it shows.
+    let deal = world.find(HubSpot, "deals", "dealname", "Roof");
+    world.edit(HubSpot, "deals", &deal, json!({"amount": "1300"}));
+    for later in [0, 3_600] {
+        world.advance(later);
+        let again = world.apply().await.unwrap();
+        assert_eq!((again.moved, again.tally.writes()), (1, 0), "after {later} s");
+        assert_eq!((world.count(Salesforce, "Opportunity"), world.count(HubSpot, "deals")), (1, 1));
+    }
+    assert_eq!(world.says(Salesforce, "Opportunity", &opportunity).await, "parked SYN-2015 *@hubspot");
 }
 
 #[tokio::test]

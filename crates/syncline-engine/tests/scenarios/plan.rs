@@ -136,6 +136,33 @@ async fn a_moved_record_is_held_and_offered_in_the_next_plan() {
 }
 
 #[tokio::test]
+async fn who_gains_a_match_or_a_question_after_the_plan_is_not_made() {
+    let mut world = World::new().await;
+    let lead =
+        world.create(Salesforce, "Lead", json!({"LastName": "Lie", "Company": "Beta", "Email": "b@b.de"}));
+    world.first_contact().await;
+    for email in ["ada@acme.com", "bo@acme.com", "cy@acme.com"] {
+        world.create(HubSpot, "contacts", json!({"lastname": email, "email": email}));
+    }
+    world.advance(3_600);
+    assert_eq!(world.plan().await.operation_count, 3);
+    // Ada comes in twice, and the lead that is known already turns out to be Bo.
+    for company in ["one", "two"] {
+        world.create(
+            Salesforce,
+            "Lead",
+            json!({"LastName": "L", "Company": company, "Email": "ada@acme.com"}),
+        );
+    }
+    world.edit(Salesforce, "Lead", &lead, json!({"Email": "bo@acme.com"}));
+    world.advance(60);
+    let applied = world.apply().await.unwrap();
+    assert_eq!((applied.moved, applied.tally.created), (2, 1));
+    assert_eq!(world.count(Salesforce, "Lead"), 4, "the one of the beginning, the two, and Cy");
+    assert_eq!(world.reviews().await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_field_that_a_person_changes_after_the_plan_is_not_written_over() {
     let (mut world, account, company) = acme(Setting::default()).await;
     world.edit(Salesforce, "Account", &account, json!({"Phone": "1"}));
