@@ -19,16 +19,20 @@ pub struct SetSide<T: Ord> {
 
 /// The set that every readable side is to hold; `None`: nothing moves.
 ///
-/// Without any base it is the union. Under `always` it is the ruling side's set.
+/// Without any base it is the union. Under `always` it is the ruling side's set, where that is blank only if it was emptied
+/// (decisions §1.4). Elements travel one by one, so that two changes are no conflict and `manual` has nothing to ask about.
 pub fn decide_set<T: Ord + Clone>(rule: &Rule, sides: &[SetSide<T>]) -> Option<BTreeSet<T>> {
     match rule {
-        Rule::Off | Rule::Manual => None,
+        Rule::Off => None,
         Rule::Always(ruler) => {
             let moved = sides.iter().any(|side| side.now.is_some() && side.now != side.base);
             let ruling = sides.iter().find(|side| side.connection == *ruler)?;
-            if moved { ruling.now.clone() } else { None }
+            let says = |now: &BTreeSet<T>| {
+                !now.is_empty() || ruling.base.as_ref().is_some_and(|base| !base.is_empty())
+            };
+            ruling.now.clone().filter(|now| moved && says(now))
         }
-        Rule::TwoWay | Rule::Prefer(_) | Rule::Union | Rule::MostRestrictive => union(sides),
+        Rule::TwoWay | Rule::Prefer(_) | Rule::Union | Rule::MostRestrictive | Rule::Manual => union(sides),
     }
 }
 
@@ -136,6 +140,18 @@ mod tests {
         );
         assert_eq!(decided(one(), side("b", Some(&[1]), None)), None, "what cannot be read has not moved");
         assert_eq!(decided(side("a", Some(&[1]), None), side("b", Some(&[1]), Some(&[2]))), None);
+        // A blank rules where somebody emptied it.
+        assert_eq!(decided(side("a", Some(&[1]), Some(&[])), one()), Some(vec![]));
+        for agreed in [None, Some(&[][..])] {
+            assert_eq!(decided(side("a", agreed, Some(&[])), side("b", None, Some(&[2]))), None);
+        }
+    }
+
+    #[test]
+    fn elements_travel_under_manual_too() {
+        let sides = [side("a", Some(&[1, 2]), Some(&[1])), side("b", Some(&[1, 2]), Some(&[1, 2, 3]))];
+        assert_eq!(decide_set(&Rule::Manual, &sides), Some([1, 3].into()));
+        assert_eq!(decide_set(&Rule::Off, &sides), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{Draftsman, Parent, attributes::companion_change, attributes::is_user, scope::Scope};
 use crate::mapping::{
     Attribute, AttributeType, Binding, Cardinality, Carrier, CreateAllowed, Edge, FieldState, Mapping, Pick,
+    Rule,
 };
 use syncline_model::{
     Action, After, AttributeName, ConnectionName, EdgeName, EntityId, Evidence, FieldChange, FieldName, Kind,
@@ -259,7 +260,8 @@ impl Draftsman<'_> {
         let mut associations = Vec::new();
         for edge in &model.edges {
             let Some(binding) = edge.binding(connection, object) else { continue };
-            if !binding.direction.writes() || !matches!(binding.field_state, FieldState::Present { .. }) {
+            let takes_part = edge.rule != Rule::Off && binding.direction.writes();
+            if !takes_part || !matches!(binding.field_state, FieldState::Present { .. }) {
                 continue;
             }
             let name = AttributeName::new(edge.name.as_str());

@@ -3,7 +3,7 @@
 use super::{EdgeSide, Resolved, picked};
 use crate::{
     decide::{Decision, Side, Stand, decide},
-    mapping::{Carrier, Clear, Edge, FieldState},
+    mapping::{Carrier, Clear, Edge, FieldState, Rule},
     plan::{
         Derivation, Draftsman, Parent, SideSeen,
         attributes::{Aligned, is_user, rule_name},
@@ -11,11 +11,13 @@ use crate::{
         watch::{Agree, Moving},
     },
 };
+use std::sync::Arc;
 use syncline_model::{
     After, AttributeName, EntityId, FieldChange, Observed, Reason, Value,
     defect::{Defect, planted},
     operation::Case,
     plan::HeldReason,
+    review::Question,
 };
 
 /// A side of the edge, read.
@@ -66,8 +68,10 @@ impl<'a> Draftsman<'a> {
         }
         let decision = match decide(&edge.rule, edge.tie.as_ref(), Clear::Travel, &sides, |_, _| false) {
             Decision::Agree { value: None, case: Case::FillBlank, .. } => Decision::Keep,
-            Decision::Nothing => fill_written(&sides, &readings),
-            decision @ (Decision::Agree { .. } | Decision::Keep | Decision::Ask) => decision,
+            Decision::Nothing if edge.rule != Rule::Off => fill_written(&sides, &readings),
+            decision @ (Decision::Agree { .. } | Decision::Keep | Decision::Nothing | Decision::Ask) => {
+                decision
+            }
         };
         let decision = if planted(Defect::Orphan) && readings.len() > 1 { Decision::Keep } else { decision };
         let parent = self.parent(edge, &decision, &sides, &readings);
@@ -99,6 +103,10 @@ impl<'a> Draftsman<'a> {
                 }
             }
             Decision::Ask => {
+                self.plan.questions.push(Question::Conflict {
+                    entity: self.hood.entity,
+                    attribute: Arc::from(name.as_str()),
+                });
                 for side in &sides {
                     self.hold(Some(&name), &side.connection, HeldReason::ManualConflict, Vec::new());
                 }

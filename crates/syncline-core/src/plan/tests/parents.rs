@@ -5,7 +5,7 @@ use crate::{
     mapping::{Direction, EdgeBinding, FieldState, Rule},
     plan::Derivation,
 };
-use syncline_model::{BaseEntry, Kind, Observed};
+use syncline_model::{BaseEntry, Kind, Observed, review::Question};
 
 const O: &str = "salesforce/Opportunity/006";
 const D: &str = "hubspot/deals/9";
@@ -138,5 +138,28 @@ fn a_person_is_asked_about_a_conflict_only() {
     let manual = || pair().edge("account", |edge| edge.rule = Rule::Manual);
     let one = manual().seen(O, 10, &[("AccountId", refs(&["Account/A3"]))]);
     assert!(!derived(&manual()).asks && !derived(&one).asks);
-    assert!(derived(&one.seen(D, 20, &[("@deal_to_company", Observed::Empty)])).asks);
+    let both = one.seen(D, 20, &[("@deal_to_company", Observed::Empty)]);
+    assert!(derived(&both).asks);
+    assert_eq!(
+        both.plan().questions,
+        [Question::Conflict { entity: entity(1), attribute: "account".into() }]
+    );
+}
+
+#[test]
+fn a_relation_that_is_off_is_not_given_to_a_new_record_either() {
+    let alone = |rule| {
+        let case = known().agreed(O, &sf(refs(&["Account/A2"]))).edge("account", |edge| edge.rule = rule);
+        operations(&case.plan()).into_iter().filter(|it| it.starts_with("associate")).count()
+    };
+    assert_eq!((alone(Rule::TwoWay), alone(Rule::Off)), (1, 0));
+    let written = known().agreed(O, &sf(refs(&["Account/A2"]))).agreed(D, &hs(Observed::Empty));
+    let mut written = on(written, HS, |binding| binding.direction = Direction::Out);
+    let never = BaseEntry { agreed: None, changed: None };
+    written.link_mut(D).base.as_mut().unwrap().entries.insert("@deal_to_company".into(), never);
+    assert_eq!(operations(&written.plan()).len(), 1);
+    assert_eq!(
+        operations(&written.edge("account", |edge| edge.rule = Rule::Off).plan()),
+        Vec::<String>::new()
+    );
 }
