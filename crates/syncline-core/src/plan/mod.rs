@@ -26,7 +26,7 @@ pub(crate) use edges::picked;
 pub use heirs::{Estate, heirs_first};
 pub use inputs::Inputs;
 pub use neighbourhood::{
-    ClockOffset, Context, Earlier, Neighbourhood, Refusal, RefusedPart, Sides, Target, side_digest,
+    ClockOffset, Context, Earlier, Neighbourhood, Refusal, RefusedPart, Related, Sides, Target, side_digest,
     side_fields,
 };
 pub use preconditions::{before_hash, of as precondition};
@@ -265,7 +265,8 @@ impl Draftsman<'_> {
             let connection = record.connection.clone();
             self.push(connection, Action::Update { record, fields }, preconditions);
         }
-        for (connection, action) in std::mem::take(&mut self.relations) {
+        let relations = std::mem::take(&mut self.relations);
+        for (connection, action) in self.not_refused_relations(relations) {
             if self.scope(&connection) != Scope::In {
                 self.hold_out_of_scope(&connection);
                 continue;
@@ -359,7 +360,10 @@ impl Draftsman<'_> {
             until,
         };
         match self.plan.held.iter_mut().find(|(known, _)| *known == held) {
-            Some((_, keys)) => keys.extend(wake),
+            Some((_, keys)) => {
+                let more: Vec<String> = wake.into_iter().filter(|key| !keys.contains(key)).collect();
+                keys.extend(more);
+            }
             None => self.plan.held.push((held, wake)),
         }
     }

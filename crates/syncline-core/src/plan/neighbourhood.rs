@@ -8,8 +8,8 @@ use std::{
     sync::Arc,
 };
 use syncline_model::{
-    After, Base, BaseEntry, ConnectionName, EntityId, FieldChange, FieldName, Kind, Link, ObjectName,
-    RecordRef, Snapshot,
+    Action, After, Base, BaseEntry, ConnectionName, Endpoint, EntityId, FieldChange, FieldName, Kind, Link,
+    ObjectName, RecordRef, Snapshot, operation::Association,
 };
 
 /// Earlier mappings of sides, by their digest: field → binding digest.
@@ -118,6 +118,35 @@ pub enum RefusedPart {
     Create,
     /// An update of several attributes: the vendor does not say which of them it minds.
     Together,
+    /// A relation that was to begin: of a kind that an administrator limited, or that a rule of the vendor's minds.
+    Associate(Related),
+    /// A relation that was to end.
+    Dissociate(Related),
+}
+
+/// What a record was to be related to, or not any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Related {
+    /// The connection's (pseudo-)field for the relation.
+    pub field: FieldName,
+    /// The other end.
+    pub to: Endpoint,
+    /// As what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Arc<str>>,
+}
+
+impl RefusedPart {
+    /// The relation that an action begins or ends; `None`: it does something else.
+    pub fn of_relation(action: &Action) -> Option<Self> {
+        let related =
+            |it: &Association| Related { field: it.field.clone(), to: it.to.clone(), role: it.role.clone() };
+        match action {
+            Action::Associate(association) => Some(Self::Associate(related(association))),
+            Action::Dissociate(association) => Some(Self::Dissociate(related(association))),
+            Action::Create { .. } | Action::Update { .. } | Action::Archive { .. } => None,
+        }
+    }
 }
 
 impl Refusal {

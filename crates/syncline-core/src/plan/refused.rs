@@ -1,8 +1,14 @@
 //! What vendors refused is not sent again as it was, and keeps nothing else back (HUB-4).
 
-use super::{Draftsman, neighbourhood::Refusal};
+use super::{
+    Draftsman,
+    neighbourhood::{Refusal, RefusedPart},
+};
+use crate::mapping::Cardinality;
 use std::collections::BTreeSet;
-use syncline_model::{AttributeName, ConnectionName, FieldChange, RecordRef, plan::HeldReason};
+use syncline_model::{
+    Action, AttributeName, ConnectionName, EdgeName, FieldChange, FieldName, RecordRef, plan::HeldReason,
+};
 
 impl Draftsman<'_> {
     /// Changes of an update that may go. Of several that were refused together, without a word on which of them it was, one
@@ -52,6 +58,40 @@ impl Draftsman<'_> {
             }
         }
         fields.into_iter().filter(|change| !refused.contains(&change.attribute)).collect()
+    }
+
+    /// Relations that the vendor has not refused just so before. Where a single one may not end, the one that is to take its
+    /// place does not begin beside it.
+    pub(super) fn not_refused_relations(
+        &mut self,
+        relations: Vec<(ConnectionName, Action)>,
+    ) -> Vec<(ConnectionName, Action)> {
+        let mut kept: Vec<(ConnectionName, FieldName, Refusal)> = Vec::new();
+        let mut going = Vec::with_capacity(relations.len());
+        for (connection, action) in relations {
+            let (Action::Associate(association) | Action::Dissociate(association)) = &action else {
+                continue;
+            };
+            let refused = RefusedPart::of_relation(&action);
+            let own = self.hood.refusals.iter();
+            let own =
+                own.filter(|it| it.connection == connection).find(|it| Some(&it.part) == refused.as_ref());
+            let stays = kept.iter().find(|(of, field, _)| *of == connection && *field == association.field);
+            let Some(refusal) = own.or(stays.map(|(.., refusal)| refusal)).cloned() else {
+                going.push((connection, action));
+                continue;
+            };
+            let name = AttributeName::new(association.edge.as_str());
+            if matches!(action, Action::Dissociate(_)) && self.is_single(&association.edge) {
+                kept.push((connection.clone(), association.field.clone(), refusal.clone()));
+            }
+            self.hold_refused(Some(&name), &connection, refusal);
+        }
+        going
+    }
+
+    fn is_single(&self, edge: &EdgeName) -> bool {
+        self.model.edges.iter().any(|it| it.name == *edge && it.cardinality == Cardinality::One)
     }
 
     /// Lists what was refused, in the vendor's words.

@@ -15,7 +15,7 @@ use crate::{
     hoods::Surroundings,
     planning::{Pass, keep},
 };
-use refused::{LostRow, refuse_unseen};
+use refused::{LostRow, refuse_until_seen};
 pub(super) use refused::{found_elsewhere, link_existing};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::plan::{Neighbourhood, plan_entity};
@@ -95,12 +95,12 @@ impl Applier<'_> {
         journal_end(&mut lesson.batch, intent.id, operations, &outcomes);
         let to_read = std::mem::take(&mut lesson.read);
         let existing = std::mem::take(&mut lesson.existing);
-        let gone = std::mem::take(&mut lesson.gone);
+        let unseen = std::mem::take(&mut lesson.unseen);
         ctx.store.commit(lesson.batch).await?;
         if !to_read.is_empty() {
             crate::capture::records(ctx, &to_read).await?;
         }
-        refuse_unseen(ctx, &mut pass.surroundings, connection, gone).await?;
+        refuse_until_seen(ctx, &mut pass.surroundings, connection, unseen).await?;
         for (operation, rejection, candidate) in existing {
             link_existing(ctx, &mut pass.surroundings, operation, &rejection, candidate).await?;
         }
@@ -133,8 +133,8 @@ struct Lesson {
     batch: Batch,
     /// Records to read again: gone, converted, or changed under our hands.
     read: Vec<RecordRef>,
-    /// What was refused because its record is not there.
-    gone: Vec<(Operation, Rejection, RecordRef)>,
+    /// What was refused because its record is not there, or of a relation to this one.
+    unseen: Vec<(Operation, Rejection, RecordRef)>,
     /// Creates that the vendor answered with the record that is there already.
     existing: Vec<(Operation, Rejection, RecordRef)>,
     /// Entities of which something was taken back.
@@ -177,7 +177,7 @@ impl Lesson {
             touched: BTreeSet::new(),
             batch: ctx.batch(),
             read: Vec::new(),
-            gone: Vec::new(),
+            unseen: Vec::new(),
             existing: Vec::new(),
             taken_back: BTreeSet::new(),
             organisations: BTreeMap::new(),

@@ -361,3 +361,36 @@ async fn duplicate_rule_with_several_candidates_is_a_question() {
     let reviews = world.reviews().await;
     assert_eq!(reviews.len(), 1, "{reviews:#?}");
 }
+
+#[tokio::test]
+async fn a_relation_that_the_vendor_minds_is_listed_and_tried_again_once_a_day_or_when_the_other_record_changes()
+ {
+    let mut world = World::new().await;
+    let account = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    let lee = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": account});
+    let lee = world.create(Salesforce, "Contact", lee);
+    let roof =
+        json!({"Name": "Roof", "AccountId": account, "StageName": "Prospecting", "CloseDate": "2026-06-30"});
+    world.create(Salesforce, "Opportunity", roof);
+    world.first_contact().await;
+    let rule = json!({"do": "validation_rule", "object": "OpportunityContactRole", "field": "ContactId",
+        "operator": "starts_with", "value": "003", "message": "one decides alone"});
+    world.admin(Salesforce, rule);
+    let deal = world.find(HubSpot, "deals", "dealname", "Roof");
+    let contact = world.find(HubSpot, "contacts", "email", "lee@acme.com");
+    world.associate(&format!("deals/{deal}"), &format!("contacts/{contact}"));
+    // A relation moves no stamp of the deal's.
+    world.edit(HubSpot, "deals", &deal, json!({"amount": "5"}));
+    assert_eq!(world.sync().await.tally.rejected, 1, "once, not in every round");
+    assert_eq!(world.says(HubSpot, "deals", &deal).await, "refused SYN-2009 contacts@salesforce");
+    world.still().await;
+    world.advance(86_400);
+    assert_eq!(world.sync().await.tally.rejected, 1, "a rule shows in no schema");
+    world.still().await;
+    world.admin(Salesforce, json!({"do": "validation_rules_off", "object": "OpportunityContactRole"}));
+    world.edit(Salesforce, "Contact", &lee, json!({"Title": "Dr"}));
+    world.sync().await;
+    world.quiet().await;
+    assert_eq!(world.find_all(Salesforce, "OpportunityContactRole", "ContactId", &lee).len(), 1);
+    assert_eq!(world.says(HubSpot, "deals", &deal).await, "in_step");
+}

@@ -161,3 +161,38 @@ fn what_was_refused_together_goes_as_it_is_once_one_of_it_is_another_value() {
     case.hood.refusals.push(elsewhere);
     assert_eq!(update(&case.plan()).len(), 5);
 }
+
+#[test]
+fn a_relation_that_was_refused_waits_and_so_does_what_would_stand_beside_it() {
+    let pair = || {
+        Case::of(Kind::Deal)
+            .other(2, &["salesforce/Account/A2", "hubspot/companies/C2"])
+            .other(3, &["salesforce/Account/A3", "hubspot/companies/C3"])
+            .agreed(
+                "salesforce/Opportunity/006",
+                &[("Name", text("Big")), ("StageName", option("New")), ("AccountId", refs(&["Account/A2"]))],
+            )
+            .agreed(
+                "hubspot/deals/9",
+                &[
+                    ("dealname", text("Big")),
+                    ("dealstage", option("s1")),
+                    ("pipeline", option("default")),
+                    ("@deal_to_company", refs(&["companies/C2!"])),
+                ],
+            )
+            .seen("salesforce/Opportunity/006", 10, &[("AccountId", refs(&["Account/A3"]))])
+    };
+    let moved = pair().plan().operations;
+    assert_eq!(moved.len(), 2, "one ends, one begins");
+    let with = |of: usize| {
+        let mut case = pair();
+        let part = RefusedPart::of_relation(&moved[of].action).unwrap();
+        case.hood.refusals.push(refused(part, &[]));
+        let plan = case.plan();
+        (operations(&plan).len(), held(&plan))
+    };
+    let listed = vec!["hubspot account refused [schema:hubspot/contacts]".to_owned()];
+    assert_eq!(with(0), (0, listed.clone()), "the new one would be a second one");
+    assert_eq!(with(1), (1, listed));
+}

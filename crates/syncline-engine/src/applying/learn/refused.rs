@@ -11,8 +11,8 @@ use crate::{
 use syncline_core::plan::{Refusal, RefusedPart, before_hash};
 use syncline_kit::vendor::{Rejection, RejectionClass, WriteRow};
 use syncline_model::{
-    Action, After, ConnectionName, Evidence, FieldChange, JournalSeq, Link, LinkState, Operation, RecordRef,
-    RunId, Snapshot,
+    Action, After, ConnectionName, Endpoint, Evidence, FieldChange, JournalSeq, Link, LinkState, Operation,
+    RecordRef, RunId, Snapshot,
     review::{Question, Review, ReviewState},
 };
 use syncline_store::{DirtyKey, ReviewWrite};
@@ -51,15 +51,15 @@ impl Lesson {
         let target = match &operation.action {
             Action::Update { record, .. } | Action::Archive { record, .. } => Some(record.clone()),
             Action::Associate(association) | Action::Dissociate(association) => match &association.from {
-                syncline_model::Endpoint::Record(record) => Some(record.clone()),
-                syncline_model::Endpoint::Entity(_) => None,
+                Endpoint::Record(record) => Some(record.clone()),
+                Endpoint::Entity(_) => None,
             },
             Action::Create { .. } => None,
         };
         match (&rejection.class, target) {
             (RejectionClass::Gone | RejectionClass::Converted, Some(record)) => {
                 self.read.push(record.clone());
-                self.gone.push((operation.clone(), rejection.clone(), record));
+                self.unseen.push((operation.clone(), rejection.clone(), record));
                 return Ok(());
             }
             (RejectionClass::Moved, Some(record)) => {
@@ -78,7 +78,14 @@ impl Lesson {
             },
             _ => {}
         }
-        self.refuse(ctx, surroundings, connection, operation, rejection)
+        let (Action::Associate(association) | Action::Dissociate(association)) = &operation.action else {
+            return self.refuse(ctx, surroundings, connection, operation, rejection);
+        };
+        // What may have been minded of the other record is another matter once that is seen changed.
+        if let Endpoint::Record(to) = &association.to {
+            self.unseen.push((operation.clone(), rejection.clone(), to.clone()));
+        }
+        Ok(())
     }
 
     /// Notes what was refused, so that just this is not tried again until value or schema change (HUB-4).
@@ -157,7 +164,11 @@ fn refusals_of(connection: &ConnectionName, operation: &Operation, rejection: &R
     let object = match &operation.action {
         Action::Create { object, .. } => object.clone(),
         Action::Update { record, .. } | Action::Archive { record, .. } => record.object.clone(),
-        Action::Associate(_) | Action::Dissociate(_) => return Vec::new(),
+        Action::Associate(association) | Action::Dissociate(association) => match &association.from {
+            Endpoint::Record(record) => record.object.clone(),
+            // Made a moment ago: planned once more, it is the record's.
+            Endpoint::Entity(_) => return Vec::new(),
+        },
     };
     let refusal = |part, of: &[&FieldChange]| Refusal {
         connection: connection.clone(),
@@ -167,6 +178,9 @@ fn refusals_of(connection: &ConnectionName, operation: &Operation, rejection: &R
         message: rejection.message.as_str().into(),
         wake: format!("schema:{connection}/{object}"),
     };
+    if let Some(part) = RefusedPart::of_relation(&operation.action) {
+        return vec![refusal(part, &[])];
+    }
     let each = |of: &[&FieldChange]| -> Vec<Refusal> {
         of.iter().map(|change| refusal(RefusedPart::Field(change.field.clone()), &[*change])).collect()
     };
@@ -199,16 +213,16 @@ fn may_be_of_one_value(class: &RejectionClass, fields: &[FieldChange]) -> bool {
     }
 }
 
-/// A record that the vendor says is not there, while no reading shows it deleted: it is hidden from us. That is a refusal
-/// like any other, which ends when the record is seen again (HUB-4).
-pub(super) async fn refuse_unseen(
+/// A refusal that ends when a record is seen changed (HUB-4): one that the vendor says is not there, while no reading shows it
+/// deleted, is hidden from us; one that a relation leads to may have what the vendor minds.
+pub(super) async fn refuse_until_seen(
     ctx: &Ctx,
     surroundings: &mut Surroundings,
     connection: &ConnectionName,
-    gone: Vec<(Operation, Rejection, RecordRef)>,
+    refused: Vec<(Operation, Rejection, RecordRef)>,
 ) -> Result<(), Error> {
     let mut batch = ctx.batch();
-    for (operation, rejection, record) in gone {
+    for (operation, rejection, record) in refused {
         let stored = ctx.store.records(std::slice::from_ref(&record)).await?.pop();
         let Some(snapshot) = stored.and_then(|stored| stored.snapshot).filter(Snapshot::is_live) else {
             continue;
