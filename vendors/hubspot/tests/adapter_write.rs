@@ -441,6 +441,48 @@ fn roles_are_labels_of_the_account_and_taking_one_away_leaves_the_others() {
     assert_eq!(seen(), Observed::Empty);
 }
 
+/// A deal and a contact that are joined by these labels of the account.
+fn labelled(world: &World, labels: &[&'static str]) -> (String, String) {
+    for label in labels {
+        let body = json!({"name": label.to_lowercase(), "label": label});
+        world.api("POST", "/crm/v4/associations/deals/contacts/labels", &body);
+    }
+    let deal = world.make("deals", json!({"dealname": "One", "dealstage": "qualifiedtobuy"}));
+    let contact = world.make("contacts", json!({"email": "ada@example.com"}));
+    let rows = labels.iter().zip(1..).map(|(label, number)| {
+        let ends = (("deals", &*deal), ("contacts", &*contact));
+        row(number, Write::Associate(edge("@deal_to_contact", ends.0, ends.1, Some(label), false)))
+    });
+    let outcomes = world.write(rows.collect());
+    assert!(outcomes.iter().all(|one| matches!(one, RowOutcome::Confirmed { .. })), "{outcomes:?}");
+    (deal, contact)
+}
+
+fn contacts_of(world: &World, deal: &str) -> Observed {
+    let seen = run(world.hub.read(&world.want, &[adapter_support::record("deals", deal)])).unwrap();
+    seen[0].fields.iter().find(|(name, _)| name.as_str() == "@deal_to_contact").unwrap().1.clone()
+}
+
+#[test]
+fn labels_of_one_pair_taken_away_in_one_call_take_the_pair_along_unless_one_stays() {
+    for stays in [None, Some("Sponsor")] {
+        let world = World::new(Limits::Off);
+        let labels: Vec<&'static str> = ["Buyer", "Judge"].into_iter().chain(stays).collect();
+        let (deal, contact) = labelled(&world, &labels);
+        let rows = ["Buyer", "judge"].into_iter().zip(11..).map(|(label, number)| {
+            let ends = (("deals", &*deal), ("contacts", &*contact));
+            row(number, Write::Dissociate(edge("@deal_to_contact", ends.0, ends.1, Some(label), false)))
+        });
+        let outcomes = run(world.hub.write(&world.pack_one(rows.collect()))).unwrap();
+        assert!(outcomes.iter().all(|one| matches!(one, RowOutcome::Confirmed { .. })), "{outcomes:?}");
+        let left = match stays {
+            Some(role) => refs(&[Ref { role: Some(role.into()), ..Ref::to("contacts", &*contact) }]),
+            None => Observed::Empty,
+        };
+        assert_eq!(contacts_of(&world, &deal), left);
+    }
+}
+
 #[test]
 fn the_schema_tells_types_options_and_what_may_be_written() {
     let world = World::new(Limits::Off);

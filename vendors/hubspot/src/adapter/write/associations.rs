@@ -150,10 +150,19 @@ impl HubSpot {
         let children: Vec<RecordId> =
             rows.iter().filter_map(|row| Some(edge_of(row)?.from.id.clone())).collect();
         let present = self.read_edges(edge, &children).await?;
+        // All of a pair's roles that the call takes away: each row alone would leave the pair to the others, and a pair
+        // whose labels are all gone stays associated without one [docs associations v4].
+        let mut going: BTreeMap<(&RecordId, &RecordId), BTreeSet<String>> = BTreeMap::new();
+        for write in rows.iter().filter_map(|row| edge_of(row)) {
+            let roles = going.entry((&write.from.id, &write.to.id)).or_default();
+            roles.extend(write.role.as_deref().map(str::to_lowercase));
+        }
         let keeps_another = |row: &WriteRow| {
             edge_of(row).is_some_and(|write| {
                 let refs = present.get(&write.from.id).map_or(&[][..], Vec::as_slice);
-                refs.iter().any(|one| one.id == write.to.id && one.role.is_some() && one.role != write.role)
+                let going = going.get(&(&write.from.id, &write.to.id));
+                let stays = |role: &str| !going.is_some_and(|roles| roles.contains(&role.to_lowercase()));
+                refs.iter().any(|one| one.id == write.to.id && one.role.as_deref().is_some_and(stays))
             })
         };
         let mut outcomes: Vec<Option<RowOutcome>> = rows.iter().map(|_| None).collect();
