@@ -484,6 +484,25 @@ fn labels_of_one_pair_taken_away_in_one_call_take_the_pair_along_unless_one_stay
 }
 
 #[test]
+fn a_label_that_was_made_since_is_written_and_one_that_is_gone_is_refused_not_confirmed() {
+    let world = World::new(Limits::Off);
+    let (deal, contact) = labelled(&world, &["Buyer", "Judge"]);
+    let role = |role| edge("@deal_to_contact", ("deals", &deal), ("contacts", &contact), Some(role), false);
+    let body = json!({"name": "sponsor", "label": "Sponsor"});
+    world.api("POST", "/crm/v4/associations/deals/contacts/labels", &body);
+    confirmed(&world.write(vec![row(11, Write::Associate(role("Sponsor")))])[0]);
+    let reads = world.calls_to("deals/contacts/labels");
+    let gone = |number| row(number, Write::Dissociate(role("Tenant")));
+    for outcome in world.write(vec![gone(12), gone(13)]) {
+        let RowOutcome::Rejected(refused) = &outcome else { panic!("{outcome:?}") };
+        assert_eq!(refused.class, RejectionClass::Fields(vec!["@deal_to_contact".into()]));
+    }
+    assert_eq!(world.calls_to("deals/contacts/labels") - reads, 1, "they are read anew once a call");
+    let with = |role: &str| Ref { role: Some(role.into()), ..Ref::to("contacts", &*contact) };
+    assert_eq!(contacts_of(&world, &deal), refs(&[with("Buyer"), with("Judge"), with("Sponsor")]));
+}
+
+#[test]
 fn the_schema_tells_types_options_and_what_may_be_written() {
     let world = World::new(Limits::Off);
     let schemas = run(world.hub.describe(&["deals".into(), "butterflies".into(), "owners".into()])).unwrap();

@@ -241,12 +241,13 @@ impl HubSpot {
         Ok(())
     }
 
-    /// Labels that people defined for a pair of objects; asked for once.
-    pub(super) async fn labels(&self, edge: &Edge) -> Result<Arc<Vec<Label>>, VendorError> {
-        let cached = lock(&self.labels).get(edge.field).cloned();
-        if let Some(labels) = cached {
-            return Ok(labels);
-        }
+    /// Labels that people had defined for a pair of objects when they were last read.
+    pub(super) fn known_labels(&self, edge: &Edge) -> Option<Arc<Vec<Label>>> {
+        lock(&self.labels).get(edge.field).cloned()
+    }
+
+    /// Labels that people defined for a pair of objects.
+    pub(super) async fn read_labels(&self, edge: &Edge) -> Result<Arc<Vec<Label>>, VendorError> {
         let path = format!("/crm/v4/associations/{}/{}/labels", edge.from, edge.to);
         let list: List<Kind> = self.client.fetch(Call::get(path).lane(Lane::Associations)).await?;
         let labels: Vec<Label> = list

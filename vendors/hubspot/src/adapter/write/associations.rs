@@ -4,7 +4,7 @@ use super::Attempt;
 use crate::adapter::{
     HubSpot,
     client::{Call, Effect, Failure},
-    edges::{self, Edge},
+    edges::{self, Edge, Label},
     fault::Fault,
     pace::Lane,
     pack::Shape,
@@ -12,7 +12,10 @@ use crate::adapter::{
 };
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use syncline_kit::vendor::{EdgeWrite, Rejection, RejectionClass, RowOutcome, VendorError, Write, WriteRow};
 use syncline_model::{FieldName, RecordId};
 
@@ -43,11 +46,12 @@ impl HubSpot {
         rows: &[&WriteRow],
     ) -> Result<Attempt, Failure> {
         let Some(edge) = edges::named(field) else { return Ok(all(rows, &unknown_edge(field))) };
+        let labels = self.labels_of(edge, rows).await.map_err(Failure::Nothing)?;
         let mut refused: BTreeMap<usize, RowOutcome> = BTreeMap::new();
         let mut pairs: BTreeMap<(&RecordId, &RecordId), BTreeSet<Type>> = BTreeMap::new();
         for (position, write) in rows.iter().map(|row| edge_of(row)).enumerate() {
             let Some(write) = write else { continue };
-            match self.types(edge, write).await.map_err(Failure::Nothing)? {
+            match types(edge, write, &labels) {
                 Ok(types) => pairs.entry((&write.from.id, &write.to.id)).or_default().extend(types),
                 Err(rejection) => drop(refused.insert(position, RowOutcome::Rejected(rejection))),
             }
@@ -102,14 +106,19 @@ impl HubSpot {
             return Ok(Attempt::Rows(Vec::new()));
         };
         let Some(edge) = edges::named(field) else { return Ok(all(rows, &unknown_edge(field))) };
+        let mut refused: BTreeMap<usize, RowOutcome> = BTreeMap::new();
         let inputs: Vec<Json> = if matches!(shape, Shape::Unlabel(_)) {
+            let labels = self.labels_of(edge, rows).await.map_err(Failure::Nothing)?;
             let mut inputs = Vec::new();
-            for write in &writes {
+            for (position, write) in writes.iter().enumerate() {
                 let types = match &write.role {
                     None => [("HUBSPOT_DEFINED", edge.plain)].into(),
-                    Some(role) => match self.label(edge, role).await.map_err(Failure::Nothing)? {
+                    Some(role) => match label(&labels, role) {
                         Some(id) => [("USER_DEFINED", id)].into(),
-                        None => continue,
+                        None => {
+                            refused.insert(position, RowOutcome::Rejected(unknown_label(write, role)));
+                            continue;
+                        }
                     },
                 };
                 inputs.push(input(&write.from.id, &write.to.id, &types));
@@ -134,7 +143,8 @@ impl HubSpot {
                 return Ok(Attempt::Refused(answer.fault()));
             }
         }
-        Ok(Attempt::Rows(writes.into_iter().map(confirmed).collect()))
+        let outcome = |(position, write)| refused.remove(&position).unwrap_or_else(|| confirmed(write));
+        Ok(Attempt::Rows(writes.into_iter().enumerate().map(outcome).collect()))
     }
 
     /// Takes roles away: the label where the pair keeps another one, else the pair.
@@ -187,35 +197,38 @@ impl HubSpot {
         Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(unsaid)).collect())
     }
 
-    /// The types that an edge is written with.
-    async fn types(
-        &self,
-        edge: &Edge,
-        write: &EdgeWrite,
-    ) -> Result<Result<BTreeSet<Type>, Rejection>, VendorError> {
-        let mut types = BTreeSet::from([("HUBSPOT_DEFINED", edge.plain)]);
-        if let Some(primary) = edge.primary.filter(|_| write.primary) {
-            types.insert(("HUBSPOT_DEFINED", primary));
+    /// The account's labels as far as these rows name some. A name that they do not hold may have been given since they
+    /// were read, so they are read anew once.
+    async fn labels_of(&self, edge: &Edge, rows: &[&WriteRow]) -> Result<Arc<Vec<Label>>, VendorError> {
+        let roles: Vec<&str> = rows.iter().filter_map(|row| edge_of(row)?.role.as_deref()).collect();
+        if roles.is_empty() {
+            return Ok(Arc::default());
         }
-        if let Some(role) = &write.role {
-            match self.label(edge, role).await? {
-                Some(id) => drop(types.insert(("USER_DEFINED", id))),
-                None => {
-                    return Ok(Err(Rejection {
-                        class: RejectionClass::Fields(vec![write.field.clone()]),
-                        code: "UNKNOWN_LABEL".to_owned(),
-                        message: format!("the account has no association label `{role}` for {}", write.field),
-                    }));
-                }
-            }
+        let known = self.known_labels(edge).filter(|known| {
+            let is_known = |role: &&str| label(known, role).is_some();
+            roles.iter().all(is_known)
+        });
+        match known {
+            Some(known) => Ok(known),
+            None => self.read_labels(edge).await,
         }
-        Ok(Ok(types))
     }
+}
 
-    async fn label(&self, edge: &Edge, role: &str) -> Result<Option<u32>, VendorError> {
-        let labels = self.labels(edge).await?;
-        Ok(labels.iter().find(|label| label.name.eq_ignore_ascii_case(role)).map(|label| label.type_id))
+/// The types that an edge is written with.
+fn types(edge: &Edge, write: &EdgeWrite, labels: &[Label]) -> Result<BTreeSet<Type>, Rejection> {
+    let mut types = BTreeSet::from([("HUBSPOT_DEFINED", edge.plain)]);
+    if let Some(primary) = edge.primary.filter(|_| write.primary) {
+        types.insert(("HUBSPOT_DEFINED", primary));
     }
+    if let Some(role) = &write.role {
+        types.insert(("USER_DEFINED", label(labels, role).ok_or_else(|| unknown_label(write, role))?));
+    }
+    Ok(types)
+}
+
+fn label(labels: &[Label], role: &str) -> Option<u32> {
+    labels.iter().find(|label| label.name.eq_ignore_ascii_case(role)).map(|label| label.type_id)
 }
 
 fn edge_of(row: &WriteRow) -> Option<&EdgeWrite> {
@@ -259,6 +272,14 @@ fn survivor<'a>(
 
 fn all(rows: &[&WriteRow], rejection: &Rejection) -> Attempt {
     Attempt::Rows(rows.iter().map(|_| RowOutcome::Rejected(rejection.clone())).collect())
+}
+
+fn unknown_label(write: &EdgeWrite, role: &str) -> Rejection {
+    Rejection {
+        class: RejectionClass::Fields(vec![write.field.clone()]),
+        code: "UNKNOWN_LABEL".to_owned(),
+        message: format!("the account has no association label `{role}` for {}", write.field),
+    }
 }
 
 fn unknown_edge(field: &FieldName) -> Rejection {
