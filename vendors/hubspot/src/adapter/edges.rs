@@ -265,7 +265,7 @@ impl HubSpot {
 impl Target {
     /// The record, read from the parent's side, if this sort of edge leads from it to the parent.
     fn child(self, edge: &Edge) -> Option<RecordId> {
-        let leads = |kind: &Kind| !kind.is_users() && Some(kind.type_id) == edge.inverse;
+        let leads = |kind: &Kind| kind.is_vendors() && Some(kind.type_id) == edge.inverse;
         if edge.exact && !self.association_types.iter().any(leads) {
             return None;
         }
@@ -276,7 +276,7 @@ impl Target {
     fn refs(self, edge: &Edge) -> Vec<Ref> {
         let Some(id) = plain(self.to_object_id) else { return Vec::new() };
         let vendor_defined =
-            |id: u32| self.association_types.iter().any(|kind| kind.type_id == id && !kind.is_users());
+            |id: u32| self.association_types.iter().any(|kind| kind.type_id == id && kind.is_vendors());
         if edge.exact && !vendor_defined(edge.plain) {
             return Vec::new();
         }
@@ -294,9 +294,41 @@ impl Kind {
     fn is_users(&self) -> bool {
         self.category == "USER_DEFINED"
     }
+
+    /// Numbers count within their category, and integrators number types of their own: the vendor's number says
+    /// something only in the vendor's category [spec v4 associations, `associationCategory`].
+    fn is_vendors(&self) -> bool {
+        self.category == "HUBSPOT_DEFINED"
+    }
 }
 
 /// A record's relations of one sort as a field.
 pub(super) fn observed(refs: &[Ref]) -> Observed {
     if refs.is_empty() { Observed::Empty } else { Observed::Value(Known::Refs(refs.to_vec())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(types: Value) -> Target {
+        serde_json::from_value(json!({ "toObjectId": 7, "associationTypes": types })).unwrap()
+    }
+
+    fn edge(field: &str) -> &'static Edge {
+        named(&FieldName::from(field)).unwrap()
+    }
+
+    #[test]
+    fn a_number_means_what_the_vendor_says_only_in_the_vendors_own_category() {
+        for category in ["INTEGRATOR_DEFINED", "USER_DEFINED", "WORK"] {
+            let kinds = |number: u32| json!([{ "category": category, "typeId": number, "label": null }]);
+            let company = target(kinds(1)).refs(edge("@contact_to_company"));
+            assert_eq!(company, [Ref::to("companies", "7")], "{category}: nobody made it the primary one");
+            assert!(target(kinds(14)).refs(edge("@company_to_parent")).is_empty(), "{category}");
+            assert_eq!(target(kinds(13)).child(edge("@company_to_parent")), None, "{category}");
+        }
+        let own = json!([{ "category": "HUBSPOT_DEFINED", "typeId": 1, "label": "Primary" }]);
+        assert!(target(own).refs(edge("@contact_to_company"))[0].primary);
+    }
 }
