@@ -13,6 +13,17 @@ struct Details {
     portal_id: Value,
     time_zone: Option<String>,
     company_currency: Option<String>,
+    #[serde(default)]
+    additional_currencies: Vec<String>,
+}
+
+/// What the account counts in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Currencies {
+    /// The company's currency.
+    pub(super) own: Option<Currency>,
+    /// Deals may be in others [spec v3/Account__accountInfo].
+    pub(super) further: bool,
 }
 
 impl HubSpot {
@@ -20,7 +31,8 @@ impl HubSpot {
     pub(super) async fn read_account(&self) -> Result<Account, VendorError> {
         let details: Details = self.client.fetch(Call::get("/account-info/v3/details")).await?;
         let currency = details.company_currency.as_deref().and_then(Currency::new);
-        *lock(&self.currency) = currency;
+        let further = !details.additional_currencies.is_empty();
+        *lock(&self.currencies) = currency.map(|own| Currencies { own: Some(own), further });
         let id = plain(details.portal_id)
             .ok_or_else(|| VendorError::Protocol("the account details name no portal".to_owned()))?;
         let user = self
@@ -38,10 +50,15 @@ impl HubSpot {
 
     /// The portal's own currency; asked for once.
     pub(super) async fn portal_currency(&self) -> Result<Option<Currency>, VendorError> {
-        let cached = *lock(&self.currency);
-        match cached {
-            Some(currency) => Ok(Some(currency)),
-            None => Ok(self.read_account().await?.currency),
+        Ok(self.currencies().await?.own)
+    }
+
+    /// What the portal counts in; asked for once, and learnt anew whenever the account is looked at.
+    pub(super) async fn currencies(&self) -> Result<Currencies, VendorError> {
+        if let Some(known) = *lock(&self.currencies) {
+            return Ok(known);
         }
+        let own = self.read_account().await?.currency;
+        Ok(lock(&self.currencies).unwrap_or(Currencies { own, further: true }))
     }
 }

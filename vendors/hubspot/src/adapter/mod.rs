@@ -37,7 +37,7 @@ use syncline_kit::{
     },
 };
 use syncline_model::{
-    Account, ConnectionName, Currency, FieldName, ObjectName, ObjectSchema, Observation, RecordId, RecordRef,
+    Account, ConnectionName, FieldName, ObjectName, ObjectSchema, Observation, RecordId, RecordRef,
     VendorName,
 };
 
@@ -98,8 +98,8 @@ pub struct HubSpot {
     options: Options,
     /// Definitions as last read or handed over, by object.
     schemas: Mutex<schema::Schemas>,
-    /// The portal's own currency, once it was asked for.
-    currency: Mutex<Option<Currency>>,
+    /// The portal's currencies, once they were asked for.
+    currencies: Mutex<Option<account::Currencies>>,
     /// The app that this connection is, once it was asked for.
     app: Mutex<origin::App>,
     /// Labels of each sort of edge, once asked for.
@@ -133,7 +133,7 @@ impl HubSpot {
             client: Client::new(credentials, &options, transport, clock),
             options,
             schemas: Mutex::default(),
-            currency: Mutex::default(),
+            currencies: Mutex::default(),
             app: Mutex::default(),
             labels: Mutex::default(),
             wants: Mutex::default(),

@@ -174,7 +174,7 @@ impl HubSpot {
         by_key: bool,
     ) -> Result<Probe, VendorError> {
         let portal = self.portal_currency().await?;
-        let seen = answered(schema, portal, fields(row), found);
+        let seen = answered(object, schema, portal, fields(row), found);
         let holds = |(field, value): &&(FieldName, Option<Value>)| {
             let seen = seen.iter().find(|(name, _)| name == field).map(|(_, seen)| seen);
             seen.is_some_and(|seen| is_equal(seen, value.as_ref()))
@@ -249,5 +249,8 @@ fn is_equal(seen: &Observed, written: Option<&Value>) -> bool {
 /// HubSpot stores addresses in lower case, and texts of other types as their type spells them.
 fn is_same_value(seen: &Value, written: &Value) -> bool {
     use super::codec::encode;
+    if let (Value::Money(seen), Value::Money(written)) = (seen, written) {
+        return seen == written;
+    }
     seen == written || encode(Some(seen)).eq_ignore_ascii_case(encode(Some(written)).trim())
 }

@@ -259,6 +259,7 @@ fn def(kind: Kind, (name, label, code): &Line, created_at: i64) -> Def {
         has_unique_value: false,
         hidden: false,
         form_field: !read_only,
+        show_currency_symbol: false,
         built_in: true,
         calculated,
         read_only,

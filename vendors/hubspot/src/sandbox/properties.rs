@@ -79,6 +79,9 @@ impl Serialize for Shown<'_> {
             },
             "createdAt": stamp::text(def.created_at), "updatedAt": stamp::text(def.updated_at),
         }
+        if def.show_currency_symbol {
+            map.serialize_entry("showCurrencySymbol", &true)?;
+        }
         if let Some("OWNER") = def.referenced {
             map.serialize_entry("referencedObjectType", "OWNER")?;
         }
@@ -297,6 +300,7 @@ impl HubSpot {
             has_unique_value,
             hidden: flag_at(body, "hidden"),
             form_field: flag_at(body, "formField"),
+            show_currency_symbol: flag_at(body, "showCurrencySymbol"),
             built_in: false,
             calculated: text_at(body, "fieldType").as_deref() == Some("calculation_equation"),
             read_only: false,

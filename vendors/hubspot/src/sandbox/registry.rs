@@ -95,6 +95,7 @@ pub(super) struct Def {
     pub(super) has_unique_value: bool,
     pub(super) hidden: bool,
     pub(super) form_field: bool,
+    pub(super) show_currency_symbol: bool,
     /// Part of the product, not made by an account.
     pub(super) built_in: bool,
     /// Computed by HubSpot; refused on write.

@@ -1,6 +1,7 @@
 //! Writing: one call, and what each of its rows came to.
 
 mod associations;
+mod currency;
 mod objects;
 
 use super::{HubSpot, client::Failure, fault::Fault, pack::Shape};

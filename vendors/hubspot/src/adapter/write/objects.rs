@@ -1,6 +1,6 @@
 //! Creates, upserts, updates and archives by batches of up to 100.
 
-use super::Attempt;
+use super::{Attempt, currency};
 use crate::adapter::{
     HubSpot,
     client::{Call, Effect, Failure},
@@ -8,7 +8,7 @@ use crate::adapter::{
     fault::Fault,
     lock,
     pack::{Shape, key_value},
-    records::{Batch, DEAL_CURRENCY, DEALS, Row},
+    records::{Batch, DEAL_CURRENCY, Row},
 };
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use syncline_model::{
     defect::{Defect, planted},
 };
 
-type Fields = [(FieldName, Option<Value>)];
+pub(super) type Fields = [(FieldName, Option<Value>)];
 
 impl HubSpot {
     /// `batch/create`, `batch/upsert` or `batch/update`. Every input carries a trace id, without which the call would be
@@ -34,14 +34,23 @@ impl HubSpot {
         let schema = self.schema(object).await.map_err(Failure::Nothing)?;
         let has_money =
             rows.iter().flat_map(|row| fields(row)).any(|(_, value)| matches!(value, Some(Value::Money(_))));
-        let portal = if has_money { self.portal_currency().await.map_err(Failure::Nothing)? } else { None };
+        let (portal, refused) = if has_money {
+            let money = self.currencies().await.map_err(Failure::Nothing)?;
+            (money.own, self.misplaced(object, &schema, money, rows).await.map_err(Failure::Nothing)?)
+        } else {
+            (None, BTreeMap::new())
+        };
+        if refused.len() == rows.len() {
+            return Ok(Attempt::Rows(refused.into_values().collect()));
+        }
         let inputs: Vec<Json> = rows
             .iter()
             .enumerate()
+            .filter(|(position, _)| !refused.contains_key(position))
             .map(|(position, row)| {
                 let mut input = Map::new();
                 input.insert("objectWriteTraceId".to_owned(), Json::from(trace(position)));
-                let mut properties = properties(object, &schema, portal, fields(row));
+                let mut properties = properties(object, &schema, fields(row));
                 if let Some(key) = key {
                     let value = key_value(row, key);
                     properties.insert(key.to_string(), Json::from(value.as_str()));
@@ -60,7 +69,11 @@ impl HubSpot {
             return Ok(Attempt::Refused(answer.fault()));
         }
         let batch: Batch = answer.parse().map_err(|error| Failure::Unknown(error.to_string()))?;
-        Ok(Attempt::Rows(self.settle(object, &schema, portal, key, rows, batch)))
+        let mut outcomes = self.settle(object, &schema, portal, key, rows, batch);
+        for (position, refused) in refused {
+            outcomes[position] = refused;
+        }
+        Ok(Attempt::Rows(outcomes))
     }
 
     /// Each row's own outcome. What the answer does not speak of is unknown.
@@ -124,7 +137,7 @@ impl HubSpot {
             version: None,
             modified: done.updated_at,
             state: RecordState::Live,
-            fields: answered(schema, portal, fields(row), done),
+            fields: answered(object, schema, portal, fields(row), done),
         };
         if created {
             self.complete(schema, portal, done, &mut observation);
@@ -214,45 +227,32 @@ pub(in crate::adapter) fn fields(row: &WriteRow) -> &Fields {
     }
 }
 
-/// Fields as the API spells them. An amount in a currency other than the portal's says so beside it.
-fn properties(
-    object: &ObjectName,
-    schema: &ObjectSchema,
-    portal: Option<Currency>,
-    fields: &Fields,
-) -> Map<String, Json> {
+/// Fields as the API spells them. An amount of a deal always says its currency, which the deal may not be in.
+fn properties(object: &ObjectName, schema: &ObjectSchema, fields: &Fields) -> Map<String, Json> {
     let mut map: Map<String, Json> = fields
         .iter()
         .map(|(field, value)| (field.to_string(), Json::from(codec::encode(value.as_ref()))))
         .collect();
-    let foreign = fields.iter().find_map(|(_, value)| match value {
-        Some(Value::Money(money)) if Some(money.currency) != portal => Some(money.currency),
-        _ => None,
-    });
-    let can_say = object.as_str() == DEALS
-        && schema.fields.get(DEAL_CURRENCY).is_some_and(|field| field.updateable)
-        && !map.contains_key(DEAL_CURRENCY);
-    if let Some(currency) = foreign.filter(|_| can_say) {
-        map.insert(DEAL_CURRENCY.to_owned(), Json::from(currency.as_str()));
+    if let Some(code) = currency::beside(object, schema, fields) {
+        map.insert(DEAL_CURRENCY.to_owned(), Json::from(code.as_str()));
     }
     map
 }
 
-/// Of the fields that were written, those that the answer shows, as it shows them.
+/// Of the fields that were written, those that the answer shows, as it shows them. An amount is in the currency that the
+/// answer names, else in the one that was sent along, else in the portal's; never in the one that was only meant.
 pub(in crate::adapter) fn answered(
+    object: &ObjectName,
     schema: &ObjectSchema,
     portal: Option<Currency>,
     fields: &Fields,
     row: &Row,
 ) -> Vec<(FieldName, Observed)> {
-    let seen = fields.iter().filter_map(|(field, written)| {
+    let code = row.text(DEAL_CURRENCY).and_then(Currency::new);
+    let currency = code.or_else(|| currency::sent(object, schema, fields)).or(portal);
+    let seen = fields.iter().filter_map(|(field, _)| {
         let text = row.properties.get(field.as_str())?.as_deref().unwrap_or_default();
         let definition = schema.fields.get(field)?;
-        let meant = match written {
-            Some(Value::Money(money)) => Some(money.currency),
-            _ => None,
-        };
-        let currency = row.text(DEAL_CURRENCY).and_then(Currency::new).or(meant).or(portal);
         Some((field.clone(), codec::decode(definition.field_type, text, currency)?))
     });
     seen.collect()
@@ -288,4 +288,30 @@ fn is_about(fault: &Fault, position: usize, row: &WriteRow) -> bool {
 /// A limit or a lock inside a 207 passes.
 fn is_passing(fault: &Fault) -> bool {
     matches!(fault.category(), "RATE_LIMITS" | "RATE_LIMIT" | "LOCKED")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::from_value;
+    use syncline_model::Money;
+
+    #[test]
+    fn an_amount_whose_currency_nobody_named_is_in_the_portals() {
+        let euros = Value::Money(Money { amount: 5.into(), currency: Currency::new("EUR").unwrap() });
+        let fields = [(FieldName::from("amount"), Some(euros.clone()))];
+        let amount = json!({"label": "Amount", "field_type": "money", "createable": true, "updateable": true,
+            "required": false, "unique_key": false, "options": [], "restricted": false});
+        let schema: ObjectSchema = from_value(json!({"object": "deals", "createable": true,
+            "updateable": true, "fields": {"amount": amount}}))
+        .unwrap();
+        let seen = |properties: Json| {
+            let row: Row = from_value(json!({"id": "1", "properties": properties})).unwrap();
+            answered(&ObjectName::from("deals"), &schema, Some(Currency::USD), &fields, &row)
+        };
+        let dollars = Value::Money(Money { amount: 5.into(), currency: Currency::USD });
+        assert_eq!(seen(json!({"amount": "5"}))[0].1, Observed::Value(dollars));
+        let named = seen(json!({"amount": "5", "deal_currency_code": "EUR"}));
+        assert_eq!(named[0].1, Observed::Value(euros));
+    }
 }
