@@ -145,13 +145,17 @@ fn spell(
             .normalize(),
         None => amount.normalize(),
     };
+    // A number stands for an amount where its account does not tell its currency: nothing may guess one for it (HUB-13).
+    if from == AttributeType::Money && matches!(meaning, Value::Decimal(_)) {
+        return Err(Misfit::Currency(
+            "the currency of the amount is not known: its account does not tell its own".to_owned(),
+        ));
+    }
     let side = match (meaning, to) {
         (Value::Money(money), FieldType::Money) => {
-            // No vendor's code is written with the amount: a new amount is in the account's currency.
-            if let Some(own) = connection.currency
-                && own != money.currency
-            {
-                return Err(Misfit::Currency(other_currency(money, Some(own))));
+            // A new amount is in the account's currency; where that is not known, it would be taken for one of it.
+            if connection.currency != Some(money.currency) {
+                return Err(Misfit::Currency(other_currency(money, connection.currency)));
             }
             Value::Money(Money { amount: rounded(money.amount), currency: money.currency })
         }
@@ -335,6 +339,37 @@ mod tests {
         assert!(matches!(encode(&attribute, &money, &connection, &euro), Err(Misfit::Currency(_))));
         let present = Observed::Value(euro.clone());
         assert!(carries(&attribute, &money, &connection, &present, Some(&euro)), "a deal may be in euros");
+    }
+
+    #[test]
+    fn an_amount_is_refused_where_its_currency_or_the_accounts_is_not_known() {
+        let attribute = attribute("amount", AttributeType::Money);
+        let (known, unknown) =
+            (connection_in("UTC"), ConnectionModel { currency: None, ..connection_in("UTC") });
+        let number = Observed::Value(Value::Decimal(Decimal::ONE));
+        let dollar = Value::Money(Money { amount: Decimal::ONE, currency: Currency::USD });
+        for side in [FieldType::Money, FieldType::Decimal] {
+            let binding = binding("hubspot", "deals", "amount", side);
+            let Meaning::Known(Observed::Value(meaning)) = decode(&attribute, &binding, &unknown, &number)
+            else {
+                panic!("unread")
+            };
+            assert!(
+                matches!(encode(&attribute, &binding, &known, &meaning), Err(Misfit::Currency(_))),
+                "from"
+            );
+            assert!(
+                matches!(encode(&attribute, &binding, &unknown, &dollar), Err(Misfit::Currency(_))),
+                "to"
+            );
+        }
+        let binding = binding("hubspot", "deals", "amount", FieldType::Money);
+        let told = decode(&attribute, &binding, &known, &number);
+        assert_eq!(
+            told,
+            Meaning::Known(Observed::Value(dollar)),
+            "once the account tells, the number is money"
+        );
     }
 
     #[test]

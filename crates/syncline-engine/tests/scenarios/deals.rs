@@ -363,6 +363,40 @@ async fn amounts_in_another_currency_are_held_with_the_reason() {
 }
 
 #[tokio::test]
+async fn amounts_wait_while_an_org_does_not_tell_its_currency() {
+    let mut world = World::contacts_only().await;
+    world.knob(Salesforce, "connect_api", json!(false));
+    world.advance(2 * 3_600);
+    world.restart().await;
+    let company = world.create(HubSpot, "companies", json!({"name": "Beta", "domain": "beta.io"}));
+    let fields = json!({"dealname": "Wall", "dealstage": "prospecting", "closedate": "2026-06-30T00:00:00Z",
+        "amount": "100"});
+    let deal = world.create(HubSpot, "deals", fields);
+    world.associate(&format!("deals/{deal}"), &format!("companies/{company}"));
+    world.first_contact().await;
+    let account = world.find(Salesforce, "Account", "Name", "Beta");
+    let fields = json!({"Name": "Roof", "StageName": "Prospecting", "CloseDate": "2026-06-30", "Amount": 5,
+        "AccountId": account});
+    let opportunity = world.create(Salesforce, "Opportunity", fields);
+    world.sync().await;
+    let wall = world.find(Salesforce, "Opportunity", "Name", "Wall");
+    let roof = world.find(HubSpot, "deals", "dealname", "Roof");
+    assert_eq!(world.field(Salesforce, "Opportunity", &wall, "Amount"), json!(null));
+    assert_eq!(world.field(HubSpot, "deals", &roof, "amount"), json!(null));
+    assert_eq!(world.says(HubSpot, "deals", &deal).await, "currency_mismatch SYN-2012 amount@salesforce");
+    let says = world.says(Salesforce, "Opportunity", &opportunity).await;
+    assert_eq!(says, "currency_mismatch SYN-2012 amount@hubspot");
+
+    world.knob(Salesforce, "connect_api", json!(true));
+    world.advance(2 * 3_600);
+    world.sync().await;
+    assert_eq!(world.field(Salesforce, "Opportunity", &wall, "Amount"), json!(100.0));
+    assert_eq!(world.field(HubSpot, "deals", &roof, "amount"), json!("5"));
+    assert_eq!(world.says(HubSpot, "deals", &deal).await, "in_step");
+    assert_eq!(world.says(Salesforce, "Opportunity", &opportunity).await, "in_step");
+}
+
+#[tokio::test]
 async fn deal_without_any_company_waits_for_one() {
     let (mut world, _, _) = roof().await;
     let fields = json!({"dealname": "Wall", "dealstage": "prospecting", "closedate": "2026-06-30T00:00:00Z"});

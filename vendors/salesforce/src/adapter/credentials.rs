@@ -8,6 +8,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use syncline_kit::{HttpRequest, vendor::VendorError};
+use syncline_model::Currency;
 
 /// Where a person's org logs in when the credentials do not say.
 const LOGIN: &str = "https://login.salesforce.com";
@@ -37,6 +38,8 @@ pub(super) struct Credentials {
     login_url: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) instance_url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    currency: Option<String>,
     #[serde(flatten)]
     rest: serde_json::Map<String, Json>,
 }
@@ -73,6 +76,16 @@ impl Credentials {
             return Err(VendorError::Credentials("an access_token needs its instance_url".to_owned()));
         }
         Ok(read)
+    }
+
+    /// The org's currency, where it is stated.
+    pub(super) fn currency(&self) -> Result<Option<Currency>, VendorError> {
+        let Some(code) = &self.currency else { return Ok(None) };
+        Currency::new(code).map(Some).ok_or_else(|| {
+            VendorError::Credentials(format!(
+                "`currency` is a code of three letters such as EUR, not `{code}`"
+            ))
+        })
     }
 
     /// The same as JSON, to be stored.

@@ -12,6 +12,7 @@ mod read;
 mod reading;
 mod referrers;
 mod schema;
+mod settings;
 mod setup;
 mod soql;
 mod time;
@@ -32,7 +33,9 @@ use syncline_kit::{
         SetupStep, Vendor, VendorError, WebhookRefused, WriteCall, WriteRow,
     },
 };
-use syncline_model::{Account, ConnectionName, ObjectName, ObjectSchema, Observation, RecordRef, VendorName};
+use syncline_model::{
+    Account, ConnectionName, Currency, ObjectName, ObjectSchema, Observation, RecordRef, VendorName,
+};
 
 /// The API's root. Version 59.0 (Winter '24): in every org, and the version that the local server was judged with by
 /// foreign clients [probe: research §1].
@@ -66,13 +69,15 @@ pub struct Salesforce {
     connection: ConnectionName,
     options: Options,
     client: Client,
+    /// The org's currency as the credentials state it; what the org itself tells comes first.
+    stated_currency: Option<Currency>,
     memory: Mutex<org::Memory>,
 }
 
 impl Salesforce {
     /// A connection with credentials as a sandbox prints them or as `connect` reads them: an `access_token` with its
     /// `instance_url`, or what a new token is asked with (`refresh_token`, or `client_id` with `client_secret`, or
-    /// `client_id` with `username` and `private_key`), and `login_url` where it is not the vendor's common one.
+    /// `client_id` with `username` and `private_key`), `login_url` where it is not the vendor's common one, and `currency` for an org that does not tell its own.
     ///
     /// # Errors
     /// [`VendorError::Credentials`] where they cannot lead to a token.
@@ -84,8 +89,9 @@ impl Salesforce {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, VendorError> {
         let credentials = Credentials::read(credentials)?;
+        let stated_currency = credentials.currency()?;
         let client = Client::new(credentials, options.daily_share, transport, clock);
-        Ok(Self { connection, options, client, memory: Mutex::default() })
+        Ok(Self { connection, options, client, stated_currency, memory: Mutex::default() })
     }
 }
 

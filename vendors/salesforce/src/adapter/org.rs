@@ -1,14 +1,15 @@
 //! The org: who we are in it, its currency, and the schemas as they are now.
 
 use super::{
-    API, Salesforce,
-    client::{Call, lock},
+    Salesforce,
+    client::lock,
     composite::{Part, Reply, refused},
     ids,
+    reading::Reading,
     schema::Described,
+    settings::Settings,
     soql, time,
 };
-use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
 use std::{
@@ -31,8 +32,8 @@ pub(super) struct Memory {
     /// Schemas were handed over that this process has not described itself.
     remembered: bool,
     org: Option<Org>,
-    /// The user that we are.
-    user: Option<RecordId>,
+    /// What the org says of itself, once it was asked for.
+    pub(super) settings: Option<Settings>,
 }
 
 /// What the org says of itself.
@@ -40,7 +41,6 @@ pub(super) struct Memory {
 pub(super) struct Org {
     pub(super) id: String,
     time_zone: String,
-    pub(super) currency: Option<Currency>,
 }
 
 impl Memory {
@@ -79,14 +79,16 @@ impl Salesforce {
         }
     }
 
-    /// The org's currency; dollars where the org does not tell.
-    pub(super) fn currency(&self) -> Currency {
-        lock(&self.memory).org.as_ref().and_then(|org| org.currency).unwrap_or(Currency::USD)
-    }
-
-    /// The org's currency, if it told it.
-    pub(super) fn told_currency(&self) -> Option<Currency> {
-        lock(&self.memory).org.as_ref().and_then(|org| org.currency)
+    /// The org's own currency for these rows of one object, asked for where one of them has an amount and no code.
+    pub(super) async fn currency_of<'a>(
+        &self,
+        reading: &Reading,
+        mut rows: impl Iterator<Item = &'a Json>,
+    ) -> Result<Option<Currency>, VendorError> {
+        if !rows.any(|row| reading.lacks_currency(row)) {
+            return Ok(None);
+        }
+        Ok(self.settings().await?.currency)
     }
 
     /// Whether schemas and users are to be looked at again.
@@ -138,10 +140,6 @@ impl Salesforce {
         more: Vec<Part>,
     ) -> Result<(Timestamp, Vec<Arc<ObjectSchema>>, Vec<Reply>), VendorError> {
         let mut parts = vec![Part::query("SELECT Id,TimeZoneSidKey FROM Organization LIMIT 1")];
-        let known = self.org_id().is_some();
-        if !known {
-            parts.push(Part::query("SELECT DefaultCurrencyIsoCode FROM Organization LIMIT 1"));
-        }
         let (about, riding) = (parts.len(), more.len());
         parts.extend(more);
         parts.extend(objects.iter().map(|object| self.describe_part(object)));
@@ -164,19 +162,15 @@ impl Salesforce {
 
     /// The same org as before, or an error: a refreshed copy of an org has another id [doc: research §3.2].
     fn take_org(&self, replies: Vec<Reply>) -> Result<(), VendorError> {
-        let mut replies = replies.into_iter();
-        let rows = replies.next().ok_or_else(no_org)?.page()?.records;
+        let rows = replies.into_iter().next().ok_or_else(no_org)?.page()?.records;
         let row = rows.first().ok_or_else(no_org)?;
         let id = row.get("Id").and_then(Json::as_str).map(ids::canonical).ok_or_else(no_org)?.to_string();
         let zone = row.get("TimeZoneSidKey").and_then(Json::as_str).unwrap_or("UTC").to_owned();
-        let code = replies.next().filter(Reply::ok).and_then(|reply| reply.page().ok());
-        let currency = code
-            .and_then(|page| Currency::new(page.records.first()?.get("DefaultCurrencyIsoCode")?.as_str()?));
         let mut memory = lock(&self.memory);
         match &memory.org {
             Some(known) if known.id != id => return Err(other_org(&known.id, &id)),
             Some(_) => {}
-            None => memory.org = Some(Org { id, time_zone: zone, currency }),
+            None => memory.org = Some(Org { id, time_zone: zone }),
         }
         Ok(())
     }
@@ -219,20 +213,16 @@ impl Salesforce {
 
     /// The id of the user whose session this is, as records name it; asked for once.
     pub(super) async fn user(&self) -> Result<Option<RecordId>, VendorError> {
-        if let Some(user) = lock(&self.memory).user.clone() {
-            return Ok(Some(user));
-        }
-        let root = Call { method: Method::GET, path: format!("{API}/"), headers: Vec::new(), body: None };
-        let answer = self.client.read(&root).await?;
-        let root: Json = answer.parse()?;
-        let identity = root.get("identity").and_then(Json::as_str).unwrap_or_default();
-        let user = identity.rsplit('/').next().filter(|id| id.starts_with("005")).map(ids::canonical);
-        lock(&self.memory).user.clone_from(&user);
-        Ok(user)
+        Ok(self.settings().await?.user)
     }
 
     pub(super) async fn read_account(&self) -> Result<Account, VendorError> {
-        let user = self.user().await?;
+        // A currency that nobody told may have become visible since.
+        let settings = match self.settings().await? {
+            Settings { currency: None, .. } => self.read_settings().await?,
+            known => known,
+        };
+        let user = settings.user;
         let riders = user.iter().map(|id| {
             Part::query(&format!("SELECT Id,Username FROM User WHERE Id = {}", soql::quote(id.as_str())))
         });
@@ -245,8 +235,7 @@ impl Salesforce {
         let org = lock(&self.memory).org.clone().ok_or_else(no_org)?;
         Ok(Account {
             id: Arc::from(org.id),
-            // Amounts are read in it, so they have to be written in it.
-            currency: Some(self.currency()),
+            currency: settings.currency,
             time_zone: Arc::from(org.time_zone),
             user: name.unwrap_or_else(|| Arc::from("unknown")),
             user_id: user.map(|id| Arc::from(id.as_str())),

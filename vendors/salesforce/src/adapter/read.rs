@@ -57,7 +57,7 @@ impl Salesforce {
         let partial: Vec<&str> =
             rows.iter().filter(|(_, row)| reading.lacks_roles(row)).map(|(id, _)| id.as_str()).collect();
         let roles = self.roles_of(&partial).await?;
-        let currency = self.currency();
+        let currency = self.currency_of(reading, rows.values()).await?;
         let mut seen = Vec::new();
         for (id, row) in &rows {
             let Some(mut observation) = reading.observe(&self.connection, row, currency) else { continue };

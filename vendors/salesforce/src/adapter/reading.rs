@@ -103,18 +103,27 @@ impl Reading {
         fixed
     }
 
+    /// Whether a row has an amount and does not say in what currency.
+    pub(super) fn lacks_currency(&self, row: &Json) -> bool {
+        let has_amount = |field: &FieldName| {
+            self.described.field_type(field.as_str()) == FieldType::Money
+                && row.get(field.as_str()).is_some_and(|value| !value.is_null())
+        };
+        row.get("CurrencyIsoCode").is_none_or(Json::is_null) && self.visible.iter().any(has_amount)
+    }
+
     /// A row as an observation. `currency` is the org's own; a row's own code comes first.
     pub(super) fn observe(
         &self,
         connection: &ConnectionName,
         row: &Json,
-        currency: Currency,
+        currency: Option<Currency>,
     ) -> Option<Observation> {
         let text = |name: &str| row.get(name).and_then(Json::as_str);
         let id = ids::canonical(text("Id")?);
         let stamp = text("SystemModstamp");
         let state = state(row);
-        let currency = text("CurrencyIsoCode").and_then(Currency::new).unwrap_or(currency);
+        let currency = text("CurrencyIsoCode").and_then(Currency::new).or(currency);
         let fields = match state {
             RecordState::Live | RecordState::Converted { .. } => self.fields(row, currency),
             RecordState::Deleted | RecordState::MergedInto(_) => Vec::new(),
@@ -128,7 +137,7 @@ impl Reading {
         })
     }
 
-    fn fields(&self, row: &Json, currency: Currency) -> Vec<(FieldName, Observed)> {
+    fn fields(&self, row: &Json, currency: Option<Currency>) -> Vec<(FieldName, Observed)> {
         let mut fields: Vec<(FieldName, Observed)> = self
             .visible
             .iter()
@@ -233,11 +242,12 @@ mod tests {
         assert_eq!(several.selects(0), ["SELECT Id,SystemModstamp,CurrencyIsoCode,Amount FROM Opportunity"]);
         let euro = Currency::new("EUR").unwrap();
         let row = json!({"Id": "006000000000001AAA", "Amount": 1.5, "CurrencyIsoCode": "JPY"});
-        let seen = several.observe(&"sf".into(), &row, euro).unwrap();
+        let seen = several.observe(&"sf".into(), &row, Some(euro)).unwrap();
         assert_eq!(seen.fields[0].1.to_string(), "1.5 JPY");
         let one = reading(&["Amount"], &[("Amount", "currency")]);
-        let seen =
-            one.observe(&"sf".into(), &json!({"Id": "006000000000001AAA", "Amount": 1.5}), euro).unwrap();
+        let seen = one
+            .observe(&"sf".into(), &json!({"Id": "006000000000001AAA", "Amount": 1.5}), Some(euro))
+            .unwrap();
         assert_eq!(seen.fields[0].1.to_string(), "1.5 EUR");
     }
 
@@ -246,7 +256,7 @@ mod tests {
         let reading =
             reading(&["Amount", "Name", "Secret__c"], &[("Amount", "currency"), ("Name", "string")]);
         let row = json!({"Id": "006000000000001AAA", "Name": null});
-        let seen = reading.observe(&"sf".into(), &row, Currency::USD).unwrap();
+        let seen = reading.observe(&"sf".into(), &row, Some(Currency::USD)).unwrap();
         let expected = [("Name", Observed::Empty), ("Secret__c", Observed::NotPermitted)];
         assert_eq!(seen.fields, expected.map(|(name, value)| (FieldName::from(name), value)));
     }

@@ -6,8 +6,8 @@ use serde_json::Value as Json;
 use std::{collections::BTreeSet, str::FromStr, sync::Arc};
 use syncline_model::{Currency, FieldType, Money, Observed, Ref, Value};
 
-/// Reads one field of a row.
-pub(super) fn read(described: &Described, field: &str, json: &Json, currency: Currency) -> Observed {
+/// Reads one field of a row. An amount whose currency nobody told is a number.
+pub(super) fn read(described: &Described, field: &str, json: &Json, currency: Option<Currency>) -> Observed {
     let text = json.as_str().unwrap_or_default();
     if json.is_null() || (json.is_string() && text.is_empty()) {
         return Observed::Empty;
@@ -18,7 +18,10 @@ pub(super) fn read(described: &Described, field: &str, json: &Json, currency: Cu
         }
         FieldType::Bool => json.as_bool().map(Value::Bool),
         FieldType::Decimal => decimal(json).map(Value::Decimal),
-        FieldType::Money => decimal(json).map(|amount| Value::Money(Money { amount, currency })),
+        FieldType::Money => decimal(json).map(|amount| match currency {
+            Some(currency) => Value::Money(Money { amount, currency }),
+            None => Value::Decimal(amount),
+        }),
         FieldType::Date => text.parse().ok().map(Value::Date),
         FieldType::Instant => time::instant(text).map(Value::Instant),
         FieldType::Option => plain(json).map(Value::option),
@@ -122,7 +125,7 @@ mod tests {
     }
 
     fn value(field: &str, json: &str) -> Observed {
-        read(&described(), field, &serde_json::from_str(json).unwrap(), Currency::USD)
+        read(&described(), field, &serde_json::from_str(json).unwrap(), Some(Currency::USD))
     }
 
     #[test]
@@ -156,7 +159,7 @@ mod tests {
             ("Share", Value::Decimal("0.125".parse().unwrap())),
         ] {
             let wire = write(Some(&described), field, Some(&value));
-            let back = read(&described, field, &wire, Currency::USD);
+            let back = read(&described, field, &wire, Some(Currency::USD));
             assert!(holds(&described, field, &back, Some(&value)), "{field}: {back:?}");
         }
         assert_eq!(write(Some(&described), "Tick", None), json!(false));

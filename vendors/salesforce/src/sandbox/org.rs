@@ -77,6 +77,10 @@ pub(crate) struct Knobs {
     pub(crate) rotate_refresh: bool,
     /// "View and Edit Converted Leads".
     pub(crate) edit_converted_leads: bool,
+    /// The org's one currency.
+    pub(crate) currency: String,
+    /// The Connect REST API answers; else its paths are unknown.
+    pub(crate) connect_api: bool,
     pub(crate) daily_limit: u64,
     /// Until then every call meets the limit of concurrent requests.
     pub(crate) busy_until: i64,
@@ -154,6 +158,8 @@ impl Org {
                 session_s: 7200,
                 rotate_refresh: false,
                 edit_converted_leads: false,
+                currency: "USD".to_owned(),
+                connect_api: true,
                 daily_limit: 100_000,
                 busy_until: 0,
                 api_enabled: true,

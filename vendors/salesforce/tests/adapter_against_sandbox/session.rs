@@ -1,6 +1,7 @@
-use crate::world::{World, now_or_never, want};
+use crate::world::{World, field, last, now_or_never, update, want};
 use serde_json::json;
-use syncline_kit::vendor::{Vendor, VendorError};
+use syncline_kit::vendor::{RowOutcome, Vendor, VendorError};
+use syncline_model::{Currency, Money, Observed, Value};
 
 #[test]
 fn the_account_tells_org_user_and_zone() {
@@ -10,7 +11,49 @@ fn the_account_tells_org_user_and_zone() {
     assert!(account.user_id.unwrap().starts_with("005"));
     assert!(account.user.contains('@'), "{}", account.user);
     assert_eq!(&*account.time_zone, "Etc/UTC");
-    assert_eq!(account.currency, Some(syncline_model::Currency::USD), "told or assumed");
+    assert_eq!(account.currency, Some(Currency::USD));
+}
+
+#[test]
+fn amounts_are_in_the_currency_that_the_org_tells() {
+    let mut world = World::new();
+    world.admin(json!({"do": "set_knob", "knob": "currency", "value": "EUR"}));
+    let id = world.create(
+        "Opportunity",
+        json!({"Name": "One", "StageName": "Prospecting",
+        "CloseDate": "2026-05-01", "Amount": 5}),
+    );
+    let euro = Currency::new("EUR").unwrap();
+    let seen = world.cycle(&want(&[("Opportunity", &["Amount"])]));
+    let five = Value::Money(Money { amount: 5.into(), currency: euro });
+    assert_eq!(*field(last(&seen, &id), "Amount"), Observed::Value(five));
+    assert_eq!(now_or_never(world.vendor.account()).unwrap().currency, Some(euro));
+    assert_eq!(world.sent("/connect/organization").len(), 1, "one call a process, which tells the user too");
+}
+
+#[test]
+fn an_org_that_does_not_tell_its_currency_has_none_unless_it_is_stated() {
+    let mut world = World::new();
+    world.admin(json!({"do": "set_knob", "knob": "connect_api", "value": false}));
+    let id = world.create(
+        "Opportunity",
+        json!({"Name": "One", "StageName": "Prospecting",
+        "CloseDate": "2026-05-01", "Amount": 5}),
+    );
+    let account = now_or_never(world.vendor.account()).unwrap();
+    assert_eq!(account.currency, None);
+    assert!(account.user_id.unwrap().starts_with("005"), "who we are is told elsewhere, too");
+    let seen = world.cycle(&want(&[("Opportunity", &["Amount"])]));
+    assert_eq!(*field(last(&seen, &id), "Amount"), Observed::Value(Value::Decimal(5.into())), "a number");
+    let dollars = Value::Money(Money { amount: 7.into(), currency: Currency::USD });
+    let outcomes = world.write(vec![update(1, "Opportunity", &id, &[("Amount", Some(dollars))])]);
+    assert!(matches!(&outcomes[0], RowOutcome::Rejected(_)), "{outcomes:?}");
+
+    let mut credentials = world.credentials();
+    credentials["currency"] = json!("EUR");
+    world.restart_with(credentials);
+    let account = now_or_never(world.vendor.account()).unwrap();
+    assert_eq!(account.currency, Currency::new("EUR"));
 }
 
 #[test]

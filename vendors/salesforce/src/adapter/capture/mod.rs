@@ -127,7 +127,7 @@ impl Salesforce {
         stream.begin(reading.names(), at);
         let pages = replies.iter().map(Reply::page).collect::<Result<_, _>>()?;
         let rows = take_page(stream, pages, at);
-        let currency = self.currency();
+        let currency = self.currency_of(&reading, rows.iter()).await?;
         page.observations
             .extend(rows.iter().filter_map(|row| reading.observe(&self.connection, row, currency)));
         Ok(true)
@@ -219,7 +219,7 @@ impl Salesforce {
                     let stream = next.streams.entry(ROLE_FIELD.to_owned()).or_default();
                     stream.checkpoint = stream.checkpoint.or(checkpoint);
                 }
-                let currency = self.currency();
+                let currency = self.currency_of(reading, rows.iter()).await?;
                 for row in &rows {
                     if let Some(id) = row.get("Id").and_then(Json::as_str).map(ids::canonical) {
                         if reading.roles() && !reading.lacks_roles(row) {

@@ -54,7 +54,7 @@ impl Salesforce {
             splits: 0,
         };
         for (position, row) in call.rows.iter().enumerate() {
-            progress.outcomes[position] = self.refuse_locally(row);
+            progress.outcomes[position] = self.refuse_locally(row).await?;
         }
         self.find_role_rows(&mut progress).await?;
         let open: Vec<usize> =
@@ -90,27 +90,32 @@ impl Salesforce {
         self.ensure(&objects).await
     }
 
-    /// An amount in another currency than the org's own cannot be told to an org with one currency.
-    fn refuse_locally(&self, row: &WriteRow) -> Option<RowOutcome> {
+    /// An amount in another currency than the org's own cannot be told to an org with one currency, and none to an org that
+    /// does not tell which one it has.
+    async fn refuse_locally(&self, row: &WriteRow) -> Result<Option<RowOutcome>, VendorError> {
         let (object, fields) = match &row.write {
             Write::Create { object, fields, .. } => (object, fields),
             Write::Update { record, fields, .. } => (&record.object, fields),
-            Write::Associate(_) | Write::Dissociate(_) | Write::Archive { .. } => return None,
+            Write::Associate(_) | Write::Dissociate(_) | Write::Archive { .. } => return Ok(None),
         };
         let several = self.described(object).is_some_and(|described| described.has("CurrencyIsoCode"));
-        let own = self.told_currency().filter(|_| !several)?;
+        if several || !fields.iter().any(|(_, value)| matches!(value, Some(Value::Money(_)))) {
+            return Ok(None);
+        }
+        let own = self.settings().await?.currency;
         let foreign: Vec<FieldName> = fields
             .iter()
-            .filter(|(_, value)| matches!(value, Some(Value::Money(money)) if money.currency != own))
+            .filter(|(_, value)| matches!(value, Some(Value::Money(money)) if Some(money.currency) != own))
             .map(|(field, _)| field.clone())
             .collect();
-        (!foreign.is_empty()).then(|| {
+        let told = own.map_or_else(|| "and does not tell it".to_owned(), |own| own.to_string());
+        Ok((!foreign.is_empty()).then(|| {
             RowOutcome::Rejected(Rejection {
                 class: RejectionClass::Fields(foreign),
                 code: "CURRENCY".to_owned(),
-                message: format!("the org has one currency, {own}"),
+                message: format!("the org has one currency, {told}"),
             })
-        })
+        }))
     }
 
     /// A role row is taken away by its id; where the caller does not know it, the opportunity does.

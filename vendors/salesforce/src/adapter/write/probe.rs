@@ -77,7 +77,8 @@ impl Salesforce {
         for reply in replies {
             for row in self.all_rows(reply).await? {
                 let value = row.get(key.as_str()).and_then(Json::as_str).map(str::to_ascii_lowercase);
-                let seen = reading.observe(&self.connection, &row, self.currency());
+                let currency = self.currency_of(&reading, std::iter::once(&row)).await?;
+                let seen = reading.observe(&self.connection, &row, currency);
                 if let (Some(value), Some(seen)) = (value, seen) {
                     by_key.entry(value).or_default().push(seen);
                 }

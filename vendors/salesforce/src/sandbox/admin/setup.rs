@@ -298,6 +298,8 @@ impl Salesforce {
             "recycle_bin_days" => knobs.bin_days = number()?,
             "session_s" => knobs.session_s = number()?,
             "rotate_refresh_token" => knobs.rotate_refresh = flag,
+            "currency" => knobs.currency = args.text("value")?.to_owned(),
+            "connect_api" => knobs.connect_api = flag,
             "edit_converted_leads" => knobs.edit_converted_leads = flag,
             "deletion_log_age_s" => self.log_starts = self.org.now - number()?,
             other => return Err(format!("no knob {other}")),

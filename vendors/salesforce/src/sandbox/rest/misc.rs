@@ -39,6 +39,31 @@ impl Salesforce {
         )
     }
 
+    /// The parts of the Connect REST API's answer that speak of the org and of the user, not of Chatter
+    /// [doc: connect_responses_organization, connect_responses_features].
+    pub(super) fn organization_settings(&self) -> Resp {
+        let store = &self.org.store;
+        let text = |rec: Rec, name: &str| store.text(store.value(rec, name)).unwrap_or_default().to_owned();
+        Resp::value(
+            200,
+            &json!({
+                "accessTimeout": 120,
+                "features": {
+                    "chatter": false,
+                    "defaultCurrencyIsoCode": self.org.knobs.currency,
+                    "multiCurrency": false,
+                },
+                "name": text(self.org.organization, "Name"),
+                "orgId": store.id(self.org.organization),
+                "userSettings": {
+                    "hasRestDataApiAccess": true,
+                    "userId": store.id(self.org.api_user),
+                    "userLocale": text(self.org.api_user, "LocaleSidKey"),
+                },
+            }),
+        )
+    }
+
     fn window(&self, req: &Req, back: i64) -> Res<(i64, i64)> {
         let bad = |message: &str| Fail::new(400, "INVALID_REPLICATION_DATE", message);
         let read = |name: &str| {

@@ -144,6 +144,9 @@ impl Salesforce {
             ("GET" | "HEAD", ["limits"]) => Ok(self.limits()),
             ("GET", ["query" | "queryAll"]) => self.query(req, path[0] == "queryAll"),
             ("GET", ["query" | "queryAll", locator]) => self.query_more(req, locator),
+            ("GET" | "HEAD", ["connect", "organization"]) if self.org.knobs.connect_api => {
+                Ok(self.organization_settings())
+            }
             ("GET", ["recent"]) => Ok(Resp::json(200, "[]".into())),
             ("GET" | "HEAD", ["sobjects"]) => Ok(self.describe_global(req)),
             ("POST", ["composite"]) => self.composite(req),
