@@ -75,6 +75,27 @@ fn registered_webhooks_point_at_what_changed() {
 }
 
 #[test]
+fn a_subscription_that_somebody_paused_is_set_going_again() {
+    let world = World::new(Limits::Off);
+    run(world.hub.register_webhooks(URL)).unwrap();
+    let credentials = world.sandbox.lock().unwrap().credentials();
+    let (app, key) = (&credentials["app_id"], credentials["developer_key"].as_str().unwrap());
+    let app = app.as_str().map_or_else(|| app.to_string(), str::to_owned);
+    let path = |end: &str| format!("/webhooks/v3/{app}/subscriptions{end}?hapikey={key}");
+    let all = world.api("GET", &path(""), &json!({}))["results"].clone();
+    let of_creation = |one: &&serde_json::Value| one["eventType"] == "company.creation";
+    let id = all.as_array().unwrap().iter().find(of_creation).unwrap()["id"].as_str().unwrap().to_owned();
+    world.api("PATCH", &path(&format!("/{id}")), &json!({"active": false}));
+
+    let calls = world.calls();
+    assert_eq!(run(world.hub.register_webhooks(URL)), Ok(None));
+    assert_eq!(world.calls() - calls, 3, "settings, the list, and the one that was paused");
+    let company = world.make("companies", json!({"name": "Acme"}));
+    world.pass(2);
+    assert!(hinted(&world).contains(&format!("hs/companies/{company}")));
+}
+
+#[test]
 fn a_tampered_or_old_delivery_is_refused() {
     let world = World::new(Limits::Off);
     run(world.hub.register_webhooks(URL)).unwrap();

@@ -95,8 +95,11 @@ pub(super) fn usual_properties() -> BTreeMap<ObjectName, Vec<FieldName>> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Subscription {
+    id: Value,
     event_type: String,
     property_name: Option<String>,
+    /// False: paused, nothing is sent [spec v3/Webhooks, SubscriptionResponse].
+    active: bool,
 }
 
 #[derive(Deserialize)]
@@ -124,7 +127,7 @@ struct Event {
 }
 
 impl HubSpot {
-    /// Points the app's webhooks here and adds the subscriptions that are missing. Without a developer key a person has
+    /// Points the app's webhooks here, adds the subscriptions that are missing and sets those going that are paused. Without a developer key a person has
     /// to do it.
     pub(super) async fn subscribe(&self, url: &str) -> Result<Option<String>, VendorError> {
         let (Some(app), Some(key)) =
@@ -146,17 +149,26 @@ impl HubSpot {
         });
         let _: Value = self.client.fetch(keyed(Method::PUT, "settings", Some(settings))).await?;
         let present: Subscriptions = self.client.fetch(keyed(Method::GET, "subscriptions", None)).await?;
-        let present: BTreeSet<(String, Option<String>)> =
-            present.results.into_iter().map(|one| (one.event_type, one.property_name)).collect();
+        let present: BTreeMap<(String, Option<String>), (Value, bool)> = present
+            .results
+            .into_iter()
+            .map(|one| ((one.event_type, one.property_name), (one.id, one.active)))
+            .collect();
         for (event, property) in self.subscriptions() {
-            if present.contains(&(event.clone(), property.clone())) {
-                continue;
-            }
-            let mut body = json!({ "eventType": event, "active": true });
-            if let (Some(map), Some(property)) = (body.as_object_mut(), property) {
-                map.insert("propertyName".to_owned(), Value::from(property));
-            }
-            let mut call = keyed(Method::POST, "subscriptions", Some(body));
+            let mut call = match present.get(&(event.clone(), property.clone())) {
+                Some((_, true)) => continue,
+                Some((id, false)) => {
+                    let id = plain(id.clone()).unwrap_or_default();
+                    keyed(Method::PATCH, &format!("subscriptions/{id}"), Some(json!({ "active": true })))
+                }
+                None => {
+                    let mut body = json!({ "eventType": event, "active": true });
+                    if let (Some(map), Some(property)) = (body.as_object_mut(), property) {
+                        map.insert("propertyName".to_owned(), Value::from(property));
+                    }
+                    keyed(Method::POST, "subscriptions", Some(body))
+                }
+            };
             call.effect = Effect::Write;
             match self.client.send(call).await {
                 // Another subscription of the same kind is no trouble: hints are read once.
