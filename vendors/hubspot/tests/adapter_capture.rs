@@ -123,6 +123,30 @@ fn more_than_ten_thousand_rows_of_one_millisecond_are_all_read() {
 }
 
 #[test]
+fn a_page_that_is_cut_short_ends_nothing() {
+    let mut world = World::new(Limits::Off);
+    world.knob("search_page_most", json!(150));
+    world.want.objects.retain(|one| one.object.as_str() == "companies");
+    world.make_many("companies", 1_000, "Early");
+    world.pass(10);
+    world.capture();
+    assert_eq!(world.stored.live("companies"), 1_000, "the initial load");
+    world.pass(3_600);
+    for moment in 0..40 {
+        world.pass_ms(5);
+        world.make_many("companies", 20, &format!("Moment {moment}"));
+    }
+    world.pass(10);
+    world.capture();
+    assert_eq!(world.stored.live("companies"), 1_800, "a window");
+    world.pass(3_600);
+    world.make_many("companies", 10_500, "Bulk");
+    world.pass(10);
+    world.capture();
+    assert_eq!(world.stored.live("companies"), 12_300, "one millisecond");
+}
+
+#[test]
 fn rows_that_leave_the_window_while_it_is_read_hide_no_others() {
     let mut world = World::new(Limits::Off);
     world.knob("search_lag_ms", json!(0));

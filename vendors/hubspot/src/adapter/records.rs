@@ -130,6 +130,14 @@ pub(super) struct Found {
     pub(super) results: Vec<Row>,
 }
 
+impl Found {
+    /// Whether this is all that the filters find: a page may hold fewer rows than it was asked for, and more follow. Counts
+    /// what is left where the filters say where to go on.
+    pub(super) fn is_all(&self) -> bool {
+        self.total <= self.results.len() as u64
+    }
+}
+
 /// The answer of an object batch.
 #[derive(Debug, Deserialize)]
 pub(super) struct Batch {

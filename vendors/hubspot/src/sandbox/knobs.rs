@@ -52,6 +52,8 @@ pub(super) struct Knobs {
     pub(super) retry_after: bool,
     /// Batch results come in another order than the inputs.
     pub(super) shuffle_batch_results: bool,
+    /// A search's page holds at most so many rows, whatever its limit.
+    pub(super) search_page_most: usize,
     /// Rows of one `from` per page of an association batch read.
     pub(super) association_page: usize,
     /// Deleting an archived or unknown record answers 204.
@@ -79,6 +81,7 @@ impl Default for Knobs {
             deactivated_owner_assignable: false,
             retry_after: false,
             shuffle_batch_results: false,
+            search_page_most: 200,
             association_page: 500,
             delete_is_idempotent: true,
             webhook_delay_ms: 0,

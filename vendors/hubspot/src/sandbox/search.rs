@@ -392,7 +392,8 @@ impl HubSpot {
             let message = format!("The request body is {length} characters long; at most {BODY} are allowed");
             return Err(ApiError::validation(&message));
         }
-        let query = Query::read(&self.portal, kind, &call.body)?;
+        let mut query = Query::read(&self.portal, kind, &call.body)?;
+        query.limit = query.limit.min(self.portal.knobs.search_page_most.max(1));
         let select = Select::new(&self.portal, kind, &texts_at(&call.body, "properties"), &[]);
         Ok(self.portal.searching(kind, call.stale, |portal, index| {
             let found = query.run(portal, index, kind);

@@ -30,7 +30,7 @@ impl Scene<'_> {
         let found = self.hub.search(object, &search, &self.properties).await?;
         let started = self.now();
 
-        let is_all = found.total <= found.results.len() as u64;
+        let is_all = found.is_all();
         let oldest = found.results.iter().filter_map(|row| row.stamp(object)).min();
         let absent = if planted(Defect::AbsentIsDeleted) {
             self.absent(&found.results, from).await

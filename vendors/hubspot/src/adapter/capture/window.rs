@@ -30,7 +30,7 @@ impl Scene<'_> {
                 started = self.now();
             }
             let last = found.results.iter().filter_map(number).max();
-            is_last = found.results.len() < SEARCH_PAGE || last.is_none_or(|last| last <= after);
+            is_last = found.is_all() || last.is_none_or(|last| last <= after);
             after = last.unwrap_or(after).max(after);
             rows.extend(found.results);
         }
@@ -90,7 +90,9 @@ impl Scene<'_> {
             skip,
         };
         let found = self.hub.search(&self.want.object, &search, &self.properties).await?;
-        let (count, mut rows) = (found.results.len(), found.results);
+        let read = skip + found.results.len();
+        let is_all = found.total <= read as u64;
+        let mut rows = found.results;
         if let Some((millisecond, id)) = window.last {
             if rows.first().and_then(number) != Some(id) {
                 self.go_on_at(window, millisecond);
@@ -99,13 +101,14 @@ impl Scene<'_> {
             rows.remove(0);
         }
         let last = rows.last().and_then(|row| Some((row.stamp(&self.want.object)?, number(row)?)));
-        match last {
-            Some(last) if count >= SEARCH_PAGE => {
-                window.read = skip + count;
+        match last.or(window.last) {
+            // A page that brought nothing new has no next one by offset.
+            Some(last) if !is_all && (rows.is_empty() || read - 1 + SEARCH_PAGE > SEARCH_DEPTH) => {
+                self.go_on_at(window, last.0);
+            }
+            Some(last) if !is_all => {
+                window.read = read;
                 window.last = Some(last);
-                if window.read - 1 + SEARCH_PAGE > SEARCH_DEPTH {
-                    self.go_on_at(window, last.0);
-                }
             }
             Some(_) | None => window.restart(window.to + 1),
         }
@@ -135,7 +138,7 @@ impl Scene<'_> {
         let found = self.hub.search(&self.want.object, &search, &self.properties).await?;
         let last = found.results.iter().filter_map(number).max();
         match last {
-            Some(last) if found.results.len() >= SEARCH_PAGE && last > after => window.drain = Some(last),
+            Some(last) if !found.is_all() && last > after => window.drain = Some(last),
             Some(_) | None => {
                 window.drain = None;
                 window.restart(window.from + 1);
