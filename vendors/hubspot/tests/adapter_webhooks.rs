@@ -128,6 +128,22 @@ fn events_of_another_portal_are_dropped() {
 }
 
 #[test]
+fn events_of_another_portal_are_dropped_by_what_the_account_says() {
+    let world = World::with(Limits::Off, |mut credentials| {
+        credentials["portal_id"] = json!(null);
+        credentials
+    });
+    run(world.hub.register_webhooks(URL)).unwrap();
+    world.make("companies", json!({"name": "Acme"}));
+    world.pass(2);
+    assert!(!hinted(&world).is_empty(), "its own");
+    world.admin(json!({"do": "refresh_portal"}));
+    world.make("companies", json!({"name": "Other"}));
+    world.pass(2);
+    assert!(hinted(&world).is_empty(), "another portal's of the same app");
+}
+
+#[test]
 fn without_a_developer_key_a_person_is_told_what_to_set() {
     let world = World::with(Limits::Off, |mut credentials| {
         credentials["developer_key"] = json!(null);

@@ -35,12 +35,14 @@ impl HubSpot {
         *lock(&self.currencies) = currency.map(|own| Currencies { own: Some(own), further });
         let id = plain(details.portal_id)
             .ok_or_else(|| VendorError::Protocol("the account details name no portal".to_owned()))?;
+        let id: Arc<str> = Arc::from(id);
+        *lock(&self.portal) = Some(Arc::clone(&id));
         let user = self
             .client
             .credential("app_id")
             .map_or_else(|| "private app".to_owned(), |app| format!("app {app}"));
         Ok(Account {
-            id: Arc::from(id),
+            id,
             currency,
             time_zone: Arc::from(details.time_zone.unwrap_or_else(|| "UTC".to_owned())),
             user: Arc::from(user),

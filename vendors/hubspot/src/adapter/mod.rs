@@ -100,6 +100,8 @@ pub struct HubSpot {
     schemas: Mutex<schema::Schemas>,
     /// The portal's currencies, once they were asked for.
     currencies: Mutex<Option<account::Currencies>>,
+    /// The portal that the credentials lead to, once it was asked for.
+    portal: Mutex<Option<Arc<str>>>,
     /// The app that this connection is, once it was asked for.
     app: Mutex<origin::App>,
     /// Labels of each sort of edge, once asked for.
@@ -134,6 +136,7 @@ impl HubSpot {
             options,
             schemas: Mutex::default(),
             currencies: Mutex::default(),
+            portal: Mutex::default(),
             app: Mutex::default(),
             labels: Mutex::default(),
             wants: Mutex::default(),

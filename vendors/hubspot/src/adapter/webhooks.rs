@@ -3,6 +3,7 @@
 use super::{
     HubSpot,
     client::{Call, Effect, Failure},
+    lock,
     records::plain,
     signature,
 };
@@ -10,7 +11,10 @@ use http::Method;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use syncline_kit::{
     HttpRequest,
     vendor::{Hint, VendorError, WebhookRefused},
@@ -135,6 +139,10 @@ impl HubSpot {
         else {
             return Ok(Some(self.by_hand(url)));
         };
+        if self.own_portal().is_none() {
+            // Deliveries are told from another portal's by it.
+            self.read_account().await?;
+        }
         let hapikey: String = form_urlencoded::byte_serialize(key.as_bytes()).collect();
         let keyed = |method: Method, path: &str, body: Option<Value>| {
             let mut call = Call::get(format!("/webhooks/v3/{app}/{path}?hapikey={hapikey}"));
@@ -179,6 +187,11 @@ impl HubSpot {
             }
         }
         Ok(None)
+    }
+
+    /// The portal's id as the credentials or, once it was asked for, the account say it.
+    fn own_portal(&self) -> Option<Arc<str>> {
+        self.client.credential("portal_id").map(Arc::from).or_else(|| lock(&self.portal).clone())
     }
 
     fn subscriptions(&self) -> Vec<(String, Option<String>)> {
@@ -231,9 +244,10 @@ impl HubSpot {
         if events.len() > MOST_EVENTS {
             return Err(WebhookRefused::Content(format!("{} events in one call", events.len())));
         }
-        let portal = self.client.credential("portal_id");
+        // An app's portals share its secret and its target.
+        let portal = self.own_portal();
         let is_ours = |event: &Event| match (&portal, event.portal_id.clone().and_then(plain)) {
-            (Some(ours), Some(theirs)) => *ours == theirs,
+            (Some(ours), Some(theirs)) => **ours == *theirs,
             (_, _) => true,
         };
         let hints: BTreeSet<Hint> =
