@@ -75,6 +75,13 @@ impl Credentials {
         if read.access_token.is_some() && read.instance_url.is_none() && read.login_url.is_none() {
             return Err(VendorError::Credentials("an access_token needs its instance_url".to_owned()));
         }
+        if read.grant() == Some(Grant::Client) && read.is_common_login() {
+            return Err(VendorError::Credentials(
+                "client_id with client_secret alone are taken at the org's own address only: name it as login_url, such as \
+                 https://MyCompany.my.salesforce.com"
+                    .to_owned(),
+            ));
+        }
         Ok(read)
     }
 
@@ -165,6 +172,12 @@ impl Credentials {
         self.login_url.as_deref().or(self.instance_url.as_deref()).unwrap_or(LOGIN)
     }
 
+    /// Whether the login address is one of the vendor's common ones, which do not serve the client credentials flow
+    /// [doc: help 000886201].
+    fn is_common_login(&self) -> bool {
+        [LOGIN, TEST_LOGIN].contains(&self.login().trim_end_matches('/'))
+    }
+
     /// The audience is the vendor's common login host also where the org has an address of its own.
     fn assertion(&self, now: Timestamp) -> Result<String, VendorError> {
         let login = self.login();
@@ -216,6 +229,27 @@ mod tests {
     fn credentials_that_lead_nowhere_are_refused_at_once() {
         for lacking in [json!({}), json!({"refresh_token": "r"}), json!({"access_token": "a"})] {
             assert!(matches!(Credentials::read(lacking).err(), Some(VendorError::Credentials(_))));
+        }
+    }
+
+    #[test]
+    fn a_client_secret_alone_needs_the_orgs_own_address() {
+        let common = ["https://login.salesforce.com/", "https://test.salesforce.com"];
+        let given = |more: Json| {
+            let mut credentials = json!({"client_id": "c", "client_secret": "s"});
+            credentials.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            Credentials::read(credentials)
+        };
+        let refused = common.map(|url| json!({ "login_url": url })).into_iter().chain([json!({})]);
+        for more in refused {
+            let Some(VendorError::Credentials(why)) = given(more).err() else { panic!("taken") };
+            assert!(why.contains("login_url"), "{why}");
+        }
+        let own = "https://x.my.salesforce.com";
+        for more in
+            [json!({ "login_url": own }), json!({ "instance_url": own }), json!({"refresh_token": "r"})]
+        {
+            assert!(given(more).is_ok());
         }
     }
 
