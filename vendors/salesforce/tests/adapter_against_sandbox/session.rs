@@ -32,6 +32,13 @@ fn amounts_are_in_the_currency_that_the_org_tells() {
 }
 
 #[test]
+fn an_org_of_several_currencies_counts_in_the_corporate_one() {
+    let world = World::new();
+    world.admin(json!({"do": "several_currencies", "codes": ["EUR", "USD"]}));
+    assert_eq!(now_or_never(world.vendor.account()).unwrap().currency, Currency::new("EUR"));
+}
+
+#[test]
 fn an_org_that_does_not_tell_its_currency_has_none_unless_it_is_stated() {
     let mut world = World::new();
     world.admin(json!({"do": "set_knob", "knob": "connect_api", "value": false}));

@@ -419,3 +419,33 @@ fn a_hidden_field_refuses_the_rows_that_write_it_and_no_others() {
     assert_eq!(class(&outcomes[0]), bad(&["Phone"]));
     assert_eq!(confirmed(&outcomes[1]).0, second);
 }
+
+#[test]
+fn an_amount_that_would_put_another_one_into_its_currency_is_refused_alone() {
+    let world = World::new();
+    world.admin(json!({"do": "several_currencies", "codes": ["USD", "EUR"]}));
+    world.admin(json!({"do": "add_field", "object": "Opportunity", "name": "Budget__c", "type": "currency"}));
+    let deal = |code: &str, budget: Option<u32>| {
+        let fields = json!({"Name": "One", "StageName": "Prospecting", "CloseDate": "2026-05-01",
+            "CurrencyIsoCode": code, "Budget__c": budget});
+        world.create("Opportunity", fields)
+    };
+    let [other, blank, own] = [deal("EUR", Some(5)), deal("EUR", None), deal("USD", Some(6))];
+    let dollars = Some(Value::Money(Money { amount: 100.into(), currency: Currency::USD }));
+    let rows = [&other, &blank, &own].into_iter().zip(1..);
+    let rows = rows.map(|(id, number)| update(number, "Opportunity", id, &[("Amount", dollars.clone())]));
+    let outcomes = world.write(rows.collect());
+    assert_eq!(class(&outcomes[0]), bad(&["Amount"]));
+    assert!(outcomes[1..].iter().all(|one| matches!(one, RowOutcome::Confirmed { .. })), "{outcomes:?}");
+    let stands = |id: &str| {
+        let row = world.row("Opportunity", id);
+        (
+            row["Amount"].as_f64(),
+            row["Budget__c"].as_f64(),
+            row["CurrencyIsoCode"].as_str().unwrap().to_owned(),
+        )
+    };
+    assert_eq!(stands(&other), (None, Some(5.0), "EUR".to_owned()));
+    assert_eq!(stands(&blank), (Some(100.0), None, "USD".to_owned()));
+    assert_eq!(stands(&own), (Some(100.0), Some(6.0), "USD".to_owned()));
+}

@@ -2,6 +2,7 @@
 
 use super::{
     Progress,
+    currency::CODE,
     slot::{self, Slot, Sort},
 };
 use crate::adapter::{ROLE_OBJECT, Salesforce, composite::Part, value};
@@ -125,9 +126,9 @@ impl Salesforce {
             let json = value::write(described.as_deref(), field.as_str(), value.as_ref());
             body.insert(field.to_string(), json);
             if let (Some(Value::Money(money)), true) =
-                (value, described.as_ref().is_some_and(|d| d.has("CurrencyIsoCode")))
+                (value, described.as_ref().is_some_and(|d| d.has(CODE)))
             {
-                body.entry("CurrencyIsoCode").or_insert_with(|| money.currency.as_str().into());
+                body.entry(CODE).or_insert_with(|| money.currency.as_str().into());
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Writes: rows into subrequests, answers into outcomes.
 
 mod body;
+mod currency;
 mod outcome;
 mod pack;
 mod probe;
@@ -16,7 +17,7 @@ use syncline_kit::vendor::{
     EdgeWrite, Rejection, RejectionClass, RowOutcome, VendorError, Write, WriteCall, WriteRow,
 };
 use syncline_model::{
-    ConnectionName, FieldName, ObjectName, Value,
+    ConnectionName, ObjectName, Value,
     defect::{Defect, planted},
 };
 
@@ -53,8 +54,8 @@ impl Salesforce {
             lock_tries: 0,
             splits: 0,
         };
-        for (position, row) in call.rows.iter().enumerate() {
-            progress.outcomes[position] = self.refuse_locally(row).await?;
+        for (position, refused) in self.misplaced(&call.rows).await? {
+            progress.outcomes[position] = Some(refused);
         }
         self.find_role_rows(&mut progress).await?;
         let open: Vec<usize> =
@@ -88,34 +89,6 @@ impl Salesforce {
         }
         let objects: Vec<ObjectName> = objects.into_iter().collect();
         self.ensure(&objects).await
-    }
-
-    /// An amount in another currency than the org's own cannot be told to an org with one currency, and none to an org that
-    /// does not tell which one it has.
-    async fn refuse_locally(&self, row: &WriteRow) -> Result<Option<RowOutcome>, VendorError> {
-        let (object, fields) = match &row.write {
-            Write::Create { object, fields, .. } => (object, fields),
-            Write::Update { record, fields, .. } => (&record.object, fields),
-            Write::Associate(_) | Write::Dissociate(_) | Write::Archive { .. } => return Ok(None),
-        };
-        let several = self.described(object).is_some_and(|described| described.has("CurrencyIsoCode"));
-        if several || !fields.iter().any(|(_, value)| matches!(value, Some(Value::Money(_)))) {
-            return Ok(None);
-        }
-        let own = self.settings().await?.currency;
-        let foreign: Vec<FieldName> = fields
-            .iter()
-            .filter(|(_, value)| matches!(value, Some(Value::Money(money)) if Some(money.currency) != own))
-            .map(|(field, _)| field.clone())
-            .collect();
-        let told = own.map_or_else(|| "and does not tell it".to_owned(), |own| own.to_string());
-        Ok((!foreign.is_empty()).then(|| {
-            RowOutcome::Rejected(Rejection {
-                class: RejectionClass::Fields(foreign),
-                code: "CURRENCY".to_owned(),
-                message: format!("the org has one currency, {told}"),
-            })
-        }))
     }
 
     /// A role row is taken away by its id; where the caller does not know it, the opportunity does.

@@ -41,6 +41,7 @@ impl Salesforce {
                 self.org.store.pool.intern(&name);
                 Ok(Some(done()))
             }
+            "several_currencies" => self.several_currencies(&args.list("codes")).map(Some),
             "add_option" | "remove_option" => self.option(name == "add_option", args).map(Some),
             "validation_rule" => {
                 let obj = self.admin_object(args)?;
@@ -91,6 +92,33 @@ impl Salesforce {
     fn changed(&mut self, obj: Obj) {
         let now = self.org.now;
         self.org.store.schema.get_mut(obj).changed_at = now;
+    }
+
+    /// Every record counts in the corporate currency from then on, without having been changed by anybody.
+    fn several_currencies(&mut self, codes: &[String]) -> Result<Value, Refused> {
+        let types = self.org.store.schema.add_currencies(codes)?;
+        self.org.store.sync_schema();
+        let name = self.org.store.schema.get(types).name.clone();
+        self.org.store.pool.intern(&name);
+        for (position, code) in codes.iter().enumerate() {
+            let cells = [
+                ("IsCorporate", Cell::Bool(position == 0)),
+                ("IsActive", Cell::Bool(true)),
+                ("ConversionRate", Cell::Num(1_000_000, 6)),
+            ];
+            self.org.insert(types, &[("IsoCode", code)], &cells);
+        }
+        let corporate = codes.first().map_or(Cell::Null, |code| self.org.store.text_cell(code));
+        let known = self.org.known;
+        for obj in [known.account, known.contact, known.lead, known.opportunity] {
+            self.changed(obj);
+            let rows: Vec<_> = self.org.store.all(obj).map(|(rec, row)| (rec, row.clone())).collect();
+            for (rec, mut row) in rows {
+                self.org.store.set(obj, &mut row, "CurrencyIsoCode", corporate);
+                self.org.store.put(rec, Some(row));
+            }
+        }
+        Ok(done())
     }
 
     fn add_field(&mut self, args: &Args<'_>) -> Result<Value, Refused> {

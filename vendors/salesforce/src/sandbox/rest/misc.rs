@@ -43,6 +43,7 @@ impl Salesforce {
     /// [doc: connect_responses_organization, connect_responses_features].
     pub(super) fn organization_settings(&self) -> Resp {
         let store = &self.org.store;
+        let several = store.schema.find("CurrencyType").is_some();
         let text = |rec: Rec, name: &str| store.text(store.value(rec, name)).unwrap_or_default().to_owned();
         Resp::value(
             200,
@@ -50,8 +51,8 @@ impl Salesforce {
                 "accessTimeout": 120,
                 "features": {
                     "chatter": false,
-                    "defaultCurrencyIsoCode": self.org.knobs.currency,
-                    "multiCurrency": false,
+                    "defaultCurrencyIsoCode": (!several).then_some(&self.org.knobs.currency),
+                    "multiCurrency": several,
                 },
                 "name": text(self.org.organization, "Name"),
                 "orgId": store.id(self.org.organization),

@@ -108,6 +108,35 @@ impl Schema {
         self.changes += 1;
         Ok(obj)
     }
+
+    /// What an org of several currencies has beside others: the object CurrencyType and, on records with amounts, a code
+    /// [doc: sforce_api_objects_currencytype, research §5]. The first code is the corporate currency's.
+    pub(crate) fn add_currencies(&mut self, codes: &[String]) -> Result<Obj, String> {
+        if codes.is_empty() || self.find("CurrencyType").is_some() {
+            return Err("codes are missing, or the org has several currencies already".to_owned());
+        }
+        for name in ["Account", "Contact", "Lead", "Opportunity"] {
+            let Some(obj) = self.find(name) else { continue };
+            let mut field = parse("CurrencyIsoCode pick ! d", &BTreeMap::new());
+            field.restricted = true;
+            field.choices = codes.iter().map(choice).collect();
+            if let Some(first) = field.choices.first_mut() {
+                first.default = true;
+            }
+            add(self.get_mut(obj), field);
+        }
+        let mut object = empty("CurrencyType", "Currency Types", *b"01L");
+        system_fields(&mut object, self.find("User").unwrap_or_default());
+        for line in ["IsoCode text3 !", "IsCorporate bool ! d", "IsActive bool ! d", "ConversionRate dec6 !"]
+        {
+            add(&mut object, parse(line, &BTreeMap::new()));
+        }
+        let obj = self.objects.len() as Obj;
+        self.by_name.insert("currencytype".to_owned(), obj);
+        self.objects.push(object);
+        self.changes += 1;
+        Ok(obj)
+    }
 }
 
 fn empty(name: &str, plural: &str, prefix: [u8; 3]) -> Object {
