@@ -26,6 +26,8 @@ mod lost_answers;
 mod oscillation;
 #[path = "scenarios/owners.rs"]
 mod owners;
+#[path = "scenarios/partly_answered.rs"]
+mod partly_answered;
 #[path = "scenarios/people.rs"]
 mod people;
 #[path = "scenarios/plan.rs"]

@@ -1,14 +1,14 @@
 //! One call: its intent is stored, it is sent, and what is unknown of its rows is settled by reading.
 
 use super::{Applier, OpenPayload, Turn, recover};
-use crate::{error::Error, planning::Pass, reread};
+use crate::{ctx::Ctx, error::Error, planning::Pass, reread};
 use syncline_kit::vendor::{Rejection, RejectionClass, RowOutcome, VendorError, WriteCall, WriteRow};
 use syncline_model::{
     Action, ConnectionName, Endpoint, Operation, RecordRef,
     defect::{Defect, planted},
     journal::{CallId, Event, IntendedRow},
 };
-use syncline_store::OpenCall;
+use syncline_store::{Batch, OpenCall};
 
 /// A call whose intent is stored.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +17,23 @@ pub(super) struct Intent {
     /// When, by our clock.
     pub(super) at: jiff::Timestamp,
     pub(super) turn: Turn,
+    pub(super) unknown: Unknown,
+}
+
+/// What becomes of rows whose outcome nobody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unknown {
+    /// A read could not tell: creates wait for a person, the rest is decided by the next reading.
+    Parked,
+    /// Nobody could be asked: they stay open, as a call of their own.
+    Open,
+}
+
+/// Rows that nobody could be asked about.
+struct Unread {
+    error: VendorError,
+    /// What is known of the call's rows.
+    outcomes: Vec<RowOutcome>,
 }
 
 impl Applier<'_> {
@@ -34,11 +51,19 @@ impl Applier<'_> {
         let vendor = self.ctx.connection(connection)?.vendor.clone();
         self.written.insert(connection.clone());
         let (outcomes, moved) = match vendor.write(&call).await {
-            // Where nobody can be asked either, the call stays open: the next run settles it before anything else.
-            Ok(outcomes) => self
-                .settle_unknown(connection, &mut call, &mut operations, outcomes)
-                .await
-                .map_err(|error| Error::vendor(connection, error))?,
+            Ok(outcomes) => {
+                match self.settle_unknown(connection, &mut call, &mut operations, outcomes).await {
+                    Ok(settled) => settled,
+                    Err(Unread { error, outcomes }) => {
+                        // What nothing is known of stays open: the next run settles it before anything else.
+                        if !outcomes.iter().all(is_unknown) {
+                            let intent = Intent { unknown: Unknown::Open, ..intent };
+                            self.learn(pass, connection, intent, &call, &operations, outcomes).await?;
+                        }
+                        return Err(Error::vendor(connection, error));
+                    }
+                }
+            }
             Err(error) => {
                 let refused = refused_call(&error);
                 let outcomes = call
@@ -70,25 +95,13 @@ impl Applier<'_> {
     ) -> Result<Intent, Error> {
         let mut batch = self.ctx.batch();
         let id = CallId(self.ctx.ids.next(batch.at));
-        let intent = Intent { id, at: batch.at, turn };
+        let intent = Intent { id, at: batch.at, turn, unknown: Unknown::Parked };
         self.ctx.connection(connection)?.keep_pace(&mut batch);
         let payload = OpenPayload { call: call.clone(), operations: operations.to_vec() };
         if planted(Defect::SecondCopy) {
             return Ok(intent);
         }
-        batch.calls_opened.push(OpenCall {
-            call: id,
-            run: self.ctx.run,
-            connection: connection.clone(),
-            at: batch.at,
-            payload: serde_json::to_vec(&payload).map_err(|error| Error::Internal(error.to_string()))?,
-        });
-        batch.journal.push(Event::CallIntended {
-            call: id,
-            connection: connection.clone(),
-            endpoint: call.endpoint.as_str().into(),
-            rows: operations.iter().map(intended).collect(),
-        });
+        open(&mut batch, intent, connection, &payload)?;
         self.ctx.store.commit(batch).await?;
         Ok(intent)
     }
@@ -96,22 +109,22 @@ impl Applier<'_> {
     /// Rows that nobody knows of are settled by reading (HUB-11). Also returns the records that were changed since.
     ///
     /// # Errors
-    /// What the vendor said where it could not be read, and nothing is known of any row: what such a call wrote must not be
-    /// taken for somebody's edit later.
+    /// What the vendor said where it could not be read, with what is known of the other rows: what such a call wrote must not
+    /// be taken for somebody's edit later.
     async fn settle_unknown(
         &self,
         connection: &ConnectionName,
         call: &mut WriteCall,
         operations: &mut [Operation],
         mut outcomes: Vec<RowOutcome>,
-    ) -> Result<(Vec<RowOutcome>, Vec<RecordRef>), VendorError> {
+    ) -> Result<(Vec<RowOutcome>, Vec<RecordRef>), Unread> {
         let mut moved = Vec::new();
         // A call that answers fewer rows than it was sent says nothing about the rest.
         outcomes.resize(call.rows.len(), RowOutcome::Unknown { why: "no answer for this row".to_owned() });
         let unknown: Vec<usize> = outcomes
             .iter()
             .enumerate()
-            .filter(|(_, outcome)| matches!(outcome, RowOutcome::Unknown { .. }))
+            .filter(|(_, outcome)| is_unknown(outcome))
             .map(|(position, _)| position)
             .collect();
         if unknown.is_empty() {
@@ -129,11 +142,49 @@ impl Applier<'_> {
                     }
                 }
             }
-            Err(error) if rows.len() == outcomes.len() => return Err(error),
-            Err(error) => tracing::warn!(%connection, %error, "unknown rows could not be read back"),
+            Err(error) => return Err(Unread { error, outcomes }),
         }
         Ok((outcomes, moved))
     }
+}
+
+/// Opens a call of its own for rows that nobody could be asked about, in the transaction that ends theirs. It was sent when
+/// theirs was.
+pub(super) fn open_rest(
+    ctx: &Ctx,
+    batch: &mut Batch,
+    connection: &ConnectionName,
+    intent: Intent,
+    rest: &OpenPayload,
+) -> Result<(), Error> {
+    let id = CallId(ctx.ids.next(batch.at));
+    open(batch, Intent { id, ..intent }, connection, rest)
+}
+
+fn open(
+    batch: &mut Batch,
+    intent: Intent,
+    connection: &ConnectionName,
+    payload: &OpenPayload,
+) -> Result<(), Error> {
+    batch.calls_opened.push(OpenCall {
+        call: intent.id,
+        run: batch.run,
+        connection: connection.clone(),
+        at: intent.at,
+        payload: serde_json::to_vec(payload).map_err(|error| Error::Internal(error.to_string()))?,
+    });
+    batch.journal.push(Event::CallIntended {
+        call: intent.id,
+        connection: connection.clone(),
+        endpoint: payload.call.endpoint.as_str().into(),
+        rows: payload.operations.iter().map(intended).collect(),
+    });
+    Ok(())
+}
+
+fn is_unknown(outcome: &RowOutcome) -> bool {
+    matches!(outcome, RowOutcome::Unknown { .. })
 }
 
 /// A call that the vendor refused as a whole is a refusal of each of its rows; anything else may pass.

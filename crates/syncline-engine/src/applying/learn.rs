@@ -8,7 +8,11 @@ mod written;
 
 pub(crate) use found::{Found, found};
 
-use super::{Applier, Intent, OpenPayload, Turn, not_undone, result_of};
+use super::{
+    Applier, Intent, OpenPayload, Turn,
+    calling::{Unknown, open_rest},
+    not_undone, result_of,
+};
 use crate::{
     ctx::Ctx,
     error::Error,
@@ -41,6 +45,7 @@ impl Applier<'_> {
         let ctx = self.ctx;
         let mut lesson = Lesson::load(ctx, &mut pass.surroundings, operations, &outcomes).await?;
         lesson.batch.run = self.run.or(lesson.batch.run);
+        let mut open = Vec::new();
         for (place, ((row, operation), outcome)) in
             call.rows.iter().zip(operations).zip(&outcomes).enumerate()
         {
@@ -77,6 +82,9 @@ impl Applier<'_> {
                     lesson.rejected(ctx, &mut pass.surroundings, connection, operation, rejection)?;
                 }
                 RowOutcome::Again { .. } => self.tally.postponed += 1,
+                RowOutcome::Unknown { .. } if intent.unknown == Unknown::Open => {
+                    open.push((row.clone(), operation.clone()));
+                }
                 RowOutcome::Unknown { why } => {
                     self.tally.unknown += 1;
                     let lost =
@@ -93,6 +101,12 @@ impl Applier<'_> {
         }
         lesson.batch.calls_ended.push(intent.id);
         journal_end(&mut lesson.batch, intent.id, operations, &outcomes);
+        if !open.is_empty() {
+            let (rows, operations) = open.into_iter().unzip();
+            let (endpoint, shape) = (call.endpoint.clone(), call.shape.clone());
+            let rest = OpenPayload { call: WriteCall { endpoint, shape, rows }, operations };
+            open_rest(ctx, &mut lesson.batch, connection, intent, &rest)?;
+        }
         let to_read = std::mem::take(&mut lesson.read);
         let existing = std::mem::take(&mut lesson.existing);
         let unseen = std::mem::take(&mut lesson.unseen);

@@ -1,7 +1,7 @@
 //! What a crash left open: calls whose intent is stored and whose end is not. Each of their rows is settled by a strong
 //! read before anything else happens.
 
-use super::{Applier, Intent, Tally, Turn, learn::payload};
+use super::{Applier, Intent, Tally, Turn, calling::Unknown, learn::payload};
 use crate::{
     ctx::Ctx,
     error::Error,
@@ -43,7 +43,7 @@ pub async fn recover(ctx: &Ctx) -> Result<Tally, Error> {
             }));
         }
         applier.run = call.run;
-        let intent = Intent { id: call.call, at: call.at, turn: Turn::Last };
+        let intent = Intent { id: call.call, at: call.at, turn: Turn::Last, unknown: Unknown::Parked };
         reread::note_all(ctx, &moved).await?;
         applier
             .learn(&mut pass, &call.connection, intent, &payload.call, &payload.operations, outcomes)
