@@ -29,18 +29,26 @@ pub async fn recover(ctx: &Ctx) -> Result<Tally, Error> {
     let mut pass = Pass::start(ctx, Keep::Stored).await?;
     for call in open {
         let mut payload = payload(&call.payload)?;
-        let live = ctx.connection(&call.connection)?;
-        let probes = live
-            .vendor
-            .probe(&payload.call.rows)
-            .await
-            .map_err(|error| Error::vendor(&call.connection, error))?;
+        let rows = &payload.call.rows;
+        let (probes, why) = match ctx.connections.get(&call.connection) {
+            Some(live) => {
+                let probes = live.vendor.probe(rows).await;
+                let probes = probes.map_err(|error| Error::vendor(&call.connection, error))?;
+                (probes, "the program ended before the answer came")
+            }
+            // Nobody can be asked any more, and a call without an end would stand before every run.
+            None => {
+                let why = "its connection is not in the configuration any more";
+                (vec![Probe::Undecided { why: why.to_owned() }; rows.len()], why)
+            }
+        };
         let (mut outcomes, mut moved) = (Vec::new(), Vec::new());
         let sent = payload.call.rows.iter_mut().zip(&mut payload.operations);
         for ((row, operation), probe) in sent.zip(probes) {
-            outcomes.push(settled(row, operation, probe, &mut moved).unwrap_or(RowOutcome::Unknown {
-                why: "the program ended before the answer came".to_owned(),
-            }));
+            outcomes.push(
+                settled(row, operation, probe, &mut moved)
+                    .unwrap_or_else(|| RowOutcome::Unknown { why: why.to_owned() }),
+            );
         }
         applier.run = call.run;
         let intent = Intent { id: call.call, at: call.at, turn: Turn::Last, unknown: Unknown::Parked };
@@ -121,4 +129,62 @@ fn shows_others(row: &WriteRow, seen: &Observation) -> bool {
         let shown = seen.fields.iter().find(|(name, _)| name == field).map(|(_, shown)| shown);
         shown.is_some_and(|shown| shown.is_known() && *shown != Observed::from(written.clone()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{applying::OpenPayload, cycle, testing::Bench};
+    use syncline_kit::vendor::WriteCall;
+    use syncline_model::{ConnectionName, EntityId, Kind, OperationId, journal::CallId, review::Question};
+    use syncline_store::{OpenCall, OpenOnly};
+    use uuid::Uuid;
+
+    /// A create and an update whose answer is lost.
+    fn sent(connection: &ConnectionName) -> OpenPayload {
+        let record = RecordRef::new(connection.as_str(), "contacts", "1");
+        let create = Write::Create { object: "contacts".into(), key_field: None, fields: Vec::new() };
+        let update = Write::Update { record: record.clone(), version: None, fields: Vec::new() };
+        let created = Action::Create { object: "contacts".into(), fields: Vec::new() };
+        let updated = Action::Update { record, fields: Vec::new() };
+        let (mut rows, mut operations) = (Vec::new(), Vec::new());
+        for (number, (write, action)) in (1..).zip([(create, created), (update, updated)]) {
+            let (id, entity) = (OperationId(number), EntityId(Uuid::from_u128(number.into())));
+            rows.push(WriteRow { operation: id, entity, write });
+            operations.push(Operation {
+                id,
+                entity,
+                kind: Kind::Person,
+                connection: connection.clone(),
+                action,
+                preconditions: Vec::new(),
+                bundle: None,
+            });
+        }
+        OpenPayload { call: WriteCall { endpoint: "POST /".into(), shape: String::new(), rows }, operations }
+    }
+
+    #[tokio::test]
+    async fn an_open_call_of_a_connection_that_is_gone_ends_and_its_create_is_asked_about() {
+        let bench = Bench::new().await;
+        let mut ctx = bench.open().await.unwrap();
+        let connection = ConnectionName::from("former");
+        let mut batch = ctx.batch();
+        batch.calls_opened.push(OpenCall {
+            call: CallId(Uuid::from_u128(9)),
+            run: None,
+            connection: connection.clone(),
+            at: batch.at,
+            payload: serde_json::to_vec(&sent(&connection)).unwrap(),
+        });
+        ctx.store.commit(batch).await.unwrap();
+        cycle::look(&mut ctx).await.unwrap();
+        assert_eq!(ctx.store.open_calls().await.unwrap(), []);
+        let asked = ctx.store.reviews(OpenOnly::Yes, 0, 10).await.unwrap();
+        let asked: Vec<_> = asked.into_iter().map(|review| review.question).collect();
+        assert!(
+            matches!(asked.as_slice(), [Question::Parked { entity, .. }] if *entity == EntityId(Uuid::from_u128(1))),
+            "{asked:?}"
+        );
+    }
 }

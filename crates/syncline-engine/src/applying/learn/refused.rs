@@ -121,7 +121,8 @@ impl Lesson {
         // Updates and relations are decided by the next reading; only a create could double.
         let Action::Create { object, .. } = &operation.action else {
             if let Action::Update { record, .. } | Action::Archive { record, .. } = &operation.action {
-                self.read.push(record.clone());
+                // Of a connection that is gone nothing is read any more.
+                self.read.extend(ctx.connections.contains_key(&record.connection).then(|| record.clone()));
             }
             return Ok(());
         };
