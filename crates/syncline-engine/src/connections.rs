@@ -32,6 +32,8 @@ pub struct Connection {
     secret: Mutex<Secret>,
     /// Whether the adapter was handed stored schemas.
     is_told: AtomicBool,
+    /// Whether the adapter renewed its credentials and the account was not asked since.
+    is_renewed: AtomicBool,
 }
 
 impl Connection {
@@ -54,6 +56,7 @@ impl Connection {
             calls,
             secret: Mutex::new(secret),
             is_told: AtomicBool::new(false),
+            is_renewed: AtomicBool::new(false),
         })
     }
 
@@ -88,18 +91,42 @@ impl Connection {
     }
 
     /// Puts into `batch` what the next process has to know: how the limits stand, and credentials that the adapter
-    /// renewed, which let the next cycle check the account. Says whether there were any credentials.
+    /// renewed since the account was asked, which let the next cycle check it. Says whether there were any credentials.
     ///
     /// # Errors
     /// Those of [`secrets::put`].
     pub fn keep_credentials(&self, key: &Key, outside: &Outside, batch: &mut Batch) -> Result<bool, Error> {
         self.keep_pace(batch);
-        let Some(credentials) = self.vendor.changed_credentials() else { return Ok(false) };
-        let mut secret = self.secret.lock().unwrap_or_else(PoisonError::into_inner);
-        secret.credentials = credentials;
+        self.take_renewed();
+        // Also those of a step before: its transaction may have been refused.
+        let is_renewed = self.is_renewed.load(Ordering::Relaxed);
+        if is_renewed {
+            self.put_credentials(key, outside, batch)?;
+        }
+        Ok(is_renewed)
+    }
+
+    /// Puts into `batch` credentials that the adapter has renewed just now: a token that replaces another one is the only one
+    /// that still works, so a process that is killed later must not have kept it to itself.
+    ///
+    /// # Errors
+    /// Those of [`secrets::put`].
+    pub(crate) fn keep_renewed(&self, key: &Key, outside: &Outside, batch: &mut Batch) -> Result<(), Error> {
+        if self.take_renewed() { self.put_credentials(key, outside, batch) } else { Ok(()) }
+    }
+
+    fn take_renewed(&self) -> bool {
+        let Some(credentials) = self.vendor.changed_credentials() else { return false };
+        self.secret.lock().unwrap_or_else(PoisonError::into_inner).credentials = credentials;
+        self.is_renewed.store(true, Ordering::Relaxed);
+        true
+    }
+
+    fn put_credentials(&self, key: &Key, outside: &Outside, batch: &mut Batch) -> Result<(), Error> {
+        let secret = self.secret.lock().unwrap_or_else(PoisonError::into_inner);
         secrets::put(batch, key, &outside.entropy, &self.name, &secret)?;
         batch.puts.push((due_slot(&self.name), Some(Vec::new())));
-        Ok(true)
+        Ok(())
     }
 
     /// Puts into `batch` how the limits stand: with whatever is stored anyway, so that the successor of a process that is
@@ -116,6 +143,7 @@ impl Connection {
     /// [`Error::Vendor`]; [`Error::OtherAccount`].
     pub async fn ask_account(&self, expected: Option<&str>) -> Result<Account, Error> {
         let account = self.vendor.account().await.map_err(|error| Error::vendor(&self.name, error))?;
+        self.is_renewed.store(false, Ordering::Relaxed);
         match expected {
             Some(expected) if *expected != *account.id => Err(Error::OtherAccount {
                 connection: self.name.clone(),

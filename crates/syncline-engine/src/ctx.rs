@@ -116,7 +116,11 @@ impl Ctx {
             let connection = Connection::open(name, &*workspace.store, key, &guarded, build).await?;
             connections.insert(name.clone(), connection);
         }
-        let facts = Facts::gather(&workspace, &connections, &Batch::at(outside.clock.now())).await?;
+        let gathered = Facts::gather(&workspace, &connections, &Batch::at(outside.clock.now())).await;
+        // Whatever came of it: not every command has something else to store.
+        let kept = keep_renewed(&workspace, &outside, &connections).await;
+        let facts = gathered?;
+        kept?;
         let force = facts.compile(&workspace)?;
         let ctx = Self {
             store: workspace.store.clone(),
@@ -189,6 +193,11 @@ impl Ctx {
         Ok(())
     }
 
+    /// As [`Connection::keep_renewed`], with whatever is stored anyway.
+    pub(crate) fn keep_renewed(&self, connection: &Connection, batch: &mut Batch) -> Result<(), Error> {
+        connection.keep_renewed(self.workspace.key()?, &self.outside, batch)
+    }
+
     /// The time.
     pub fn now(&self) -> Timestamp {
         self.outside.clock.now()
@@ -248,6 +257,23 @@ impl Ctx {
     pub fn calls(&self) -> BTreeMap<ConnectionName, u64> {
         self.connections.iter().map(|(name, connection)| (name.clone(), connection.calls.count())).collect()
     }
+}
+
+/// Stores credentials that were renewed just now.
+async fn keep_renewed(
+    workspace: &Workspace,
+    outside: &Outside,
+    connections: &BTreeMap<ConnectionName, Connection>,
+) -> Result<(), Error> {
+    let key = workspace.key()?;
+    let mut batch = Batch::at(outside.clock.now());
+    for connection in connections.values() {
+        connection.keep_renewed(key, outside, &mut batch)?;
+    }
+    if !batch.puts.is_empty() {
+        workspace.store.commit(batch).await?;
+    }
+    Ok(())
 }
 
 /// What the vendors say of themselves.

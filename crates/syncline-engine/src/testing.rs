@@ -278,6 +278,13 @@ impl Bench {
         let stored = connections::load_account(&*self.workspace.store, &name.into()).await.unwrap();
         stored.map(|checked| checked.account.id.to_string())
     }
+
+    /// The token that the next process has.
+    pub(crate) async fn token_of(&self, name: &str) -> serde_json::Value {
+        let key = self.workspace.key().unwrap();
+        let stored = secrets::load(&*self.workspace.store, key, &name.into()).await.unwrap();
+        stored.unwrap().credentials["t"].clone()
+    }
 }
 
 fn read(text: &str) -> config::Config {

@@ -96,7 +96,9 @@ impl Applier<'_> {
         let mut batch = self.ctx.batch();
         let id = CallId(self.ctx.ids.next(batch.at));
         let intent = Intent { id, at: batch.at, turn, unknown: Unknown::Parked };
-        self.ctx.connection(connection)?.keep_pace(&mut batch);
+        let live = self.ctx.connection(connection)?;
+        live.keep_pace(&mut batch);
+        self.ctx.keep_renewed(live, &mut batch)?;
         let payload = OpenPayload { call: call.clone(), operations: operations.to_vec() };
         if planted(Defect::SecondCopy) {
             return Ok(intent);
@@ -224,5 +226,23 @@ fn intended(operation: &Operation) -> IntendedRow {
         record,
         object,
         fields: operation.action.fields().iter().map(|change| change.field.as_str().into()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{cycle, planning::Keep, testing::Bench};
+
+    #[tokio::test]
+    async fn a_token_that_was_renewed_before_is_kept_with_the_intent() {
+        let bench = Bench::new().await;
+        let mut ctx = bench.open().await.unwrap();
+        cycle::claim(&mut ctx).await.unwrap();
+        *bench.left.renewed.lock().unwrap() = Some(serde_json::json!({"t": "renewed"}));
+        let call = WriteCall { endpoint: String::new(), shape: String::new(), rows: Vec::new() };
+        let mut pass = Pass::start(&ctx, Keep::Stored).await.unwrap();
+        Applier::new(&ctx).call(&mut pass, &"left".into(), call, Vec::new(), Turn::Last).await.unwrap();
+        assert_eq!(bench.token_of("left").await, "renewed");
     }
 }

@@ -53,6 +53,7 @@ pub async fn cycle(ctx: &Ctx, connection: &ConnectionName) -> Result<Captured, E
             put_cursor(&mut batch, connection, &page.cursor)?;
             live.keep_pace(&mut batch);
         }
+        ctx.keep_renewed(live, &mut batch)?;
         commit(ctx, batch).await?;
         if captured.pages == 0 && page.cycle == Cycle::Resumed {
             cycles += 1;

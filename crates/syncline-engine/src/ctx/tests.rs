@@ -95,6 +95,32 @@ async fn a_renewed_token_is_kept_encrypted_and_the_account_asked_again() {
 }
 
 #[tokio::test]
+async fn a_token_that_was_renewed_while_opening_is_kept_whatever_came_of_it() {
+    for fails in [true, false] {
+        let bench = Bench::new().await;
+        *bench.left.renewed.lock().unwrap() = Some(serde_json::json!({"t": "renewed"}));
+        if fails {
+            *bench.right.account.lock().unwrap() = None;
+        }
+        assert_eq!(bench.open().await.is_err(), fails);
+        assert_eq!(bench.token_of("left").await, "renewed", "{fails}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_renewed_is_kept_with_the_page_and_the_account_asked_at_the_end() {
+    let bench = Bench::new().await;
+    let ctx = bench.open().await.unwrap();
+    *bench.left.renewed.lock().unwrap() = Some(serde_json::json!({"t": "renewed"}));
+    crate::capture::cycle(&ctx, &"left".into()).await.unwrap();
+    assert_eq!(bench.token_of("left").await, "renewed");
+    for _ in 0..2 {
+        ctx.keep_credentials().await.unwrap();
+        assert_eq!(*bench.left.account_calls.lock().unwrap(), 2);
+    }
+}
+
+#[tokio::test]
 async fn a_look_that_fails_keeps_what_the_next_process_has_to_know() {
     let bench = Bench::new().await;
     let mut ctx = bench.open().await.unwrap();
