@@ -62,7 +62,7 @@ pub struct Outcome {
 pub enum Needs {
     /// A plan has to be applied first.
     Confirmation(Vec<Confirms>),
-    /// Guards stopped the run before its first write.
+    /// Guards stopped the run before the first write of a round.
     Guard(Vec<Tripped>),
 }
 
@@ -228,16 +228,16 @@ async fn claimed(ctx: &mut Ctx, backfill: &Backfill, by: &str) -> Result<Outcome
     let mut rounds = 0;
     let mut needs = None;
     let mut journalled = false;
+    let mut covered = Covered::Nothing;
     let mut only: Option<BTreeSet<ConnectionName>> = None;
     while rounds < ROUNDS {
         claim(ctx).await?;
         observe(ctx, only.as_ref()).await?;
         rounds += 1;
-        if rounds == 1 {
-            needs = permission(ctx, backfill).await?;
-            if needs.is_some() {
-                break;
-            }
+        // Also later on: what automation made of the last round was never looked at.
+        needs = permission(ctx, backfill, &mut covered).await?;
+        if needs.is_some() {
+            break;
         }
         if ctx.store.dirty_count().await? == 0 {
             break;
@@ -284,19 +284,36 @@ async fn ended(ctx: &mut Ctx, done: Done) -> Result<Outcome, Error> {
     Ok(Outcome { run, rounds, tally, calls: ctx.take_calls(), held, findings, needs })
 }
 
+/// What a person's word covers in this run beyond what the guards allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Covered {
+    Nothing,
+    /// The size of a first contact: what it creates, in whichever round.
+    Creates,
+}
+
 /// Whether this run may write: confirmed contacts, guards.
-async fn permission(ctx: &Ctx, backfill: &Backfill) -> Result<Option<Needs>, Error> {
+async fn permission(ctx: &Ctx, backfill: &Backfill, covered: &mut Covered) -> Result<Option<Needs>, Error> {
     let pending = confirm::pending(ctx).await?;
-    if !pending.is_empty() {
-        let Backfill::Confirmed(who) = backfill else { return Ok(Some(Needs::Confirmation(pending))) };
+    let confirmed = match backfill {
+        _ if pending.is_empty() => None,
+        Backfill::Ask => return Ok(Some(Needs::Confirmation(pending))),
+        Backfill::Confirmed(who) => Some(who),
+    };
+    if pending.iter().any(|it| matches!(it, Confirms::FirstContact { .. })) {
+        *covered = Covered::Creates;
+    }
+    let mut tripped = guards::check(ctx).await?;
+    tripped.retain(|it| *covered == Covered::Nothing || it.guard != guards::CREATE);
+    if !tripped.is_empty() {
+        return Ok(Some(Needs::Guard(tripped)));
+    }
+    if let Some(who) = confirmed {
         let mut batch = ctx.batch();
         confirm::confirm(ctx, &pending, who, &mut batch).await?;
         ctx.store.commit(batch).await?;
-        // The confirmation covers the size of a first contact too.
-        return Ok(None);
     }
-    let tripped = guards::check(ctx).await?;
-    Ok(if tripped.is_empty() { None } else { Some(Needs::Guard(tripped)) })
+    Ok(None)
 }
 
 async fn start_run(ctx: &Ctx, run: RunId, by: &str) -> Result<JournalSeq, Error> {

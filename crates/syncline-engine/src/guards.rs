@@ -1,4 +1,4 @@
-//! Circuit breakers (HUB-7): what a run would create, blank or archive is counted before the first write.
+//! Circuit breakers (HUB-7): what a round would create, blank or archive is counted before its first write.
 
 use crate::{
     ctx::Ctx,
@@ -8,6 +8,9 @@ use crate::{
 use std::collections::BTreeMap;
 use syncline_core::mapping::{Breaker, Guard, Mapping};
 use syncline_model::{Action, After, ConnectionName, FieldChange, Kind, ObjectName, RecordRef};
+
+/// The guard of creates.
+pub(crate) const CREATE: &str = "create";
 
 /// A guard that stopped a run.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -49,7 +52,7 @@ impl Counts {
             *self.counts.entry((guard, connection.clone(), object.clone())).or_default() += 1;
         };
         match action {
-            Action::Create { object, .. } => count("create", object),
+            Action::Create { object, .. } => count(CREATE, object),
             Action::Archive { record, .. } => count("archive", &record.object),
             Action::Update { record, fields } => {
                 if fields.iter().any(|change| blanks(mapping, kind, record, change)) {
@@ -95,7 +98,7 @@ fn blanks(mapping: &Mapping, kind: Kind, record: &RecordRef, change: &FieldChang
 
 fn breaker(guard: &Guard, name: &str) -> Breaker {
     match name {
-        "create" => guard.create,
+        CREATE => guard.create,
         "blank" => guard.blank,
         _ => guard.archive,
     }

@@ -91,6 +91,8 @@ pub struct Wire {
     pub died: tokio::sync::Notify,
     log: Mutex<Vec<(Side, String)>>,
     slow: Mutex<Duration>,
+    /// What a vendor's automation does in answer to the next write.
+    automation: Mutex<Option<(Side, Vec<Json>)>>,
 }
 
 impl Wire {
@@ -107,6 +109,7 @@ impl Wire {
             died: tokio::sync::Notify::new(),
             log: Mutex::default(),
             slow: Mutex::default(),
+            automation: Mutex::default(),
         }
     }
 
@@ -203,6 +206,19 @@ impl Wire {
         *self.slow.lock().unwrap() = takes;
     }
 
+    /// The vendor's automation answers the next write with these acts.
+    pub fn answers(&self, side: Side, acts: Vec<Json>) {
+        *self.automation.lock().unwrap() = Some((side, acts));
+    }
+
+    fn automate(&self, side: Side, request: &HttpRequest) {
+        let due = |of: &mut (Side, Vec<Json>)| of.0 == side && is_write(side, request);
+        let acts = self.automation.lock().unwrap().take_if(due);
+        for act in acts.into_iter().flat_map(|(_, acts)| acts) {
+            self.control(side, "POST", "admin", &act);
+        }
+    }
+
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -251,6 +267,7 @@ impl Transport for Wire {
         let cut = self.cut_here(side, &request);
         if cut != Some(Cut::Before) {
             let outcome = self.handle(side, &request);
+            self.automate(side, &request);
             if cut.is_none() {
                 return Box::pin(ready(match outcome {
                     Outcome::Answer(answer) => Ok(answer),

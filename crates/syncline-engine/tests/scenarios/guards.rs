@@ -1,8 +1,9 @@
-//! Circuit breakers (HUB-7): each stops a run before its first write, and a person who looked at the plan passes it.
+//! Circuit breakers (HUB-7): each stops a run before the first write of a round, and a person who looked at the plan passes it.
 
 use crate::scenario::{HubSpot, Salesforce, Setting, World};
 use serde_json::{Value, json};
-use syncline_engine::cycle::Needs;
+use syncline_engine::cycle::{self, Backfill, Needs};
+use syncline_store::Batch;
 
 /// Every breaker trips at more than two records.
 fn narrow() -> Setting {
@@ -105,4 +106,49 @@ async fn as_many_as_are_allowed_pass() {
         world.edit(Salesforce, "Account", account, json!({"Phone": null}));
     }
     world.writes(2).await;
+}
+
+/// A person empties the phone of an account.
+fn emptied(account: &String) -> Value {
+    json!({"do": "edit", "object": "Account", "id": account, "fields": {"Phone": null}})
+}
+
+#[tokio::test]
+async fn what_automation_makes_of_a_round_is_guarded_like_anything_else() {
+    let (mut world, accounts) = six().await;
+    let company = world.find(HubSpot, "companies", "name", "A0");
+    world.edit(HubSpot, "companies", &company, json!({"city": "Bern"}));
+    world.wire.answers(Salesforce, accounts.iter().map(emptied).collect());
+    let outcome = world.sync().await;
+    let Some(Needs::Guard(tripped)) = &outcome.needs else { panic!("{outcome:?}") };
+    assert_eq!(tripped.iter().map(|it| (it.guard, it.count)).collect::<Vec<_>>(), [("blank", 6)]);
+    assert_eq!((outcome.rounds, outcome.tally.writes()), (2, 1));
+    assert_eq!(world.find_all(HubSpot, "companies", "phone", "1").len(), 6);
+}
+
+#[tokio::test]
+async fn who_confirms_a_first_contact_confirms_its_creates_and_nothing_else() {
+    let (mut world, accounts) = six().await;
+    let mut batch = Batch::at(world.wire.now());
+    batch.puts.push(("confirmed".to_owned(), None));
+    world.workspace.store.commit(batch).await.unwrap();
+    for n in 6..9 {
+        world.create(Salesforce, "Account", json!({"Name": format!("A{n}"), "Website": format!("a{n}.com")}));
+    }
+    accounts.iter().for_each(|account| drop(world.admin(Salesforce, emptied(account))));
+    let confirmed = Backfill::Confirmed("tester".into());
+    for _ in 0..2 {
+        world.advance(3_600);
+        let outcome = cycle::sync(world.ctx(), &confirmed, "tester").await.unwrap();
+        let Some(Needs::Guard(tripped)) = &outcome.needs else { panic!("{outcome:?}") };
+        assert_eq!(tripped.iter().map(|it| (it.guard, it.count)).collect::<Vec<_>>(), [("blank", 6)]);
+        assert_eq!(outcome.tally.writes(), 0);
+    }
+    for account in &accounts {
+        world.edit(Salesforce, "Account", account, json!({"Phone": "1"}));
+    }
+    world.advance(3_600);
+    let outcome = cycle::sync(world.ctx(), &confirmed, "tester").await.unwrap();
+    assert_eq!((outcome.needs, outcome.tally.created), (None, 3));
+    world.still().await;
 }
