@@ -2,6 +2,10 @@
 //! concluded from them: before records are identified, else the one that took another's place would be a stranger with the
 //! same address; and before anything is planned (CRM-4, CRM-12).
 
+mod pages;
+#[cfg(test)]
+mod tests;
+
 use crate::{
     capture,
     ctx::Ctx,
@@ -11,6 +15,7 @@ use crate::{
     identifying::pending_key,
     parked::forget,
 };
+use pages::pages;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -31,7 +36,7 @@ use syncline_store::{Batch, DirtyKey, LinkWrite, ReviewWrite, StoredEntity, Stor
 const SUCCEEDED: &str = "succeeded/";
 /// A conversion, merges after it, a delete: more identity events than these in a row wait for the next run.
 pub(crate) const CHAIN: usize = 5;
-/// Events settled in one go.
+/// Events settled in one go, where no survivor has more.
 const PAGE: usize = 1_000;
 
 /// The small state to keep of a linked record that was just seen merged or converted: who took its place must not be met
@@ -41,8 +46,11 @@ pub(crate) fn noted(seen: &Snapshot, links: &[Link]) -> Option<(String, Option<V
         RecordState::MergedInto(_) | RecordState::Converted { contact: Some(_), .. } => !links.is_empty(),
         RecordState::Converted { contact: None, .. } | RecordState::Live | RecordState::Deleted => false,
     };
-    let RecordRef { connection, object, id } = &seen.record;
-    succeeded.then(|| (format!("{SUCCEEDED}{connection}/{object}/{id}"), Some(Vec::new())))
+    succeeded.then(|| (key(&seen.record), Some(Vec::new())))
+}
+
+fn key(RecordRef { connection, object, id }: &RecordRef) -> String {
+    format!("{SUCCEEDED}{connection}/{object}/{id}")
 }
 
 /// Settles what [`noted`] kept.
@@ -50,8 +58,13 @@ pub(crate) fn noted(seen: &Snapshot, links: &[Link]) -> Option<(String, Option<V
 /// # Errors
 /// [`Error::Store`]; [`Error::Vendor`].
 pub(crate) async fn succeeded(ctx: &Ctx) -> Result<(), Error> {
-    for some in ctx.store.list(SUCCEEDED).await?.chunks(PAGE) {
-        let records: Vec<RecordRef> = some.iter().filter_map(|(key, _)| record(key)).collect();
+    paged(ctx, PAGE).await
+}
+
+async fn paged(ctx: &Ctx, size: usize) -> Result<(), Error> {
+    let listed = ctx.store.list(SUCCEEDED).await?;
+    let records: Vec<RecordRef> = listed.iter().filter_map(|(key, _)| record(key)).collect();
+    for records in together(ctx, size, records).await? {
         let stored = ctx.store.records(&records).await?;
         again(ctx, &stored).await?;
         let entities: BTreeSet<EntityId> =
@@ -63,10 +76,25 @@ pub(crate) async fn succeeded(ctx: &Ctx) -> Result<(), Error> {
             }
         }
         let mut batch = ctx.batch();
-        batch.puts.extend(some.iter().map(|(key, _)| (key.clone(), None)));
+        batch.puts.extend(records.iter().map(|record| (key(record), None)));
         ctx.store.commit(batch).await?;
     }
     Ok(())
+}
+
+/// Pages of them; those of one survivor are on one.
+async fn together(ctx: &Ctx, size: usize, records: Vec<RecordRef>) -> Result<Vec<Vec<RecordRef>>, Error> {
+    if records.len() <= size {
+        return Ok(Some(records).filter(|records| !records.is_empty()).into_iter().collect());
+    }
+    let mut named = Vec::with_capacity(records.len());
+    for some in records.chunks(PAGE) {
+        for (record, stored) in some.iter().zip(ctx.store.records(some).await?) {
+            let others = stored.snapshot.map_or_else(Vec::new, |seen| looked_at(ctx.mapping(), &seen));
+            named.push((record.clone(), others));
+        }
+    }
+    Ok(pages(size, named))
 }
 
 /// Reads again what was read of accounts before the leads that tell of them.
