@@ -122,7 +122,7 @@ impl Ctx {
         let facts = gathered?;
         kept?;
         let force = facts.compile(&workspace)?;
-        let ctx = Self {
+        Ok(Self {
             store: workspace.store.clone(),
             ids: Ids::new(outside.entropy.clone()),
             workspace,
@@ -135,13 +135,11 @@ impl Ctx {
             run: None,
             identified_from: JournalSeq::default(),
             force,
-        };
-        remark::where_changed(&ctx).await?;
-        Ok(ctx)
+        })
     }
 
     /// Before each cycle: checks accounts whose last check lapsed, describes schemas that are due, compiles the mapping
-    /// again. Where the mapping is another one than before, everything linked is to be planned again.
+    /// again.
     ///
     /// # Errors
     /// [`Error::OtherAccount`]; [`Error::Vendor`]; [`Error::Config`]; [`Error::Store`].
@@ -162,6 +160,15 @@ impl Ctx {
                 return Err(error);
             }
         }
+        Ok(())
+    }
+
+    /// Where the mapping is another one than before, everything linked is to be planned again. Only under the claim: a run
+    /// that is under way elsewhere would end that work under the mapping before, for good.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub(crate) async fn remark(&self) -> Result<(), Error> {
         remark::where_changed(self).await
     }
 

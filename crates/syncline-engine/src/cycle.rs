@@ -136,7 +136,7 @@ pub async fn look(ctx: &mut Ctx) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Vendor`]; [`Error::Store`].
 pub(crate) async fn observe(ctx: &mut Ctx, only: Option<&BTreeSet<ConnectionName>>) -> Result<(), Error> {
-    recover(ctx).await?;
+    begin(ctx).await?;
     let mut schemas_changed = false;
     let names: Vec<ConnectionName> =
         ctx.connections.keys().filter(|name| only.is_none_or(|only| only.contains(*name))).cloned().collect();
@@ -148,6 +148,7 @@ pub(crate) async fn observe(ctx: &mut Ctx, only: Option<&BTreeSet<ConnectionName
     }
     if schemas_changed {
         ctx.freshen().await?;
+        ctx.remark().await?;
     }
     clocks::note(ctx).await?;
     restored::look(ctx).await?;
@@ -156,6 +157,13 @@ pub(crate) async fn observe(ctx: &mut Ctx, only: Option<&BTreeSet<ConnectionName
     settling::succeeded(ctx).await?;
     ctx.identified_from = ctx.store.journal_head().await?;
     identifying::run(ctx).await?;
+    Ok(())
+}
+
+/// What comes before anything is read: the mapping in force is known to whoever comes next, calls that a crash left open end.
+async fn begin(ctx: &Ctx) -> Result<(), Error> {
+    ctx.remark().await?;
+    recover(ctx).await?;
     Ok(())
 }
 
@@ -196,7 +204,7 @@ pub async fn hinted(ctx: &mut Ctx, records: &[RecordRef], by: &str) -> Result<Ou
 
 /// Reads what webhooks pointed at.
 async fn told(ctx: &mut Ctx, records: &[RecordRef]) -> Result<(), Error> {
-    recover(ctx).await?;
+    begin(ctx).await?;
     capture::records(ctx, records).await?;
     if planted(Defect::EventsOnly) {
         let mut batch = ctx.batch();
