@@ -92,9 +92,13 @@ pub(crate) fn person(needs: &Needs) -> Failure {
     match needs {
         Needs::Confirmation(confirms) => {
             let list: Vec<String> = confirms.iter().map(ToString::to_string).collect();
-            Failure::new(Exit::Person, Code(1161), "the run stopped before it wrote this: a person has to confirm first")
-                .because(list.join("\n"))
-                .fix("make a plan, look at it and apply it: syncline plan --out FILE; syncline apply FILE")
+            Failure::new(
+                Exit::Person,
+                Code(1161),
+                "the run stopped before it wrote this: a person has to confirm first",
+            )
+            .because(list.join("\n"))
+            .fix("make a plan, look at it and apply it: syncline plan --out FILE; syncline apply FILE")
         }
         Needs::Guard(tripped) => {
             let list: Vec<String> = tripped.iter().map(ToString::to_string).collect();
