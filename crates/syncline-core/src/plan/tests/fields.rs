@@ -180,7 +180,7 @@ fn a_new_deal_with_an_unmapped_stage_is_created_without_it_where_it_may_be() {
     assert_eq!(operations(&plan), ["create hubspot/deals dealname=Big"]);
     assert_eq!(
         held(&plan)[0],
-        "hubspot stage unmapped [schema:salesforce/Opportunity config schema:hubspot/deals config]"
+        "hubspot stage unmapped [schema:salesforce/Opportunity config schema:hubspot/deals]"
     );
 }
 
