@@ -235,13 +235,21 @@ fn euro_deal(world: &World, more: serde_json::Value) -> String {
 }
 
 #[test]
-fn an_amount_says_its_currency_where_a_blank_one_stands_in_another() {
+fn an_amount_is_refused_where_somebody_put_the_deal_into_another_currency() {
     let world = World::new(Limits::Off);
     let deal = euro_deal(&world, json!({}));
     let outcomes = world.write(vec![update(1, "deals", &deal, &[("amount", dollars(100))])]);
+    let RowOutcome::Rejected(refused) = &outcomes[0] else { panic!("{outcomes:?}") };
+    assert_eq!(refused.class, RejectionClass::Fields(vec!["amount".into()]));
+    let stored = &world.dump("deals")[0]["properties"];
+    assert_eq!((&stored["amount"], &stored["deal_currency_code"]), (&json!(null), &json!("EUR")));
+    // One that nobody put anywhere is told.
+    let plain = world.make("deals", json!({"dealname": "Two", "dealstage": "qualifiedtobuy"}));
+    let outcomes = world.write(vec![update(1, "deals", &plain, &[("amount", dollars(100))])]);
     let RowOutcome::Confirmed { observation: Some(seen), .. } = &outcomes[0] else { panic!("{outcomes:?}") };
     assert_eq!(seen.fields[0].1, Observed::Value(dollars(100).unwrap()));
-    let stored = &world.dump("deals")[0]["properties"];
+    let deals = world.dump("deals");
+    let stored = &deals.iter().find(|one| one["id"] == *plain).unwrap()["properties"];
     assert_eq!((&stored["amount"], &stored["deal_currency_code"]), (&json!("100"), &json!("USD")));
 }
 

@@ -131,18 +131,18 @@ struct Event {
 }
 
 impl HubSpot {
-    /// Points the app's webhooks here, adds the subscriptions that are missing and sets those going that are paused. Without a developer key a person has
-    /// to do it.
+    /// Points the app's webhooks here, adds the subscriptions that are missing and sets those going that are paused. Without a
+    /// developer key a person has to do it.
     pub(super) async fn subscribe(&self, url: &str) -> Result<Option<String>, VendorError> {
+        if self.own_portal().is_none() {
+            // Deliveries are told from another portal's by it.
+            self.read_account().await?;
+        }
         let (Some(app), Some(key)) =
             (self.client.credential("app_id"), self.client.credential("developer_key"))
         else {
             return Ok(Some(self.by_hand(url)));
         };
-        if self.own_portal().is_none() {
-            // Deliveries are told from another portal's by it.
-            self.read_account().await?;
-        }
         let hapikey: String = form_urlencoded::byte_serialize(key.as_bytes()).collect();
         let keyed = |method: Method, path: &str, body: Option<Value>| {
             let mut call = Call::get(format!("/webhooks/v3/{app}/{path}?hapikey={hapikey}"));

@@ -104,6 +104,10 @@ fn problem(
             "the amount is in {meant}, the deal in {in_what}, and its `{DEAL_CURRENCY}` may not be written"
         ));
     }
+    // The code is a field like any other, which people set; nothing in a plan says that it changes.
+    if present.is_some_and(|row| row.text(DEAL_CURRENCY).is_some_and(|code| !code.is_empty())) {
+        return Some(format!("the amount is in {meant}, and the deal stands in {in_what}"));
+    }
     let stays = |name: &&&FieldName| {
         let text = present.and_then(|row| row.text(name.as_str())).unwrap_or_default();
         !text.is_empty() && !fields.iter().any(|(field, _)| field == **name)
