@@ -88,6 +88,7 @@ async fn claimed(ctx: &mut Ctx, path: &Path, who: &Arc<str>) -> Result<AppliedPl
                 if standing.holds(operation) {
                     applier.take(&mut pass, vec![operation.clone()], None).await?;
                 } else {
+                    made_by(operation).into_iter().for_each(|making| pass.not_made(making));
                     moved += 1;
                 }
             }

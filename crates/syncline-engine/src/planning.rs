@@ -231,8 +231,9 @@ impl<'a> Pass<'a> {
         }
         self.ctx.lease.keep().await?;
         // One may refer to another.
-        let together = creates.iter().map(|(entity, connection, _)| (*entity, connection.clone()));
-        self.surroundings.planned.extend(together);
+        for (entity, connection, _) in creates {
+            self.surroundings.planned.insert((*entity, connection.clone()));
+        }
         let ids: BTreeSet<EntityId> = creates.iter().map(|(entity, ..)| *entity).collect();
         let mut made = BTreeSet::new();
         for mut hood in self.hoods(kind, &ids.into_iter().collect::<Vec<_>>()).await? {
@@ -241,6 +242,11 @@ impl<'a> Pass<'a> {
             made.extend(drafts.filter_map(|draft| making(hood.entity, &draft.connection, &draft.action)));
         }
         Ok(made)
+    }
+
+    /// A create of a saved plan does not go: what would refer to it waits for it.
+    pub(crate) fn not_made(&mut self, (entity, connection, _): Making) {
+        self.surroundings.planned.remove(&(entity, connection));
     }
 
     /// Settles identity events of a page; says whether links moved.

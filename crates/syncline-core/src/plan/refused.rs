@@ -7,7 +7,8 @@ use super::{
 use crate::mapping::Cardinality;
 use std::collections::BTreeSet;
 use syncline_model::{
-    Action, AttributeName, ConnectionName, EdgeName, FieldChange, FieldName, RecordRef, plan::HeldReason,
+    Action, AttributeName, ConnectionName, EdgeName, FieldChange, FieldName, RecordRef,
+    operation::Association, plan::HeldReason,
 };
 
 impl Draftsman<'_> {
@@ -60,31 +61,35 @@ impl Draftsman<'_> {
         fields.into_iter().filter(|change| !refused.contains(&change.attribute)).collect()
     }
 
-    /// Relations that the vendor has not refused just so before. Where a single one may not end, the one that is to take its
-    /// place does not begin beside it.
+    /// Relations that the vendor has not refused just so before. A single one goes over as a whole: where it may not end, no other
+    /// one begins beside it, and where the other one may not begin, it stays.
     pub(super) fn not_refused_relations(
         &mut self,
         relations: Vec<(ConnectionName, Action)>,
     ) -> Vec<(ConnectionName, Action)> {
-        let mut kept: Vec<(ConnectionName, FieldName, Refusal)> = Vec::new();
+        let refusals = &self.hood.refusals;
+        let refused = |connection: &ConnectionName, action: &Action| {
+            let part = RefusedPart::of_relation(action)?;
+            refusals.iter().find(|it| it.connection == *connection && it.part == part)
+        };
+        let single: Vec<(ConnectionName, FieldName, Refusal)> = relations
+            .iter()
+            .filter_map(|(connection, action)| {
+                let association = relation(action).filter(|it| self.is_single(&it.edge))?;
+                let refusal = refused(connection, action)?;
+                Some((connection.clone(), association.field.clone(), refusal.clone()))
+            })
+            .collect();
         let mut going = Vec::with_capacity(relations.len());
         for (connection, action) in relations {
-            let (Action::Associate(association) | Action::Dissociate(association)) = &action else {
-                continue;
-            };
-            let refused = RefusedPart::of_relation(&action);
-            let own = self.hood.refusals.iter();
-            let own =
-                own.filter(|it| it.connection == connection).find(|it| Some(&it.part) == refused.as_ref());
-            let stays = kept.iter().find(|(of, field, _)| *of == connection && *field == association.field);
-            let Some(refusal) = own.or(stays.map(|(.., refusal)| refusal)).cloned() else {
+            let Some(association) = relation(&action) else { continue };
+            let whole = single.iter().find(|(of, field, _)| *of == connection && *field == association.field);
+            let refusal = refused(&connection, &action).or(whole.map(|(.., refusal)| refusal)).cloned();
+            let Some(refusal) = refusal else {
                 going.push((connection, action));
                 continue;
             };
             let name = AttributeName::new(association.edge.as_str());
-            if matches!(action, Action::Dissociate(_)) && self.is_single(&association.edge) {
-                kept.push((connection.clone(), association.field.clone(), refusal.clone()));
-            }
             self.hold_refused(Some(&name), &connection, refusal);
         }
         going
@@ -103,5 +108,12 @@ impl Draftsman<'_> {
     ) {
         let reason = HeldReason::Refused { code: refusal.code, message: refusal.message };
         self.hold(attribute, connection, reason, vec![refusal.wake]);
+    }
+}
+
+fn relation(action: &Action) -> Option<&Association> {
+    match action {
+        Action::Associate(association) | Action::Dissociate(association) => Some(association),
+        Action::Create { .. } | Action::Update { .. } | Action::Archive { .. } => None,
     }
 }

@@ -42,6 +42,7 @@ pub(super) async fn where_changed(ctx: &Ctx) -> Result<(), Error> {
 async fn mark(ctx: &Ctx, connection: &ConnectionName, object: &ObjectName) -> Result<(), Error> {
     let mut after = None;
     loop {
+        ctx.lease.keep().await?;
         let ids = ctx.store.ids(connection, object, after.as_ref(), PAGE).await?;
         let Some(last) = ids.last().cloned() else { return Ok(()) };
         let address = |id| RecordRef { connection: connection.clone(), object: object.clone(), id };

@@ -163,6 +163,27 @@ async fn who_gains_a_match_or_a_question_after_the_plan_is_not_made() {
 }
 
 #[tokio::test]
+async fn what_belongs_to_something_that_is_not_made_waits_for_it() {
+    let mut world = World::new().await;
+    world.create(Salesforce, "Account", json!({"Name": "Beta", "Website": "beta.com"}));
+    world.first_contact().await;
+    let account = world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));
+    let roof =
+        json!({"Name": "Roof", "AccountId": account, "StageName": "Prospecting", "CloseDate": "2026-06-30"});
+    world.create(Salesforce, "Opportunity", roof);
+    world.advance(3_600);
+    assert_eq!(world.plan().await.operation_count, 3, "a company, a deal, and the deal under the company");
+    // Which of the two Acme is, a person has to say.
+    for name in ["Acme", "Acme again"] {
+        world.create(HubSpot, "companies", json!({"name": name, "domain": "acme.com"}));
+    }
+    world.advance(60);
+    let applied = world.apply().await.unwrap();
+    assert_eq!((applied.moved, applied.tally.created), (2, 0));
+    assert_eq!(world.count(HubSpot, "deals"), 0);
+}
+
+#[tokio::test]
 async fn a_field_that_a_person_changes_after_the_plan_is_not_written_over() {
     let (mut world, account, company) = acme(Setting::default()).await;
     world.edit(Salesforce, "Account", &account, json!({"Phone": "1"}));

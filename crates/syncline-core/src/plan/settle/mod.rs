@@ -79,10 +79,17 @@ pub fn settle(
         .filter_map(|(link, snapshot)| Some((turn(link, snapshot.as_ref()?)?, link, snapshot.as_ref()?)))
         .collect();
     events.sort_by_key(|(turn, ..)| *turn);
-    for (turn, link, snapshot) in events {
+    for (turn, stored, snapshot) in events {
+        // It may have taken another one's place in this very step, and goes on as that one.
+        let put = put_already(&settled, &stored.record, kind).and_then(|at| match &settled.links[at] {
+            LinkChange::Put(link) => Some(link.clone()),
+            LinkChange::Remove(..) => None,
+        });
+        let link = put.as_ref().unwrap_or(stored);
         let taken = |before| Taken { mapping, earlier, before, snapshot, links, snapshots };
         let stood = match turn {
             Turn::InForce | Turn::Beside => Some(link.state.clone()),
+            Turn::WentOn | Turn::Back if put.is_some() => Some(link.state.clone()),
             Turn::WentOn | Turn::Back => back(mapping, link, links, snapshots, &settled),
         };
         match &snapshot.state {
@@ -91,12 +98,13 @@ pub fn settle(
             }
             RecordState::Converted { contact: None, .. } => {}
             // It was settled when it was seen first.
-            RecordState::MergedInto(_) if matches!(link.state, LinkState::MergedInto(_)) => {}
+            RecordState::MergedInto(_) if matches!(stored.state, LinkState::MergedInto(_)) => {}
             RecordState::MergedInto(survivor) => {
                 merged(&taken(link), stood, survivor, &link_of, &mut settled);
             }
             RecordState::Deleted
-                if turn == Turn::WentOn || matches!(link.state, LinkState::DuplicateOf(_)) => {}
+                if matches!(link.state, LinkState::DuplicateOf(_))
+                    || (turn == Turn::WentOn && put.is_none()) => {}
             RecordState::Deleted if planted(Defect::Recreated) => {
                 settled.links.push(LinkChange::Remove(link.record.clone(), link.facet));
                 settled.replan.push((link.facet, link.entity));

@@ -522,6 +522,24 @@ fn what_was_merged_into_its_own_duplicate_hands_on_what_it_agreed_on() {
 }
 
 #[test]
+fn what_was_agreed_goes_along_over_several_events_in_one_step() {
+    // Merged into its duplicate, which was merged on, or into one that was restored for that.
+    for other in [LinkState::DuplicateOf("003".into()), LinkState::Deleted] {
+        let mut case = twice(LinkState::Active, other.clone());
+        case.link_mut(SECOND).base = None;
+        case = becomes(case, FIRST, RecordState::MergedInto("004".into()));
+        case = becomes(case, SECOND, RecordState::MergedInto("005".into()));
+        let known = case.hood.links.clone();
+        let survivor = survivor(&settled(&case, &known));
+        assert!(survivor.state.is_active() && survivor.base.is_some(), "{other:?}");
+        // Or that was deleted.
+        let gone = becomes(case, SECOND, RecordState::Deleted);
+        let gone = links(&settled(&gone, &known)).pop();
+        assert_eq!(gone.as_deref(), Some("salesforce/Contact/004 person Deleted"), "{other:?}");
+    }
+}
+
+#[test]
 fn who_is_restored_and_takes_in_who_stood_for_it_agrees_on_what_that_one_did() {
     // In whatever order the two come.
     for (restored, stood) in [(FIRST, SECOND), (SECOND, FIRST)] {

@@ -13,6 +13,7 @@ use syncline_kit::vendor::{Rejection, RejectionClass, WriteRow};
 use syncline_model::{
     Action, After, ConnectionName, Endpoint, Evidence, FieldChange, JournalSeq, Link, LinkState, Operation,
     RecordRef, RunId, Snapshot,
+    operation::Association,
     review::{Question, Review, ReviewState},
 };
 use syncline_store::{DirtyKey, ReviewWrite};
@@ -58,6 +59,12 @@ impl Lesson {
         };
         match (&rejection.class, target) {
             (RejectionClass::Gone | RejectionClass::Converted, Some(record)) => {
+                // Of a relation, either end may be the one.
+                if let Action::Associate(Association { to: Endpoint::Record(to), .. })
+                | Action::Dissociate(Association { to: Endpoint::Record(to), .. }) = &operation.action
+                {
+                    self.read.push(to.clone());
+                }
                 self.read.push(record.clone());
                 self.unseen.push((operation.clone(), rejection.clone(), record));
                 return Ok(());
