@@ -88,6 +88,14 @@ impl Action {
             Self::Associate(_) | Self::Dissociate(_) | Self::Archive { .. } => &[],
         }
     }
+
+    /// The relation that is made or taken away, if that is what the action does.
+    pub fn association(&self) -> Option<&Association> {
+        match self {
+            Self::Associate(association) | Self::Dissociate(association) => Some(association),
+            Self::Create { .. } | Self::Update { .. } | Self::Archive { .. } => None,
+        }
+    }
 }
 
 /// A relation to make or take away.

@@ -7,8 +7,7 @@ use super::{
 use crate::mapping::Cardinality;
 use std::collections::BTreeSet;
 use syncline_model::{
-    Action, AttributeName, ConnectionName, EdgeName, FieldChange, FieldName, RecordRef,
-    operation::Association, plan::HeldReason,
+    Action, AttributeName, ConnectionName, EdgeName, FieldChange, FieldName, RecordRef, plan::HeldReason,
 };
 
 impl Draftsman<'_> {
@@ -75,14 +74,14 @@ impl Draftsman<'_> {
         let single: Vec<(ConnectionName, FieldName, Refusal)> = relations
             .iter()
             .filter_map(|(connection, action)| {
-                let association = relation(action).filter(|it| self.is_single(&it.edge))?;
+                let association = action.association().filter(|it| self.is_single(&it.edge))?;
                 let refusal = refused(connection, action)?;
                 Some((connection.clone(), association.field.clone(), refusal.clone()))
             })
             .collect();
         let mut going = Vec::with_capacity(relations.len());
         for (connection, action) in relations {
-            let Some(association) = relation(&action) else { continue };
+            let Some(association) = action.association() else { continue };
             let whole = single.iter().find(|(of, field, _)| *of == connection && *field == association.field);
             let refusal = refused(&connection, &action).or(whole.map(|(.., refusal)| refusal)).cloned();
             let Some(refusal) = refusal else {
@@ -108,12 +107,5 @@ impl Draftsman<'_> {
     ) {
         let reason = HeldReason::Refused { code: refusal.code, message: refusal.message };
         self.hold(attribute, connection, reason, vec![refusal.wake]);
-    }
-}
-
-fn relation(action: &Action) -> Option<&Association> {
-    match action {
-        Action::Associate(association) | Action::Dissociate(association) => Some(association),
-        Action::Create { .. } | Action::Update { .. } | Action::Archive { .. } => None,
     }
 }

@@ -77,7 +77,8 @@ pub struct Salesforce {
 impl Salesforce {
     /// A connection with credentials as a sandbox prints them or as `connect` reads them: an `access_token` with its
     /// `instance_url`, or what a new token is asked with (`refresh_token`, or `client_id` with `client_secret`, or
-    /// `client_id` with `username` and `private_key`), `login_url` where it is not the vendor's common one, and `currency` for an org that does not tell its own.
+    /// `client_id` with `username` and `private_key`), `login_url` where it is not the vendor's common one, and
+    /// `currency` for an org that does not tell its own.
     ///
     /// # Errors
     /// [`VendorError::Credentials`] where they cannot lead to a token.

@@ -60,9 +60,7 @@ impl Lesson {
         match (&rejection.class, target) {
             (RejectionClass::Gone | RejectionClass::Converted, Some(record)) => {
                 // Of a relation, either end may be the one.
-                if let Action::Associate(Association { to: Endpoint::Record(to), .. })
-                | Action::Dissociate(Association { to: Endpoint::Record(to), .. }) = &operation.action
-                {
+                if let Some(Association { to: Endpoint::Record(to), .. }) = operation.action.association() {
                     self.read.push(to.clone());
                 }
                 self.read.push(record.clone());
@@ -85,7 +83,7 @@ impl Lesson {
             },
             _ => {}
         }
-        let (Action::Associate(association) | Action::Dissociate(association)) = &operation.action else {
+        let Some(association) = operation.action.association() else {
             return self.refuse(ctx, surroundings, connection, operation, rejection);
         };
         // What may have been minded of the other record is another matter once that is seen changed.
