@@ -19,7 +19,7 @@ use std::{
     sync::Arc,
 };
 use syncline_model::{
-    ConnectionName, JournalSeq, RecordRef, RunId,
+    ConnectionName, JournalSeq, Kind, RecordRef, RunId,
     defect::{Defect, planted},
     journal::Event,
     plan::Confirms,
@@ -236,14 +236,14 @@ async fn claimed(ctx: &mut Ctx, backfill: &Backfill, by: &str) -> Result<Outcome
     let mut rounds = 0;
     let mut needs = None;
     let mut journalled = false;
-    let mut covered = Covered::Nothing;
+    let mut first = BTreeSet::new();
     let mut only: Option<BTreeSet<ConnectionName>> = None;
     while rounds < ROUNDS {
         claim(ctx).await?;
         observe(ctx, only.as_ref()).await?;
         rounds += 1;
         // Also later on: what automation made of the last round was never looked at.
-        needs = permission(ctx, backfill, &mut covered).await?;
+        needs = permission(ctx, backfill, &mut first).await?;
         if needs.is_some() {
             break;
         }
@@ -292,27 +292,24 @@ async fn ended(ctx: &mut Ctx, done: Done) -> Result<Outcome, Error> {
     Ok(Outcome { run, rounds, tally, calls: ctx.take_calls(), held, findings, needs })
 }
 
-/// What a person's word covers in this run beyond what the guards allow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Covered {
-    Nothing,
-    /// The size of a first contact: what it creates, in whichever round.
-    Creates,
-}
-
-/// Whether this run may write: confirmed contacts, guards.
-async fn permission(ctx: &Ctx, backfill: &Backfill, covered: &mut Covered) -> Result<Option<Needs>, Error> {
+/// Whether this run may write: confirmed contacts, guards. `first` are the kinds whose first contact somebody confirmed for
+/// this run: their creates, in whichever round, are what was confirmed.
+async fn permission(
+    ctx: &Ctx,
+    backfill: &Backfill,
+    first: &mut BTreeSet<Kind>,
+) -> Result<Option<Needs>, Error> {
     let pending = confirm::pending(ctx).await?;
     let confirmed = match backfill {
         _ if pending.is_empty() => None,
         Backfill::Ask => return Ok(Some(Needs::Confirmation(pending))),
         Backfill::Confirmed(who) => Some(who),
     };
-    if pending.iter().any(|it| matches!(it, Confirms::FirstContact { .. })) {
-        *covered = Covered::Creates;
-    }
-    let mut tripped = guards::check(ctx).await?;
-    tripped.retain(|it| *covered == Covered::Nothing || it.guard != guards::CREATE);
+    first.extend(pending.iter().filter_map(|it| match it {
+        Confirms::FirstContact { kind } => Some(*kind),
+        Confirms::Backfill { .. } => None,
+    }));
+    let tripped = guards::check(ctx, first).await?;
     if !tripped.is_empty() {
         return Ok(Some(Needs::Guard(tripped)));
     }

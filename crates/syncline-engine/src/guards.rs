@@ -5,12 +5,11 @@ use crate::{
     error::Error,
     planning::{Keep, Pass},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::mapping::{Breaker, Guard, Mapping};
 use syncline_model::{Action, After, ConnectionName, FieldChange, Kind, ObjectName, RecordRef};
 
-/// The guard of creates.
-pub(crate) const CREATE: &str = "create";
+const CREATE: &str = "create";
 
 /// A guard that stopped a run.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -35,23 +34,19 @@ impl std::fmt::Display for Tripped {
 }
 
 /// Counts by guard, connection and object.
-#[derive(Debug, Default)]
-pub(crate) struct Counts {
+struct Counts<'a> {
+    /// Kinds whose creates somebody confirmed as a first contact.
+    first: &'a BTreeSet<Kind>,
     counts: BTreeMap<(&'static str, ConnectionName, ObjectName), u64>,
 }
 
-impl Counts {
-    pub(crate) fn add(
-        &mut self,
-        mapping: &Mapping,
-        kind: Kind,
-        connection: &ConnectionName,
-        action: &Action,
-    ) {
+impl Counts<'_> {
+    fn add(&mut self, mapping: &Mapping, kind: Kind, connection: &ConnectionName, action: &Action) {
         let mut count = |guard, object: &ObjectName| {
             *self.counts.entry((guard, connection.clone(), object.clone())).or_default() += 1;
         };
         match action {
+            Action::Create { .. } if self.first.contains(&kind) => {}
             Action::Create { object, .. } => count(CREATE, object),
             Action::Archive { record, .. } => count("archive", &record.object),
             Action::Update { record, fields } => {
@@ -104,17 +99,18 @@ fn breaker(guard: &Guard, name: &str) -> Breaker {
     }
 }
 
-/// Which guards a run over the present work would trip. Work too little to trip any is not counted.
+/// Which guards a run over the present work would trip, but for creates of the kinds of a first contact. Work too little to
+/// trip any is not counted.
 ///
 /// # Errors
 /// [`Error::Store`].
-pub async fn check(ctx: &Ctx) -> Result<Vec<Tripped>, Error> {
+pub(crate) async fn check(ctx: &Ctx, first: &BTreeSet<Kind>) -> Result<Vec<Tripped>, Error> {
     let guard = &ctx.mapping().guard;
     let least = guard.create.count.min(guard.blank.count).min(guard.archive.count);
     if ctx.store.dirty_count().await? <= least {
         return Ok(Vec::new());
     }
-    let mut counts = Counts::default();
+    let mut counts = Counts { first, counts: BTreeMap::new() };
     let mut pass = Pass::start(ctx, Keep::Nothing).await?;
     while let Some((_, page)) = pass.next_page().await? {
         for planned in &page {

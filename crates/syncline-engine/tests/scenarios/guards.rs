@@ -152,3 +152,24 @@ async fn who_confirms_a_first_contact_confirms_its_creates_and_nothing_else() {
     assert_eq!((outcome.needs, outcome.tally.created), (None, 3));
     world.still().await;
 }
+
+#[tokio::test]
+async fn the_first_contact_of_one_kind_confirms_no_creates_of_another() {
+    let (mut world, _) = six().await;
+    let known = world.workspace.store.get("confirmed").await.unwrap().unwrap();
+    let mut known: Value = serde_json::from_slice(&known).unwrap();
+    known["kinds"].as_object_mut().unwrap().remove("person").unwrap();
+    let mut batch = Batch::at(world.wire.now());
+    batch.puts.push(("confirmed".to_owned(), Some(serde_json::to_vec(&known).unwrap())));
+    world.workspace.store.commit(batch).await.unwrap();
+    for n in 6..9 {
+        world.create(HubSpot, "contacts", json!({"email": format!("p{n}@x{n}.org"), "lastname": "Lee"}));
+        world.create(Salesforce, "Account", json!({"Name": format!("A{n}"), "Website": format!("a{n}.com")}));
+    }
+    world.advance(3_600);
+    let confirmed = Backfill::Confirmed("tester".into());
+    let outcome = cycle::sync(world.ctx(), &confirmed, "tester").await.unwrap();
+    let Some(Needs::Guard(tripped)) = &outcome.needs else { panic!("{outcome:?}") };
+    let told: Vec<_> = tripped.iter().map(|it| (it.guard, it.object.as_str(), it.count)).collect();
+    assert_eq!((told, outcome.tally.writes()), (vec![("create", "companies", 3)], 0));
+}
