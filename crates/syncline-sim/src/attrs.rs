@@ -19,6 +19,7 @@ pub(crate) enum Type {
     Date,
     Industry,
     Stage,
+    Url,
 }
 
 /// An attribute.
@@ -44,8 +45,13 @@ macro_rules! attr {
     };
 }
 
+/// From here on a number means an attribute of [`LATER`]: scripts and seeds from before there were any keep their stories.
+pub(crate) const MORE: u32 = 100_000;
+/// The attributes that came later. Nobody gives them to new records, and only numbers from [`MORE`] on mean them.
+const LATER: [(Kind, &str); 1] = [(Kind::Organisation, "website")];
+
 /// All attributes, those with the token first of their kind.
-pub(crate) static ATTRS: [Attr; 20] = [
+pub(crate) static ATTRS: [Attr; 21] = [
     attr!(Organisation, "name", "name", [(ACCOUNT, "Name")], Name),
     attr!(Organisation, "phone", "phone", [(ACCOUNT, "Phone")], Phone),
     attr!(Organisation, "city", "city", [(ACCOUNT, "BillingCity")], Text),
@@ -66,6 +72,8 @@ pub(crate) static ATTRS: [Attr; 20] = [
     attr!(Deal, "close_date", "closedate", [(OPPORTUNITY, "CloseDate")], Date),
     attr!(Deal, "next_step", "hs_next_step", [(OPPORTUNITY, "NextStep")], Text),
     attr!(Deal, "description", "description", [(OPPORTUNITY, "Description")], Text),
+    // A field that two attributes of the configuration read: the domain of a company is taken from it where it has none.
+    attr!(Organisation, "website", "website", [(ACCOUNT, "Website")], Url),
 ];
 
 /// Stages: HubSpot's id, Salesforce's label.
@@ -102,8 +110,13 @@ impl Attr {
         match self.of {
             Type::Name | Type::Email | Type::Stage => false,
             Type::Date => false,
-            Type::Text | Type::Phone | Type::Number | Type::Money | Type::Industry => true,
+            Type::Text | Type::Phone | Type::Number | Type::Money | Type::Industry | Type::Url => true,
         }
+    }
+
+    /// Whether it came later.
+    pub(crate) fn is_later(&self) -> bool {
+        LATER.contains(&(self.kind, self.name))
     }
 
     /// The value number `n` of a thing with this token, in the oracle's spelling.
@@ -120,6 +133,9 @@ impl Attr {
             Type::Date => format!("2026-{:02}-{:02}", n % 12 + 1, n % 28 + 1),
             Type::Industry => INDUSTRIES[n as usize % INDUSTRIES.len()].1.to_owned(),
             Type::Stage => STAGES[n as usize % STAGES.len()].1.to_owned(),
+            // Another page of the same site mostly, and sometimes another site.
+            Type::Url if n.is_multiple_of(3) => format!("{token}site{}.com", n % 4),
+            Type::Url => format!("{token}works.com/{}", n % 100),
         }
     }
 
@@ -146,6 +162,8 @@ impl Attr {
                 Json::String(value.replacen('q', "Q", 1).replace("@people", "@People"))
             }
             (Type::Date, Side::HubSpot) => Json::String(format!("{value}T00:00:00Z")),
+            (Type::Url, Side::Salesforce) => Json::String(format!("https://www.{value}")),
+            (Type::Url, Side::HubSpot) => Json::String(format!("http://{value}/")),
             (
                 Type::Text
                 | Type::Name
@@ -176,6 +194,10 @@ impl Attr {
             Type::Phone => text.chars().filter(char::is_ascii_digit).collect(),
             Type::Number | Type::Money => normal_number(&text),
             Type::Date => text.chars().take(10).collect(),
+            Type::Url => {
+                let text = text.strip_prefix("https://").or(text.strip_prefix("http://")).unwrap_or(&text);
+                text.strip_prefix("www.").unwrap_or(text).trim_end_matches('/').to_owned()
+            }
             Type::Industry => {
                 INDUSTRIES.iter().find(|(id, _)| *id == text).map_or(text, |(_, label)| (*label).to_owned())
             }
@@ -193,6 +215,13 @@ fn normal_number(text: &str) -> String {
 /// The attributes of a kind.
 pub(crate) fn of_kind(kind: Kind) -> impl Iterator<Item = &'static Attr> {
     ATTRS.iter().filter(move |attr| attr.kind == kind)
+}
+
+/// The attribute that a number means among some.
+pub(crate) fn meant(among: impl Iterator<Item = &'static Attr>, number: u32) -> Option<&'static Attr> {
+    let (later, first): (Vec<_>, Vec<_>) = among.partition(|attr| attr.is_later());
+    let some = if number >= MORE && !later.is_empty() { later } else { first };
+    some.get((number % MORE) as usize % some.len().max(1)).copied()
 }
 
 /// An attribute by name.

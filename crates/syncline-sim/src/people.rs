@@ -190,8 +190,7 @@ impl People {
     }
 
     fn attribute(kind: Kind, number: u32) -> Option<&'static Attr> {
-        let all: Vec<&'static Attr> = attrs::of_kind(kind).collect();
-        all.get(number as usize % all.len().max(1)).copied()
+        attrs::meant(attrs::of_kind(kind), number)
     }
 
     fn admin(&mut self, world: &World, side: Side, act: &Json) -> Option<Json> {
@@ -236,7 +235,7 @@ impl People {
     fn fields(&self, side: Side, object: &str, token: &str, n: u32) -> Map<String, Json> {
         let mut fields = Map::new();
         let Some(kind) = attrs::kind_of(object) else { return fields };
-        for (place, attr) in (0..).zip(attrs::of_kind(kind)) {
+        for (place, attr) in (0..).zip(attrs::of_kind(kind).filter(|attr| !attr.is_later())) {
             // People leave blanks.
             let number = n.wrapping_add(place * 7);
             let blank = attr.may_be_cleared() && number.is_multiple_of(3);

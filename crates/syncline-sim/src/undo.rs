@@ -111,17 +111,19 @@ impl Player<'_> {
 
     /// Somebody changes what a run wrote: a value of a record that it made or changed.
     fn overwrite(&mut self, wrote: &Wrote, place: u32, n: u32) -> Result<(), Broken> {
-        let mut places = Vec::new();
+        let (mut places, mut later) = (Vec::new(), Vec::new());
         for (at, record) in self.people.picture.records.iter() {
             let written = wrote.after.records.get(at).filter(|_| record.life == Life::Live);
             let (Some(token), Some(written)) = (&record.token, written) else { continue };
             for name in undone::changed(wrote.before.records.get(at), Some(written)) {
                 if let Some(attr) = attrs::named(record.kind, &name).filter(|attr| attr.of != Type::Name) {
+                    let places = if attr.is_later() { &mut later } else { &mut places };
                     places.push((at.clone(), token.clone(), attr));
                 }
             }
         }
-        let Some((at, token, attr)) = places.get(place as usize % places.len().max(1)) else {
+        let places = if place >= attrs::MORE && !later.is_empty() { later } else { places };
+        let Some((at, token, attr)) = places.get((place % attrs::MORE) as usize % places.len().max(1)) else {
             return Ok(());
         };
         self.people.overwrite(self.world, at, token, attr, n)

@@ -2,7 +2,7 @@
 
 use super::{Act, People};
 use crate::{
-    attrs::{self, Attr},
+    attrs,
     script::{Access, Offered},
     side::Side::{self, HubSpot, Salesforce},
     world::World,
@@ -12,7 +12,7 @@ use syncline_model::Kind;
 
 impl People {
     pub(super) fn access(&mut self, world: &World, side: Side, attribute: u32, access: Access) -> Act {
-        let open: Vec<&'static Attr> = attrs::ATTRS.iter().filter(|attr| attr.may_be_cleared()).collect();
+        let open = attrs::ATTRS.iter().filter(|attr| attr.may_be_cleared());
         // Taking back comes before taking away: half of what is closed is opened again.
         let closed: Vec<_> = self.rights.access.keys().copied().collect();
         let (side, attr) = match (access, closed.get(attribute as usize % closed.len().max(1))) {
@@ -21,8 +21,8 @@ impl People {
                 Some(attr) => (*side, attr),
                 None => return Act::Nothing,
             },
-            (Access::ReadOnly | Access::Hidden, _) => match open.get(attribute as usize % open.len()) {
-                Some(attr) => (side, *attr),
+            (Access::ReadOnly | Access::Hidden, _) => match attrs::meant(open, attribute) {
+                Some(attr) => (side, attr),
                 None => return Act::Nothing,
             },
         };

@@ -2,6 +2,7 @@
 
 use super::{Access, Dealing, Delivered, Interruption, Offered, PersonAs, Script, Shuffled, Step};
 use crate::{
+    attrs::MORE,
     fault::{Fault, Meets},
     power::When,
     profile::{Change, Profile},
@@ -14,12 +15,20 @@ const STEPS: std::ops::Range<usize> = 82..94;
 const FIRST: std::ops::Range<usize> = 14..24;
 /// What the end of a seed is drawn from, beside the seed.
 const END_STREAM: u64 = 0x0065_6e64;
+/// What says which edits are of attributes that came later is drawn from, beside the seed.
+const MORE_STREAM: u64 = 0x6d6f_7265;
+/// So many of 256 edits are.
+const MORE_OFTEN: u8 = 32;
 
 impl Script {
     /// The script of a seed.
     pub fn of_seed(seed: u64, profile: Option<Profile>) -> Self {
         let profile = profile.unwrap_or(Profile::of_seed(seed));
-        let mut author = Author { rng: fastrand::Rng::with_seed(seed), steps: Vec::new() };
+        let mut author = Author {
+            rng: fastrand::Rng::with_seed(seed),
+            more: fastrand::Rng::with_seed(seed ^ MORE_STREAM),
+            steps: Vec::new(),
+        };
         author.write();
         // A stream of its own: what a seed did before there was an undo, it does still.
         author.rng = fastrand::Rng::with_seed(seed ^ END_STREAM);
@@ -40,6 +49,8 @@ impl Script {
 /// Makes scripts up.
 struct Author {
     rng: fastrand::Rng,
+    /// A stream of its own: but for what came later, a seed does what it did.
+    more: fastrand::Rng,
     steps: Vec<Step>,
 }
 
@@ -77,6 +88,12 @@ impl Author {
         self.rng.u32(..100_000)
     }
 
+    /// The number of an attribute.
+    fn attribute(&mut self) -> u32 {
+        let more = if self.more.u8(..) < MORE_OFTEN { MORE } else { 0 };
+        self.number() + more
+    }
+
     fn side(&mut self) -> Side {
         if self.rng.bool() { Side::Salesforce } else { Side::HubSpot }
     }
@@ -105,7 +122,7 @@ impl Author {
     /// What people do all day.
     fn plain(&mut self) -> Step {
         let (side, thing, n) = (self.side(), self.number(), self.number());
-        let attribute = self.number();
+        let attribute = self.attribute();
         match self.rng.u8(0..100) {
             0..=7 => self.birth(),
             8..=10 => Step::Twin { thing, n },
@@ -155,7 +172,7 @@ impl Author {
                     2 => Access::ReadOnly,
                     _ => Access::Hidden,
                 };
-                Step::Access { side: self.side(), attribute: self.number(), access }
+                Step::Access { side: self.side(), attribute: self.attribute(), access }
             }
             94 => {
                 let offered = if self.rng.bool() { Offered::Yes } else { Offered::No };
@@ -227,7 +244,7 @@ impl Author {
             for _ in 0..self.rng.usize(1..5) {
                 let overwrites = self.rng.u8(..) < 120;
                 let step = match overwrites {
-                    true => Step::Overwrite { place: self.number(), n: self.number() },
+                    true => Step::Overwrite { place: self.attribute(), n: self.number() },
                     false => self.plain(),
                 };
                 since.push(step);
