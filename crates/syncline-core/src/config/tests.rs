@@ -83,7 +83,7 @@ daily_share = 2
 records = { hubspot = ["contacts"], salesforc = ["Lead"] }
 match = ["emial", "email"]
 scope = { "hubspot -> hubspot" = "has(last_name) && last_name > 3", "hubspot" = "true" }
-on_leave = "archive"
+on_leave = "unlink"
 [kind.person.field.last_name]
 type = "text"
 hubspot = "lastname"
@@ -118,7 +118,7 @@ rule = "off"
             has(last_name) && last_name > 3
                                         ^
         syncline.toml:14:69: error[SYN-1005]: `hubspot` names no direction
-        syncline.toml:15:12: error[SYN-1005]: `on_leave` cannot be `archive`
+        syncline.toml:15:12: error[SYN-1005]: `on_leave` cannot be `unlink`
         syncline.toml:16:20: error[SYN-1009]: `[kind.person.field.last_name]` has the rule `two_way` and no `tie`
         syncline.toml:20:1: error[SYN-1003]: `[kind.person.field.last_name]` has no key `drection`
         syncline.toml:21:7: error[SYN-1005]: `map` is for fields of the types option and options

@@ -2,6 +2,7 @@
 //! the link states of its neighbours; no function takes all records, so plans stream (A4). Dry run and real run call the
 //! same function, and `explain` prints what it derived.
 
+mod align;
 mod attributes;
 mod clocks;
 mod company;

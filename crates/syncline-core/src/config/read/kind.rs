@@ -15,7 +15,7 @@ use crate::{
 use std::collections::BTreeMap;
 use syncline_model::{AttributeName, ConnectionName, Kind, ObjectName, Value};
 
-const ON_LEAVE: [(&str, OnLeave); 2] = [("freeze", OnLeave::Freeze), ("unlink", OnLeave::Unlink)];
+const ON_LEAVE: [(&str, OnLeave); 1] = [("freeze", OnLeave::Freeze)];
 const ON_DELETE: [(&str, OnDelete); 3] =
     [("review", OnDelete::Review), ("archive", OnDelete::Archive), ("unlink", OnDelete::Unlink)];
 

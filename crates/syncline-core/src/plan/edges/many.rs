@@ -7,7 +7,6 @@ use crate::{
     mapping::Edge,
     plan::{
         Derivation, Draftsman, Moved, SideSeen,
-        attributes::rule_name,
         stand::base_of,
         watch::{Agree, Moving},
     },
@@ -46,7 +45,7 @@ impl<'a> Draftsman<'a> {
         if let Some(agreed) = &agreed {
             let from = sides.iter().find(|side| side.now.is_some() && side.now != side.base);
             let reason = Reason {
-                rule: rule_name(&edge.rule),
+                rule: edge.rule.word(),
                 case: Case::Union,
                 from: from.map(|side| side.connection.clone()),
             };
@@ -229,7 +228,7 @@ impl<'a> Draftsman<'a> {
         });
         self.plan.derivations.push(Derivation {
             attribute: name,
-            rule: rule_name(&edge.rule).to_string(),
+            rule: edge.rule.word().to_string(),
             sides: seen,
             case: agreed.map(|_| Case::Union),
             result,

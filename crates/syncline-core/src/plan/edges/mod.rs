@@ -4,11 +4,11 @@
 mod many;
 mod one;
 
-use super::{Draftsman, attributes::is_user};
+use super::Draftsman;
 use crate::mapping::{Cardinality, Edge, EdgeBinding, FieldState, Pick};
 use std::collections::BTreeSet;
 use syncline_model::{
-    Action, AttributeName, ConnectionName, EntityId, Observed, Reason, RecordRef, Ref, Value,
+    Action, AttributeName, ConnectionName, EntityId, Kind, Observed, Reason, RecordRef, Ref, Value,
     operation::{Association, Endpoint, Tied},
     plan::HeldReason,
 };
@@ -60,7 +60,7 @@ impl<'a> Draftsman<'a> {
 
     /// Why something waits for this record.
     pub(super) fn waiting(&self, edge: &Edge, name: &AttributeName, record: RecordRef) -> HeldReason {
-        if is_user(edge.to) {
+        if edge.to == Kind::User {
             HeldReason::NoSuchUser { user: record }
         } else {
             HeldReason::WaitsForParent { edge: name.clone(), parent: record }

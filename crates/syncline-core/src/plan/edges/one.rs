@@ -6,14 +6,14 @@ use crate::{
     mapping::{Carrier, Clear, Edge, FieldState, Rule},
     plan::{
         Derivation, Draftsman, Parent, SideSeen,
-        attributes::{Aligned, is_user, rule_name},
+        align::Aligned,
         stand::{base_of, word},
         watch::{Agree, Moving},
     },
 };
 use std::sync::Arc;
 use syncline_model::{
-    After, AttributeName, EntityId, FieldChange, Observed, Reason, Value,
+    After, AttributeName, EntityId, FieldChange, Kind, Observed, Reason, Value,
     defect::{Defect, planted},
     operation::Case,
     plan::HeldReason,
@@ -78,7 +78,7 @@ impl<'a> Draftsman<'a> {
         self.derive_one(&name, edge, &readings, &sides, &decision, parent.entity);
         match &decision {
             Decision::Agree { value, from, case } => {
-                let reason = Reason { rule: rule_name(&edge.rule), case: *case, from: Some(from.clone()) };
+                let reason = Reason { rule: edge.rule.word(), case: *case, from: Some(from.clone()) };
                 // A clear is of the relation that was there, not of whatever another side points to.
                 let source = sides.iter().position(|side| side.connection == *from);
                 let cleared = source.and_then(|source| readings[source].before.flatten());
@@ -194,7 +194,7 @@ impl<'a> Draftsman<'a> {
             .filter_map(|reading| reading.now.as_ref()?.unresolved.first().cloned())
             .next();
         // A relation to the like (a parent organisation) or to an owner is nothing that a record hangs on.
-        let structural = edge.wait.is_some() && edge.to != self.hood.kind && !is_user(edge.to);
+        let structural = edge.wait.is_some() && edge.to != self.hood.kind && edge.to != Kind::User;
         let shows_none = sides.iter().any(|side| matches!(side.stand.shows(), Some(None)));
         let writable = edge.bindings.iter().any(|binding| {
             binding.direction.writes()
@@ -315,7 +315,7 @@ impl<'a> Draftsman<'a> {
         let seen = seen.collect();
         self.plan.derivations.push(Derivation {
             attribute: name.clone(),
-            rule: rule_name(&edge.rule).to_string(),
+            rule: edge.rule.word().to_string(),
             sides: seen,
             case,
             result: result.map(|entity| entity.to_string()),

@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::{
-    mapping::{Codec, Direction, FieldState, KindModel, OnLeave, Predicate, Rule},
+    mapping::{Codec, Direction, FieldState, KindModel, Predicate, Rule},
     plan::{Refusal, RefusedPart},
 };
 use std::collections::BTreeSet;
@@ -316,22 +316,19 @@ fn a_placeholder_never_travels_back_and_gives_way_to_the_first_real_value() {
 
 #[test]
 fn a_record_that_left_the_scope_is_frozen_and_merged_when_it_returns() {
-    for on_leave in [OnLeave::Freeze, OnLeave::Unlink] {
-        let case = pair()
-            .model(|model| {
-                model.on_leave = on_leave;
-                let only = Predicate::Equals("phone".into(), Value::text("1").unwrap());
-                model.scope.insert((SF.into(), HS.into()), only.clone());
-                model.scope.insert((HS.into(), SF.into()), only);
-            })
-            .seen(C, 10, &[("Title", text("Countess"))]);
-        let plan = case.plan();
-        assert!(plan.operations.is_empty() && plan.bases.is_empty(), "{on_leave:?} {plan:?}");
-        let waits = "hubspot - out_of_scope [schema:hubspot/contacts schema:salesforce/Contact config]";
-        assert_eq!(held(&plan), [waits]);
-        let back = case.seen(C, 20, &[("Phone", text("1"))]).plan();
-        assert_eq!(operations(&back), ["update hubspot/contacts/1 phone=1, jobtitle=Countess"]);
-    }
+    let case = pair()
+        .model(|model| {
+            let only = Predicate::Equals("phone".into(), Value::text("1").unwrap());
+            model.scope.insert((SF.into(), HS.into()), only.clone());
+            model.scope.insert((HS.into(), SF.into()), only);
+        })
+        .seen(C, 10, &[("Title", text("Countess"))]);
+    let plan = case.plan();
+    assert!(plan.operations.is_empty() && plan.bases.is_empty(), "{plan:?}");
+    let waits = "hubspot - out_of_scope [schema:hubspot/contacts schema:salesforce/Contact config]";
+    assert_eq!(held(&plan), [waits]);
+    let back = case.seen(C, 20, &[("Phone", text("1"))]).plan();
+    assert_eq!(operations(&back), ["update hubspot/contacts/1 phone=1, jobtitle=Countess"]);
 }
 
 #[test]
