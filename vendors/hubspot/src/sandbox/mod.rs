@@ -21,6 +21,7 @@ mod account;
 mod admin;
 mod assoc;
 mod auth;
+mod auto_company;
 mod batch;
 mod call;
 mod catalog;
