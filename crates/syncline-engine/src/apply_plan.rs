@@ -18,7 +18,8 @@ use std::{
 };
 use syncline_core::plan::before_hash;
 use syncline_model::{
-    ConnectionName, EntityId, Kind, LinkState, Operation, RecordRef, RunId, journal::Event, plan::Finding,
+    ConnectionName, Endpoint, EntityId, Kind, LinkState, Operation, RecordRef, RunId, journal::Event,
+    plan::Finding,
 };
 use syncline_store::StoredRecord;
 
@@ -70,6 +71,7 @@ async fn claimed(ctx: &mut Ctx, path: &Path, who: &Arc<str>) -> Result<AppliedPl
     let mut pass = Pass::start(ctx, Keep::Written).await?;
     let mut applier = Applier::new(ctx);
     let mut moved = 0;
+    let mut made = BTreeSet::new();
     let mut level: Option<Kind> = None;
     loop {
         let page = next_page(&mut file)?;
@@ -85,10 +87,14 @@ async fn claimed(ctx: &mut Ctx, path: &Path, who: &Arc<str>) -> Result<AppliedPl
             }
             standing.look_again(ctx, &mut pass, kind, same).await?;
             for operation in same {
-                if standing.holds(operation) {
+                let making = made_by(operation);
+                // Whose record is made comes before what it is related to.
+                let is_there = of_new(operation).is_none_or(|new| made.contains(&new));
+                if is_there && standing.holds(operation) {
+                    made.extend(making.map(|(entity, connection, _)| (entity, connection)));
                     applier.take(&mut pass, vec![operation.clone()], None).await?;
                 } else {
-                    made_by(operation).into_iter().for_each(|making| pass.not_made(making));
+                    making.into_iter().for_each(|making| pass.not_made(making));
                     moved += 1;
                 }
             }
@@ -217,6 +223,16 @@ impl Standing {
         self.links
             .get(&operation.entity)
             .is_some_and(|taken| !taken.is_empty() && !taken.contains(&operation.connection))
+    }
+}
+
+/// Whose relation it is, and where, of one that belongs to a record which the plan makes. It goes with its create: a record that
+/// is there already is somebody else's, or has been related by somebody else since.
+fn of_new(operation: &Operation) -> Option<(EntityId, ConnectionName)> {
+    let association = operation.action.association()?;
+    match association.from {
+        Endpoint::Entity(entity) => Some((entity, operation.connection.clone())),
+        Endpoint::Record(_) => None,
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Connection {
     is_told: AtomicBool,
     /// Whether the adapter renewed its credentials and the account was not asked since.
     is_renewed: AtomicBool,
+    /// Whether it renewed them and no transaction has kept them since.
+    is_unkept: AtomicBool,
 }
 
 impl Connection {
@@ -57,6 +59,7 @@ impl Connection {
             secret: Mutex::new(secret),
             is_told: AtomicBool::new(false),
             is_renewed: AtomicBool::new(false),
+            is_unkept: AtomicBool::new(false),
         })
     }
 
@@ -97,36 +100,33 @@ impl Connection {
     /// Those of [`secrets::put`].
     pub fn keep_credentials(&self, key: &Key, outside: &Outside, batch: &mut Batch) -> Result<bool, Error> {
         self.keep_pace(batch);
-        self.take_renewed();
-        // Also those of a step before: its transaction may have been refused.
-        let is_renewed = self.is_renewed.load(Ordering::Relaxed);
-        if is_renewed {
-            self.put_credentials(key, outside, batch)?;
-        }
-        Ok(is_renewed)
+        self.keep_renewed(key, outside, batch)?;
+        Ok(self.is_renewed.load(Ordering::Relaxed))
     }
 
-    /// Puts into `batch` credentials that the adapter has renewed just now: a token that replaces another one is the only one
-    /// that still works, so a process that is killed later must not have kept it to itself.
+    /// Puts into `batch` credentials that the adapter has renewed: a token that replaces another one is the only one that still
+    /// works, so a process that is killed later must not have kept it to itself. Once the batch is committed,
+    /// [`Connection::kept`] says so: what is kept is not put again, over what another process has renewed since.
     ///
     /// # Errors
     /// Those of [`secrets::put`].
     pub(crate) fn keep_renewed(&self, key: &Key, outside: &Outside, batch: &mut Batch) -> Result<(), Error> {
-        if self.take_renewed() { self.put_credentials(key, outside, batch) } else { Ok(()) }
-    }
-
-    fn take_renewed(&self) -> bool {
-        let Some(credentials) = self.vendor.changed_credentials() else { return false };
-        self.secret.lock().unwrap_or_else(PoisonError::into_inner).credentials = credentials;
-        self.is_renewed.store(true, Ordering::Relaxed);
-        true
-    }
-
-    fn put_credentials(&self, key: &Key, outside: &Outside, batch: &mut Batch) -> Result<(), Error> {
-        let secret = self.secret.lock().unwrap_or_else(PoisonError::into_inner);
-        secrets::put(batch, key, &outside.entropy, &self.name, &secret)?;
-        batch.puts.push((due_slot(&self.name), Some(Vec::new())));
+        let mut secret = self.secret.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(credentials) = self.vendor.changed_credentials() {
+            secret.credentials = credentials;
+            self.is_renewed.store(true, Ordering::Relaxed);
+            self.is_unkept.store(true, Ordering::Relaxed);
+        }
+        if self.is_unkept.load(Ordering::Relaxed) {
+            secrets::put(batch, key, &outside.entropy, &self.name, &secret)?;
+            batch.puts.push((due_slot(&self.name), Some(Vec::new())));
+        }
         Ok(())
+    }
+
+    /// What was put last is stored.
+    pub(crate) fn kept(&self) {
+        self.is_unkept.store(false, Ordering::Relaxed);
     }
 
     /// Puts into `batch` how the limits stand: with whatever is stored anyway, so that the successor of a process that is

@@ -188,6 +188,7 @@ impl Ctx {
         }
         if !batch.puts.is_empty() {
             self.store.commit(batch).await?;
+            self.connections.values().for_each(Connection::kept);
         }
         // Renewed credentials must still lead to the same account; found now, it costs the next run nothing.
         for (name, connection) in renewed {
@@ -279,6 +280,7 @@ async fn keep_renewed(
     }
     if !batch.puts.is_empty() {
         workspace.store.commit(batch).await?;
+        connections.values().for_each(Connection::kept);
     }
     Ok(())
 }

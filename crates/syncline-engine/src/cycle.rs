@@ -74,14 +74,13 @@ pub enum Needs {
 /// # Errors
 /// [`Error::Busy`] where another worker is at it; [`Error::Store`].
 pub async fn claim(ctx: &mut Ctx) -> Result<(), Error> {
-    let mut former = Former::Unknown;
-    if ctx.lease.fence().is_none()
-        && let Some(path) = lock_path(ctx)
-    {
-        ctx.lock = Some(locked(&path)?);
-        former = Former::Gone;
-    }
-    ctx.lease.claim(former).await
+    let path = if ctx.lease.fence().is_none() { lock_path(ctx) } else { None };
+    let Some(path) = path else { return ctx.lease.claim(Former::Unknown).await };
+    // Kept with the claim only: one that was refused leaves nothing behind that would keep this process itself out.
+    let lock = locked(&path)?;
+    ctx.lease.claim(Former::Gone).await?;
+    ctx.lock = Some(lock);
+    Ok(())
 }
 
 fn lock_path(ctx: &Ctx) -> Option<std::path::PathBuf> {

@@ -151,7 +151,7 @@ impl Surroundings {
         let own: BTreeMap<RecordRef, Target> = refs
             .into_iter()
             .map(|(_, record)| {
-                let target = targets.get(&record).cloned().unwrap_or(Target { entity: None });
+                let target = targets.get(&record).cloned().unwrap_or_default();
                 (record, target)
             })
             .collect();
@@ -354,7 +354,7 @@ async fn resolve(
     let mut targets = BTreeMap::new();
     for ((kind, record), stored) in refs.iter().zip(stored) {
         let link = stored.links.iter().find(|link| link.facet == *kind && link.state != LinkState::Excluded);
-        targets.insert(record.clone(), Target { entity: link.map(|link| link.entity) });
+        targets.insert(record.clone(), Target::of(link));
     }
     Ok(targets)
 }

@@ -44,7 +44,9 @@ pub(crate) async fn look(ctx: &Ctx) -> Result<(), Error> {
     let mut deleted = Vec::new();
     for (key, since) in ctx.store.list(DELETED).await? {
         match record(&key).filter(|_| time(&since).is_some_and(|since| now.duration_since(since) < KEPT)) {
-            Some(record) => deleted.push(record),
+            Some(record) if ctx.connections.contains_key(&record.connection) => deleted.push(record),
+            // Its connection is not in the configuration now, and may be again.
+            Some(_) => {}
             None => batch.puts.push((key, None)),
         }
     }
@@ -63,4 +65,25 @@ fn time(bytes: &[u8]) -> Option<Timestamp> {
 fn record(key: &str) -> Option<RecordRef> {
     let mut parts = key.strip_prefix(DELETED)?.splitn(3, '/');
     Some(RecordRef::new(parts.next()?, parts.next()?, parts.next()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Bench;
+
+    #[tokio::test]
+    async fn what_was_deleted_in_a_connection_that_is_gone_is_kept_and_stands_in_nobodys_way() {
+        let bench = Bench::new().await;
+        let ctx = bench.open().await.unwrap();
+        let key = "deleted/former/contacts/1".to_owned();
+        let mut batch = ctx.batch();
+        batch.puts.push((key.clone(), Some(ctx.now().to_string().into_bytes())));
+        ctx.store.commit(batch).await.unwrap();
+        for (days, is_kept) in [(89, true), (1, false)] {
+            bench.advance(SignedDuration::from_hours(24 * days));
+            look(&ctx).await.unwrap();
+            assert_eq!(ctx.store.get(&key).await.unwrap().is_some(), is_kept, "{days}");
+        }
+    }
 }

@@ -5,7 +5,10 @@ mod linking;
 use crate::{entropy::Ids, error::Error};
 use jiff::Timestamp;
 use linking::{identify_again, leave_out, put_links};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use syncline_model::{
     EntityId, Kind, Link, LinkState, RecordRef, Rest,
     journal::Event,
@@ -42,8 +45,13 @@ pub async fn link(
 ) -> Result<EntityId, Error> {
     let review = open_review(store, answer.id).await?;
     let refused = |why: String| Error::Review { id: answer.id, why };
+    let mut asked = Vec::new();
     let (kind, records) = match &review.question {
-        Question::SameThing { kind, records, .. } => (*kind, choose(records, named).map_err(refused)?),
+        Question::SameThing { kind, records, .. } => {
+            let heirs = heirs(store, *kind, records).await?;
+            asked = by_now(&heirs, records);
+            (*kind, choose(&asked, &by_now(&heirs, named)).map_err(refused)?)
+        }
         Question::Duplicate { entity, candidates } => {
             let entity = store.entities(&[*entity]).await?.pop();
             let links = entity.map(|entity| entity.links).unwrap_or_default();
@@ -66,9 +74,7 @@ pub async fn link(
     }
     let mut batch = Batch::at(now);
     let entity = put_links(store, ids, kind, (&records, named), answer, &mut batch).await?;
-    if let Question::SameThing { records: asked, .. } = &review.question {
-        leave_out(store, kind, &records, asked, answer, &mut batch).await?;
-    }
+    leave_out(store, kind, &records, &asked, answer, &mut batch).await?;
     close(&review, ReviewState::Linked { who: answer.who.clone(), at: now }, &mut batch);
     store.commit(batch).await?;
     Ok(entity)
@@ -83,6 +89,7 @@ pub async fn reject(store: &dyn Store, answer: &Answer, now: Timestamp) -> Resul
     let mut batch = Batch::at(now);
     match &review.question {
         Question::SameThing { kind, records, .. } => {
+            let records = &by_now(&heirs(store, *kind, records).await?, records);
             let links = links_of(store, records, *kind).await?;
             let known = |at: usize| links[at].as_ref().map(|link| link.entity);
             for (at, one) in records.iter().enumerate() {
@@ -204,6 +211,37 @@ fn choose(records: &[RecordRef], named: &[RecordRef]) -> Result<Vec<RecordRef>, 
         return Err(format!("{foreign} is not one of its records"));
     }
     Ok(if named.is_empty() { records } else { named }.to_vec())
+}
+
+/// What stands in the place of those that were merged or converted since they were asked about: it is asked about by now.
+async fn heirs(
+    store: &dyn Store,
+    kind: Kind,
+    records: &[RecordRef],
+) -> Result<BTreeMap<RecordRef, RecordRef>, Error> {
+    let mut heirs = BTreeMap::new();
+    for (record, link) in records.iter().zip(links_of(store, records, kind).await?) {
+        let went_on =
+            |link: &Link| matches!(link.state, LinkState::MergedInto(_) | LinkState::ConvertedTo(_));
+        let Some(link) = link.filter(went_on) else { continue };
+        let heir = links_of_entity(store, link.entity).await?.into_iter().find(|heir| {
+            let stands = heir.state == LinkState::Pending || heir.state.is_active();
+            stands && heir.facet == kind && heir.record.connection == record.connection
+        });
+        heirs.extend(heir.map(|heir| (record.clone(), heir.record)));
+    }
+    Ok(heirs)
+}
+
+/// Records as they are called by now, each once.
+fn by_now(heirs: &BTreeMap<RecordRef, RecordRef>, records: &[RecordRef]) -> Vec<RecordRef> {
+    let mut now: Vec<RecordRef> = Vec::with_capacity(records.len());
+    for record in records.iter().map(|record| heirs.get(record).unwrap_or(record)) {
+        if !now.contains(record) {
+            now.push(record.clone());
+        }
+    }
+    now
 }
 
 fn one_of_each_system(records: &[RecordRef]) -> Result<(), String> {

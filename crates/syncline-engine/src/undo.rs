@@ -148,6 +148,9 @@ struct Past {
     erased: BTreeSet<RecordRef>,
     /// Where and when the run wrote each record last.
     last: BTreeMap<RecordRef, (JournalSeq, Timestamp)>,
+    /// Where it wrote each field last; where it made a record, of those that it did not write afterwards.
+    fields: BTreeMap<(RecordRef, FieldName), JournalSeq>,
+    made: BTreeMap<RecordRef, JournalSeq>,
     /// Records whose create was learnt of long after it, by reading them: whatever their vendor fills in was read with them.
     read_late: BTreeSet<RecordRef>,
     began: JournalSeq,
@@ -160,6 +163,8 @@ impl Past {
             written: Vec::new(),
             erased: BTreeSet::new(),
             last: BTreeMap::new(),
+            fields: BTreeMap::new(),
+            made: BTreeMap::new(),
             read_late: BTreeSet::new(),
             began: JournalSeq::default(),
         };
@@ -193,7 +198,7 @@ impl Past {
                 for stored in values {
                     match stored.values {
                         Some(RowValues::Written(row)) => {
-                            past.last.insert(row.record.clone(), (entry.seq, entry.at));
+                            past.wrote(&row, entry.seq, entry.at);
                             if is_late && row.created {
                                 past.read_late.insert(row.record.clone());
                             }
@@ -216,6 +221,31 @@ impl Past {
         Ok(past)
     }
 
+    fn wrote(&mut self, row: &Written, seq: JournalSeq, at: Timestamp) {
+        let record = row.asked();
+        self.last.insert(record.clone(), (seq, at));
+        let fields: Vec<&FieldName> = match &row.operation.action {
+            Action::Create { .. } if row.created => {
+                self.made.insert(record.clone(), seq);
+                return;
+            }
+            Action::Create { fields, .. } | Action::Update { fields, .. } => {
+                fields.iter().map(|change| &change.field).collect()
+            }
+            Action::Associate(association) | Action::Dissociate(association) => vec![&association.field],
+            Action::Archive { .. } => return,
+        };
+        self.fields.extend(fields.into_iter().map(|field| ((record.clone(), field.clone()), seq)));
+    }
+
+    /// Whether an entry came after the run had written this field of one of its records last. What it did not write counts
+    /// from when it made the record, else from when it wrote the record last.
+    fn is_before(&self, record: &RecordRef, field: &FieldName, seq: JournalSeq) -> bool {
+        let field = self.fields.get(&(record.clone(), field.clone()));
+        let record = || self.made.get(record).or_else(|| self.last.get(record).map(|(last, _)| last));
+        field.or_else(record).is_some_and(|last| *last < seq)
+    }
+
     /// What the records that the run archived referred to: what comes back is to refer to it again.
     async fn beside_archived(&self, store: &dyn Store) -> Result<BTreeSet<RecordRef>, Error> {
         let archived =
@@ -233,7 +263,7 @@ impl Past {
     fn named(&self) -> (BTreeSet<RecordRef>, BTreeSet<EntityId>) {
         let (mut records, mut entities) = (BTreeSet::new(), BTreeSet::new());
         for row in &self.written {
-            records.insert(row.record.clone());
+            records.extend([row.record.clone(), row.asked().clone()]);
             entities.insert(row.operation.entity);
             match &row.operation.action {
                 Action::Associate(association) | Action::Dissociate(association) => {

@@ -34,6 +34,8 @@ mod people;
 mod plan;
 #[path = "scenarios/refusals.rs"]
 mod refusals;
+#[path = "scenarios/survivors.rs"]
+mod survivors;
 #[path = "scenarios/undo.rs"]
 mod undo;
 #[path = "scenarios/undo_relations.rs"]

@@ -4,7 +4,7 @@ use crate::{
     ids::{ConnectionName, EntityId, FieldName, JournalSeq, Kind, ObjectName, RecordRef, RunId},
     link::{Evidence, Link, LinkState},
     observation::Observed,
-    operation::{Action, Operation, OperationId},
+    operation::{Action, Endpoint, Operation, OperationId},
     plan::Confirms,
     review::ReviewState,
 };
@@ -219,7 +219,7 @@ pub struct Written {
     /// The operation as planned, without its preconditions (they were of that moment). The fields of a create that made a
     /// new record are left out too: its undoing is an archive.
     pub operation: Operation,
-    /// The record that was written; of a relation, the child.
+    /// The record that was written, as the vendor named it; of a relation, the child.
     pub record: RecordRef,
     /// Whether the vendor said that the record was created by this call.
     pub created: bool,
@@ -247,6 +247,19 @@ impl Written {
             },
             record,
             created,
+        }
+    }
+
+    /// The record that was asked for: a vendor may answer under the id of what it was merged into meanwhile.
+    pub fn asked(&self) -> &RecordRef {
+        let end = match &self.operation.action {
+            Action::Update { record, .. } | Action::Archive { record, .. } => return record,
+            Action::Associate(association) | Action::Dissociate(association) => &association.from,
+            Action::Create { .. } => return &self.record,
+        };
+        match end {
+            Endpoint::Record(record) => record,
+            Endpoint::Entity(_) => &self.record,
         }
     }
 }

@@ -131,6 +131,11 @@ impl Player<'_> {
                 thing.kind == Kind::Organisation && !self.profile.creates_everywhere()
             }
             HeldReason::WaitsForAccount => thing.kind == Kind::Deal && !self.profile.creates_everywhere(),
+            // Whoever belongs to what was deleted keeps it on the other side while somebody is asked about that.
+            HeldReason::DeletedElsewhere { .. } if matches!(attribute, Some("company" | "account")) => {
+                let mut parents = thing.edits(PARENT).iter().filter_map(|edit| edit.value.as_ref());
+                parents.any(|token| self.people.ledger.get(token).is_some_and(|it| it.was_ended))
+            }
             // What was restored after its counterpart was archived waits for somebody's word.
             HeldReason::DeletedElsewhere { referred_by, .. } => {
                 let ended = !thing.ended.is_empty() || (self.profile.archives() && thing.was_ended);

@@ -3,6 +3,7 @@
 
 mod sets;
 
+pub(crate) use sets::is_emptied;
 pub use sets::{SetSide, decide_options, decide_set};
 
 use crate::mapping::{Clear, Rule};

@@ -50,8 +50,17 @@ pub fn decide_options(sides: &[Side<Value>], agreed: &[Option<&Option<Value>>]) 
     let Some(union) = decide_set(&Rule::Union, &sets) else { return Decision::Nothing };
     let moved = sets.iter().find(|side| side.now.is_some() && side.now != side.base);
     let Some(from) = moved.map(|side| side.connection.clone()) else { return Decision::Nothing };
+    // A blank that nobody made one blanks nothing.
+    if union.is_empty() && !sets.iter().any(is_emptied) {
+        return Decision::Keep;
+    }
     let value = (!union.is_empty()).then_some(Value::Options(union));
     Decision::Agree { value, from, case: Case::Union }
+}
+
+/// Whether a side can be read, and held something when it agreed last.
+pub(crate) fn is_emptied<T: Ord>(side: &SetSide<T>) -> bool {
+    side.now.is_some() && side.base.as_ref().is_some_and(|base| !base.is_empty())
 }
 
 fn elements(value: Option<&Value>) -> BTreeSet<Arc<str>> {
@@ -168,6 +177,20 @@ mod tests {
         assert_eq!(
             decide_options(&sides, &[Some(&before), Some(&before)]),
             Decision::Agree { value: now, from: "b".into(), case: Case::Union }
+        );
+    }
+
+    #[test]
+    fn a_blank_that_nobody_made_one_is_kept_where_it_is() {
+        use crate::decide::Stand;
+        let written = || Side { connection: "a".into(), stand: Stand::Unknown };
+        let blank = |stand| Side { connection: "b".into(), stand };
+        assert_eq!(decide_options(&[written(), blank(Stand::NoBase(None))], &[None, None]), Decision::Keep);
+        let before = Some(Value::Options(BTreeSet::from([Arc::from("x")])));
+        let emptied = [written(), blank(Stand::Changed { now: None, when: None })];
+        assert_eq!(
+            decide_options(&emptied, &[Some(&before), Some(&before)]),
+            Decision::Agree { value: None, from: "b".into(), case: Case::Union }
         );
     }
 }

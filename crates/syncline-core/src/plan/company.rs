@@ -36,7 +36,7 @@ impl Draftsman<'_> {
         }
     }
 
-    fn is_somewhere(&self, entity: EntityId) -> bool {
+    pub(super) fn is_somewhere(&self, entity: EntityId) -> bool {
         self.hood.records_of.get(&entity).is_some_and(|records| !records.is_empty())
     }
 }

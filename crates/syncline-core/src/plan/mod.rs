@@ -27,8 +27,8 @@ pub(crate) use edges::picked;
 pub use heirs::{Estate, heirs_first};
 pub use inputs::Inputs;
 pub use neighbourhood::{
-    ClockOffset, Context, Earlier, Neighbourhood, Refusal, RefusedPart, Related, Sides, Target, side_digest,
-    side_fields,
+    ClockOffset, Context, Earlier, Neighbourhood, Refusal, RefusedPart, Related, Sides, Target, TargetState,
+    side_digest, side_fields,
 };
 pub use preconditions::{before_hash, of as precondition};
 pub use settle::{Beside, LinkChange, Settled, Successor, at_odds, is_of_lead, looked_at, settle};

@@ -9,7 +9,7 @@ use std::{
 };
 use syncline_model::{
     Action, After, Base, BaseEntry, ConnectionName, Endpoint, EntityId, FieldChange, FieldName, Kind, Link,
-    ObjectName, RecordRef, Snapshot, operation::Association,
+    LinkState, ObjectName, RecordRef, Snapshot, operation::Association,
 };
 
 /// Earlier mappings of sides, by their digest: field → binding digest.
@@ -85,10 +85,51 @@ pub struct Neighbourhood {
 }
 
 /// What a reference leads to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// The entity of the record (of the record it was merged or converted into); `None`: not linked.
     pub entity: Option<EntityId>,
+    /// How the record stands in it.
+    #[serde(default)]
+    pub state: TargetState,
+}
+
+/// How the record that a reference leads to stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetState {
+    /// In force, or what it has become is.
+    #[default]
+    Known,
+    /// A person is asked whose it is.
+    Asked,
+    /// Somebody deleted it.
+    Deleted,
+}
+
+impl Target {
+    /// Where a link leads; none: nowhere.
+    pub fn of(link: Option<&Link>) -> Self {
+        let state = match link.map(|link| &link.state) {
+            Some(LinkState::Pending) => TargetState::Asked,
+            Some(LinkState::Deleted) => TargetState::Deleted,
+            Some(
+                LinkState::Active
+                | LinkState::MergedInto(_)
+                | LinkState::ConvertedTo(_)
+                | LinkState::DuplicateOf(_)
+                | LinkState::Undone(_)
+                | LinkState::Excluded,
+            )
+            | None => TargetState::Known,
+        };
+        Self { entity: link.map(|link| link.entity), state }
+    }
+
+    /// That entity, of which the record is in force.
+    pub fn known(entity: Option<EntityId>) -> Self {
+        Self { entity, state: TargetState::Known }
+    }
 }
 
 /// A write that a vendor refused; not tried again until value or schema change.

@@ -138,7 +138,12 @@ fn digest(
             model.edges.iter().filter_map(|edge| edge.binding(&record.connection, &record.object));
         let binding = bindings.find(|binding| binding.field == *field)?;
         if let Observed::Value(Value::Refs(refs)) = seen {
-            picked(refs, binding.pick).map(|target| format!("{}/{} ", target.object, target.id)).collect()
+            let mut targets: Vec<String> = picked(refs, binding.pick)
+                .map(|target| format!("{}/{} ", target.object, target.id))
+                .collect();
+            // A target with several labels is one target.
+            targets.dedup();
+            targets.concat()
         } else {
             format!("{seen:?}")
         }
@@ -203,6 +208,14 @@ impl Draftsman<'_> {
             since,
         });
         self.hold(Some(attribute), connection, HeldReason::Oscillates, Vec::new());
+    }
+
+    /// Whether a field shows what our last write of it left there.
+    pub(super) fn is_left_by_us(&self, position: usize, field: &FieldName, shows: &Observed) -> bool {
+        let ActiveSide { record, .. } = self.sides[position];
+        let shown = digest(self.context.mapping, self.hood.kind, record, field, shows);
+        let watch = self.bases[position].watches.get(field).filter(|watch| !watch.replaced.is_empty());
+        shown.is_some() && shown == watch.map(|watch| watch.wrote)
     }
 
     /// Whether this write would be one too many; then the field is parked instead.

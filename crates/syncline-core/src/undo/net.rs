@@ -127,7 +127,7 @@ impl Net {
         association: &Association,
         tie: Tie,
     ) {
-        let from = &row.record;
+        let from = row.asked();
         let to = match &association.to {
             Endpoint::Record(to) => Some(to.clone()),
             Endpoint::Entity(entity) => {

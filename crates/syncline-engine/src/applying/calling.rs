@@ -105,6 +105,7 @@ impl Applier<'_> {
         }
         open(&mut batch, intent, connection, &payload)?;
         self.ctx.store.commit(batch).await?;
+        live.kept();
         Ok(intent)
     }
 

@@ -27,7 +27,7 @@ use syncline_kit::vendor::{Rejection, RejectionClass, RowOutcome, WriteCall};
 use syncline_model::{
     Action, ConnectionName, EntityId, Kind, Link, Operation, RecordRef,
     journal::{CallId, Event, RowValues, Written},
-    operation::{Case, Endpoint},
+    operation::Case,
 };
 use syncline_store::{Batch, DirtyKey, JournalValue, LinkWrite};
 use written::complete;
@@ -50,7 +50,7 @@ impl Applier<'_> {
             call.rows.iter().zip(operations).zip(&outcomes).enumerate()
         {
             if matches!(operation.action, Action::Dissociate(_))
-                && matches!(outcome, RowOutcome::Again { .. } | RowOutcome::Unknown { .. })
+                && !matches!(outcome, RowOutcome::Confirmed { .. })
             {
                 self.clinging.insert((operation.entity, connection.clone()));
             }
@@ -274,14 +274,7 @@ fn journal_end(batch: &mut Batch, call: CallId, operations: &[Operation], outcom
     batch.journal.push(Event::CallEnded { call, rows: outcomes.iter().map(result_of).collect() });
     for (row, (operation, outcome)) in (0..).zip(operations.iter().zip(outcomes)) {
         if let RowOutcome::Confirmed { record, created, .. } = outcome {
-            // A relation is told of as it was asked for, like the one that it took the place of: undo follows both to the survivor.
-            let record = match &operation.action {
-                Action::Associate(association) | Action::Dissociate(association) => match &association.from {
-                    Endpoint::Record(from) => from.clone(),
-                    Endpoint::Entity(_) => record.clone(),
-                },
-                Action::Create { .. } | Action::Update { .. } | Action::Archive { .. } => record.clone(),
-            };
+            let record = record.clone();
             let written = Written::of(operation, record.clone(), *created);
             let values = RowValues::Written(Box::new(written));
             batch.values.push(JournalValue { entry, row, record, values });

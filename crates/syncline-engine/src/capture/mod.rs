@@ -55,6 +55,7 @@ pub async fn cycle(ctx: &Ctx, connection: &ConnectionName) -> Result<Captured, E
         }
         ctx.keep_renewed(live, &mut batch)?;
         commit(ctx, batch).await?;
+        live.kept();
         if captured.pages == 0 && page.cycle == Cycle::Resumed {
             cycles += 1;
         }

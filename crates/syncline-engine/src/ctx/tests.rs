@@ -222,3 +222,19 @@ async fn connecting_another_account_takes_a_word_and_forgets_what_was_read() {
     assert_eq!(ctx.store.get("cursor/left").await.unwrap(), None);
     assert_eq!(ctx.store.list("schema/left/").await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn a_token_that_is_kept_is_not_put_over_one_that_another_process_renewed_since() {
+    let bench = Bench::new().await;
+    let ctx = bench.open().await.unwrap();
+    *bench.left.renewed.lock().unwrap() = Some(serde_json::json!({"t": "renewed"}));
+    crate::capture::cycle(&ctx, &"left".into()).await.unwrap();
+    assert_eq!(bench.token_of("left").await, "renewed");
+    let (key, mut batch) = (ctx.workspace.key().unwrap(), Batch::at(ctx.now()));
+    let mut secret = secrets::load(&*ctx.store, key, &"left".into()).await.unwrap().unwrap();
+    secret.credentials = serde_json::json!({"t": "theirs"});
+    secrets::put(&mut batch, key, &bench.outside.entropy, &"left".into(), &secret).unwrap();
+    ctx.store.commit(batch).await.unwrap();
+    ctx.keep_credentials().await.unwrap();
+    assert_eq!(bench.token_of("left").await, "theirs");
+}

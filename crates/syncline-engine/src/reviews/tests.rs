@@ -234,6 +234,31 @@ async fn a_no_is_for_good_for_each_pair_that_is_not_linked() {
 }
 
 #[tokio::test]
+async fn what_went_on_before_the_answer_is_answered_as_what_it_is_by_now() {
+    let asked = ["hs/contacts/1", "sf/Lead/2", "sf/Lead/3"];
+    let links = || {
+        let known = |text| linked(text, 10, Some(Base::default()));
+        let went_on = Link { state: LinkState::ConvertedTo("9".into()), ..linked(asked[2], 3, None) };
+        let heir = Link { state: LinkState::Pending, ..linked("sf/Contact/9", 3, None) };
+        vec![known(asked[0]), known(asked[1]), went_on, heir]
+    };
+    let store = store_with(links(), same(&asked)).await;
+    reject(&store, &answer(), now()).await.unwrap();
+    assert_eq!(link_now(&store, "sf/Contact/9").await, None, "it is met as a record of its own");
+    assert!(dirty(&store).await.contains(&DirtyKey::Record(Kind::Person, record("sf/Contact/9"))));
+    let apart = store.list("apart/").await.unwrap();
+    let apart: Vec<_> = apart.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(apart, ["apart/hs/contacts/1|sf/Contact/9", "apart/sf/Contact/9|sf/Lead/2"]);
+    // Left out, or named by either name, beside another one of its system: a duplicate.
+    for named in [&asked[..2], &asked, &[asked[0], asked[1], "sf/Contact/9"]] {
+        let store = store_with(links(), same(&asked)).await;
+        let entity = say_same(&store, named).await.unwrap();
+        let heir = link_now(&store, "sf/Contact/9").await.unwrap();
+        assert_eq!((heir.entity, heir.state), (entity, LinkState::DuplicateOf("2".into())), "{named:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_blocked_create_is_linked_with_the_record_that_blocked_it() {
     let question = Question::Duplicate {
         entity: entity(10),

@@ -51,24 +51,23 @@ impl Since {
     }
 
     fn hear(&mut self, past: &Past, entry: &JournalEntry, values: Vec<StoredValues>) {
-        let later = |record: &RecordRef| past.last.get(record).is_some_and(|(last, _)| entry.seq > *last);
+        let later = |record: &RecordRef, field: &FieldName| past.is_before(record, field, entry.seq);
         match &entry.event {
-            Event::Changed { record, fields } if later(record) => {
-                match values.into_iter().find_map(|it| it.values) {
+            Event::Changed { record, fields } => {
+                let moved: Vec<FieldName> = match values.into_iter().find_map(|it| it.values) {
                     Some(RowValues::Changed(moved)) => {
                         let moved = moved.into_iter().filter(|it| !is_same_refs(&it.before, &it.after));
-                        self.moved(record, moved.map(|it| it.field));
+                        moved.map(|it| it.field).collect()
                     }
-                    Some(RowValues::Written(_)) | None => {
-                        self.moved(record, fields.iter().map(FieldName::new))
-                    }
-                }
+                    Some(RowValues::Written(_)) | None => fields.iter().map(FieldName::new).collect(),
+                };
+                self.moved(record, moved.into_iter().filter(|field| later(record, field)));
             }
             Event::CallIntended { rows, .. } => {
                 for row in rows {
-                    if let Some(record) = row.record.as_ref().filter(|record| later(record)) {
-                        self.moved(record, row.fields.iter().map(FieldName::new));
-                    }
+                    let Some(record) = &row.record else { continue };
+                    let fields = row.fields.iter().map(FieldName::new);
+                    self.moved(record, fields.filter(|field| later(record, field)));
                 }
             }
             // An intent names the fields of records, not relations.
@@ -80,15 +79,15 @@ impl Since {
                         Action::Dissociate(it) => Some((it, ended_by_undo(it))),
                         Action::Create { .. } | Action::Update { .. } | Action::Archive { .. } => None,
                     };
-                    if let Some((it, ended)) = relation.filter(|_| later(&row.record)) {
-                        self.moved(&row.record, std::iter::once(it.field.clone()));
-                        let ended = ended.map(|to| (row.record.clone(), it.field.clone(), to.clone()));
+                    let record = row.asked();
+                    if let Some((it, ended)) = relation.filter(|(it, _)| later(record, &it.field)) {
+                        self.moved(record, std::iter::once(it.field.clone()));
+                        let ended = ended.map(|to| (record.clone(), it.field.clone(), to.clone()));
                         self.ended.extend(ended);
                     }
                 }
             }
-            Event::Changed { .. }
-            | Event::RunStarted { .. }
+            Event::RunStarted { .. }
             | Event::RunEnded { .. }
             | Event::Baseline { .. }
             | Event::Linked { .. }
@@ -102,6 +101,9 @@ impl Since {
 
     fn moved(&mut self, record: &RecordRef, fields: impl Iterator<Item = FieldName>) {
         let fields: BTreeSet<FieldName> = fields.collect();
+        if fields.is_empty() {
+            return;
+        }
         self.ended.retain(|(from, field, _)| from != record || !fields.contains(field));
         self.changed.entry(record.clone()).or_default().extend(fields);
     }

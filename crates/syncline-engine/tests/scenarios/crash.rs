@@ -280,6 +280,35 @@ async fn a_relation_that_cannot_end_yet_is_not_followed_by_the_next_one() {
 }
 
 #[tokio::test]
+async fn a_relation_whose_end_is_refused_is_not_followed_by_the_next_one() {
+    let (mut world, account, company) = acme(Setting::default()).await;
+    let other = world.create(Salesforce, "Account", json!({"Name": "Beta", "Website": "beta.io"}));
+    let lee = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": account});
+    let lee = world.create(Salesforce, "Contact", lee);
+    world.quiet().await;
+    let labels = "/crm/v4/associations/contacts/companies/labels";
+    let made = world.wire.foreign(HubSpot, "POST", labels, &json!({"name": "buyer", "label": "Buyer"}));
+    let label = &made["results"][0]["typeId"];
+    let contact = world.find(HubSpot, "contacts", "email", "lee@acme.com");
+    let pair = format!("/crm/v4/objects/contacts/{contact}/associations/companies/{company}");
+    let labelled = json!([{"associationCategory": "USER_DEFINED", "associationTypeId": label}]);
+    world.wire.foreign(HubSpot, "PUT", &pair, &labelled);
+    world.advance(86_400);
+    world.quiet().await;
+    // The name under which it was read is no label any more.
+    world.wire.foreign(HubSpot, "PUT", labels, &json!({"associationTypeId": label, "label": "Payer"}));
+    world.edit(Salesforce, "Contact", &lee, json!({"AccountId": other}));
+    let refused = world.sync().await;
+    assert_eq!((refused.tally.rejected, refused.tally.associated), (1, 0));
+    let on = |name: &str| format!("contacts Lee email=lee@acme.com -> {name}\n");
+    assert!(world.picture().text().contains(&on("Acme")), "{:?}", world.picture());
+    world.advance(86_400);
+    world.sync().await;
+    world.quiet().await;
+    assert!(world.picture().text().contains(&on("Beta (primary)")), "{:?}", world.picture());
+}
+
+#[tokio::test]
 async fn an_edit_of_what_a_lost_answer_created_is_not_taken_for_the_answer() {
     let mut world = World::new().await;
     world.create(Salesforce, "Account", json!({"Name": "Acme", "Website": "acme.com"}));

@@ -195,7 +195,11 @@ async fn a_saved_plan_that_is_applied_again_repeats_no_create_that_was_lost() {
     for later in [0, 3_600] {
         world.advance(later);
         let again = world.apply().await.unwrap();
-        assert_eq!((again.moved, again.tally.writes()), (1, 0), "after {later} s");
+        assert_eq!(
+            (again.moved, again.tally.writes()),
+            (2, 0),
+            "the deal, and what it belongs to, after {later} s"
+        );
         assert_eq!((world.count(Salesforce, "Opportunity"), world.count(HubSpot, "deals")), (1, 1));
     }
     assert_eq!(world.says(Salesforce, "Opportunity", &opportunity).await, "parked SYN-2015 *@hubspot");

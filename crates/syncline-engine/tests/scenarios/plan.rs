@@ -179,7 +179,7 @@ async fn what_belongs_to_something_that_is_not_made_waits_for_it() {
     }
     world.advance(60);
     let applied = world.apply().await.unwrap();
-    assert_eq!((applied.moved, applied.tally.created), (2, 0));
+    assert_eq!((applied.moved, applied.tally.created), (3, 0));
     assert_eq!(world.count(HubSpot, "deals"), 0);
 }
 
@@ -227,4 +227,33 @@ async fn first_contact_lists_what_the_tie_decides_and_fills_blanks() {
     let links = world.links(HubSpot, "companies", &company).await;
     assert_eq!(links[&format!("salesforce/Account/{account}")], "active");
     assert_eq!(world.says(HubSpot, "companies", &company).await, "in_step");
+}
+
+#[tokio::test]
+async fn a_plan_that_is_applied_again_takes_nobody_back_to_the_company_that_it_gave() {
+    let mut world = World::new().await;
+    let account = |name: &str| json!({"Name": name, "Website": format!("{name}.com")});
+    let acme = world.create(Salesforce, "Account", account("Acme"));
+    world.create(Salesforce, "Account", account("Beta"));
+    world.first_contact().await;
+    let lee = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": acme});
+    let lee = world.create(Salesforce, "Contact", lee);
+    world.advance(60);
+    world.plan().await;
+    assert_eq!(world.apply().await.unwrap().tally.writes(), 2);
+    // Somebody moves the contact that the plan has made.
+    let contact = world.find(HubSpot, "contacts", "email", "lee@acme.com");
+    let [acme, beta] = ["Acme", "Beta"].map(|name| world.find(HubSpot, "companies", "name", name));
+    let from = format!("contacts/{contact}");
+    world.admin(HubSpot, json!({"do": "dissociate", "from": from, "to": format!("companies/{acme}")}));
+    world.associate(&from, &format!("companies/{beta}"));
+    world.advance(60);
+    let again = world.apply().await.unwrap();
+    assert_eq!((again.tally.writes(), again.moved), (0, 2));
+    // A relation moves no stamp at HubSpot: it is seen in the nightly sweep.
+    world.advance(86_400);
+    world.quiet().await;
+    assert!(world.picture().text().contains("contacts Lee email=lee@acme.com -> Beta (primary)"));
+    let account = world.find(Salesforce, "Account", "Name", "Beta");
+    assert_eq!(world.field(Salesforce, "Contact", &lee, "AccountId"), account.as_str());
 }

@@ -7,6 +7,7 @@ use crate::{
 };
 use expect_test::expect;
 use serde_json::json;
+use std::time::Duration;
 
 const OPEN: &str = "2026-06-30";
 
@@ -328,4 +329,26 @@ async fn cut_between_two_parents(world: &mut World, moved: syncline_model::RunId
     }
     world.advance(600);
     world.restart().await;
+}
+
+#[tokio::test]
+async fn what_somebody_changed_in_the_middle_of_the_run_stays() {
+    let city = "[kind.organisation.field.city]\n";
+    let ruled = format!("{city}rule = \"always salesforce\"\n").leak();
+    let mut world = World::with(Setting { changes: vec![(city, ruled)], ..Setting::default() }).await;
+    let fields = json!({"Name": "Acme", "Website": "acme.com", "Phone": "1", "BillingCity": "Bern"});
+    let account = world.create(Salesforce, "Account", fields);
+    world.first_contact().await;
+    let company = world.find(HubSpot, "companies", "name", "Acme");
+    world.edit(Salesforce, "Account", &account, json!({"Phone": "2"}));
+    // Between two rounds of the run somebody changes both; the one is taken over, the other set back.
+    let act = json!({"do": "edit", "object": "companies", "id": company, "properties": {"phone": "9", "city": "Basel"}});
+    world.wire.answers(HubSpot, vec![act]);
+    world.wire.slow(Duration::from_secs(20));
+    let run = world.sync().await;
+    world.wire.slow(Duration::ZERO);
+    assert_eq!((run.tally.updated, run.needs), (3, None));
+    let (listed, _) = take_back(&mut world, run.run).await;
+    assert!(listed.iter().any(|line| line.contains("phone") && line.contains("changed since")), "{listed:?}");
+    assert_eq!(world.field(HubSpot, "companies", &company, "phone"), "9");
 }

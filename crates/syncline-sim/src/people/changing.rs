@@ -31,9 +31,10 @@ impl People {
             None if side == Salesforce => Json::Null,
             None => json!(""),
         };
-        // An address or a site that changes before both sides met is no key any more, not even for what comes out of a bin: a contact
-        // that was merged is not what its lead says that it became.
-        if let (Type::Email | Type::Url, Some(thing)) = (attr.of, self.ledger.get_mut(&token))
+        // An address that changes before both sides met is no key any more, not even for what comes out of a bin: a contact
+        // that was merged is not what its lead says that it became. Nor is a site: in HubSpot the domain is one still.
+        let is_key = attr.of == Type::Email || (attr.of == Type::Url && side == Salesforce);
+        if let (true, Some(thing)) = (is_key, self.ledger.get_mut(&token))
             && !thing.met
             && self.picture.of_side(side.other()).any(|(_, record)| record.token.as_deref() == Some(&*token))
         {

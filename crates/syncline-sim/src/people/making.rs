@@ -3,7 +3,7 @@
 use super::{Act, INDEXED, People, done};
 use crate::{
     picture::{At, Life},
-    script::PersonAs,
+    script::{Access, PersonAs},
     side::Side::{self, HubSpot, Salesforce},
     world::World,
 };
@@ -126,6 +126,9 @@ impl People {
         let Some(last) = alone.len().checked_sub(1) else { return Act::Nothing };
         let number = if thing == u32::MAX { last } else { thing as usize % alone.len() };
         let (at, kind, token) = alone[number].clone();
+        if kind == Kind::Organisation && !self.is_known_by_site(&at, &token) {
+            return Act::Nothing;
+        }
         let side = at.side.other();
         // Nobody can find what no index shows yet: people who do the same on both sides within minutes make two. But for
         // people at HubSpot, who have one address once.
@@ -149,6 +152,16 @@ impl People {
         act
     }
 
+    /// Whether a company can be known by the site that it was made with: in Salesforce that is one field, which people may
+    /// change and administrators hide. In HubSpot it is the domain, which nobody touches here.
+    fn is_known_by_site(&self, at: &At, token: &str) -> bool {
+        let shown = self.picture.records.get(at).and_then(|record| record.values.get(SITE));
+        let is_first = shown.is_some_and(|shown| shown.starts_with(&format!("{token}works.com")));
+        let is_hidden =
+            self.rights.access.get(&(Salesforce, Kind::Organisation, SITE)) == Some(&Access::Hidden);
+        !is_hidden && (at.side == HubSpot || is_first)
+    }
+
     pub(super) fn double(&mut self, world: &World, thing: u32) -> Act {
         let Some((at, token)) = self.one(world, Salesforce, thing) else { return Act::Nothing };
         if at.object != "Account" && at.object != "Lead" {
@@ -164,6 +177,9 @@ impl People {
         }
     }
 }
+
+/// The attribute that a company's site is.
+pub(super) const SITE: &str = "website";
 
 /// The field of a company's web site, and the site of this one.
 pub(crate) fn site(side: Side, token: &str) -> (&'static str, Json) {

@@ -29,13 +29,20 @@ impl HubSpot {
         for (shape, positions) in groups {
             let group: Vec<&WriteRow> = positions.iter().map(|position| &rows[*position]).collect();
             let found = match &shape {
-                Shape::Create(object) => self.probe_addresses(object, &group).await?,
-                Shape::Upsert(object, key) => self.probe_keys(object, key, &group).await?,
-                Shape::Update(object) => self.probe_updates(object, &group).await?,
-                Shape::Archive(object) => self.probe_archived(object, &group).await?,
+                Shape::Create(object) => self.probe_addresses(object, &group).await,
+                Shape::Upsert(object, key) => self.probe_keys(object, key, &group).await,
+                Shape::Update(object) => self.probe_updates(object, &group).await,
+                Shape::Archive(object) => self.probe_archived(object, &group).await,
                 Shape::Associate(field) | Shape::Dissociate(field) | Shape::Unlabel(field) => {
-                    self.probe_edges(field, &group).await?
+                    self.probe_edges(field, &group).await
                 }
+            };
+            let found = match found {
+                // An object or a key that may not be seen any more settles nothing, and stands in nobody's way.
+                Err(VendorError::Permission(why) | VendorError::Refused { message: why, .. }) => {
+                    group.iter().map(|_| Probe::Undecided { why: why.clone() }).collect()
+                }
+                found => found?,
             };
             for (position, probe) in positions.into_iter().zip(found) {
                 probes[position] = Some(probe);

@@ -91,3 +91,19 @@ fn an_update_is_proved_by_its_values() {
     assert_eq!(seen.fields, [("city".into(), text("Oslo"))]);
     assert_eq!((&seen.version, seen.modified), (&None, None));
 }
+
+#[test]
+fn what_may_not_be_seen_any_more_is_undecided_and_the_rest_is_told() {
+    let world = with_keys(Limits::Off);
+    let id = world.make("contacts", json!({"lastname": "Lee"}));
+    let rows = vec![
+        create(1, "companies", Some("syncline_id"), &named("Acme")),
+        update(2, "contacts", &id, &[("lastname", Value::text("Lee"))]),
+    ];
+    world.admin(json!({"do": "hide_property", "object": "companies", "property": "syncline_id"}));
+    let probes = run(world.hub.probe(&rows)).unwrap();
+    assert!(matches!(&probes[..], [Probe::Undecided { .. }, Probe::Written(_)]), "{probes:?}");
+    world.admin(json!({"do": "set_scopes", "scopes": ["crm.objects.companies.read"]}));
+    let probes = run(world.hub.probe(&rows)).unwrap();
+    assert!(probes.iter().all(|probe| matches!(probe, Probe::Undecided { .. })), "{probes:?}");
+}

@@ -5,7 +5,7 @@ mod values;
 
 pub use values::company_binding;
 
-use super::{Draftsman, Parent, scope::Scope};
+use super::{Draftsman, Parent, Target, TargetState, scope::Scope};
 use crate::mapping::{CreateAllowed, FieldState};
 use syncline_model::{
     Action, AttributeName, ConnectionName, EdgeName, EntityId, Evidence, FieldChange, FieldName, Kind, Link,
@@ -138,16 +138,26 @@ impl Draftsman<'_> {
         }
     }
 
-    /// Whether a person waits for a company that is nobody's yet: as what the person comes to be hangs on it (CRM-5).
+    /// Whether a person waits for a company that is nobody's yet, or of which somebody is asked whose it is: as what the person
+    /// comes to be hangs on it (CRM-5).
     fn waits_for_record(&mut self, edge: &EdgeName, connection: &ConnectionName) -> bool {
         let name = AttributeName::new(edge.as_str());
-        let Some(Parent { entity: None, unresolved: Some(record), .. }) = self.parents.get(&name) else {
-            return false;
+        let (record, wake) = match self.parents.get(&name) {
+            Some(Parent { entity: None, unresolved: Some(record), .. }) => {
+                (record.clone(), format!("record:{record}"))
+            }
+            Some(Parent { entity: Some(entity), .. }) if !self.is_somewhere(*entity) => {
+                let asked = |(_, target): &(&RecordRef, &Target)| {
+                    target.entity == Some(*entity) && target.state == TargetState::Asked
+                };
+                let Some((record, _)) = self.hood.targets.iter().find(asked) else { return false };
+                (record.clone(), format!("entity:{entity}"))
+            }
+            Some(_) | None => return false,
         };
-        let (record, model) = (record.clone(), self.model);
+        let model = self.model;
         let Some(edge) = model.edges.iter().find(|candidate| candidate.name == *edge) else { return false };
-        let wake = vec![format!("record:{record}")];
-        self.wait(edge, &name, connection, record, wake).is_none()
+        self.wait(edge, &name, connection, record, vec![wake]).is_none()
     }
 
     /// The organisation of a person: by relation, else by the domain of the e-mail address.

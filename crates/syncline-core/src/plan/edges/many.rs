@@ -3,7 +3,7 @@
 
 use super::EdgeSide;
 use crate::{
-    decide::{SetSide, decide_set},
+    decide::{SetSide, decide_set, is_emptied},
     mapping::Edge,
     plan::{
         Derivation, Draftsman, Moved, SideSeen,
@@ -42,6 +42,8 @@ impl<'a> Draftsman<'a> {
             })
             .collect();
         let agreed = if sides.len() > 1 { decide_set(&edge.rule, &sides) } else { None };
+        // A blank that nobody made one blanks nothing.
+        let agreed = agreed.filter(|agreed| !agreed.is_empty() || sides.iter().any(is_emptied));
         if let Some(agreed) = &agreed {
             let from = sides.iter().find(|side| side.now.is_some() && side.now != side.base);
             let reason = Reason {

@@ -194,15 +194,19 @@ impl<'a> Draftsman<'a> {
     }
 }
 
-/// The relations that count: all, or the primary one; a single relation is primary by itself.
+/// The relations that count: all, or those to the primary target, of which there are several where it has several labels; a
+/// single target is primary by itself.
 pub(crate) fn picked(refs: &[Ref], pick: Pick) -> impl Iterator<Item = &Ref> {
-    let (all, primary) = match pick {
-        Pick::All => (refs, None),
-        Pick::Primary => {
-            let flagged = refs.iter().find(|reference| reference.primary);
-            let only = if refs.len() == 1 { refs.first() } else { None };
-            (Default::default(), flagged.or(only))
-        }
+    let leads_to =
+        |target: &Ref, reference: &Ref| (&reference.object, &reference.id) == (&target.object, &target.id);
+    let primary = refs.iter().find(|reference| reference.primary);
+    let only = || refs.first().filter(|first| refs.iter().all(|reference| leads_to(first, reference)));
+    let target = match pick {
+        Pick::All => None,
+        Pick::Primary => primary.or_else(only),
     };
-    all.iter().chain(primary)
+    refs.iter().filter(move |reference| match (pick, target) {
+        (Pick::All, _) => true,
+        (Pick::Primary, target) => target.is_some_and(|target| leads_to(target, reference)),
+    })
 }

@@ -3,9 +3,9 @@
 use super::{EdgeSide, Resolved, picked};
 use crate::{
     decide::{Decision, Side, Stand, decide},
-    mapping::{Carrier, Clear, Edge, FieldState, Rule},
+    mapping::{Carrier, Clear, Edge, FieldState, OnDelete, Rule},
     plan::{
-        Derivation, Draftsman, Parent, SideSeen,
+        Derivation, Draftsman, Parent, SideSeen, TargetState,
         align::Aligned,
         stand::{base_of, word},
         watch::{Agree, Moving},
@@ -13,7 +13,7 @@ use crate::{
 };
 use std::sync::Arc;
 use syncline_model::{
-    After, AttributeName, EntityId, FieldChange, Kind, Observed, Reason, Value,
+    After, AttributeName, ConnectionName, EntityId, FieldChange, Kind, Observed, Reason, RecordRef, Value,
     defect::{Defect, planted},
     operation::Case,
     plan::HeldReason,
@@ -30,6 +30,8 @@ struct Reading<'e> {
     stand: Stand<EntityId>,
     /// It moved to a record that is nobody's yet: that neither travels nor is it written over.
     astray: bool,
+    /// It led to this record, which was deleted, and leads nowhere now: a person is asked what the delete means.
+    bereft: Option<RecordRef>,
     /// The base is not spelled as the field is now, though it leads to the same.
     respelled: bool,
 }
@@ -44,7 +46,7 @@ impl<'a> Draftsman<'a> {
     pub(super) fn one(&mut self, edge: &'a Edge) {
         let name = AttributeName::new(edge.name.as_str());
         let bound = self.bound(edge);
-        let readings: Vec<Reading<'_>> = bound.iter().map(|side| self.read_one(*side)).collect();
+        let readings: Vec<Reading<'_>> = bound.iter().map(|side| self.read_one(edge, *side)).collect();
         let sides: Vec<Side<EntityId>> = readings
             .iter()
             .map(|reading| Side {
@@ -114,10 +116,11 @@ impl<'a> Draftsman<'a> {
         }
         let astray: Vec<_> = parent.unresolved.iter().cloned().collect();
         self.wait_for_records(edge, &name, &bound, &astray);
+        self.hold_bereft(&name, &readings);
         self.parents.insert(name, parent);
     }
 
-    fn read_one<'e>(&self, side: EdgeSide<'e>) -> Reading<'e> {
+    fn read_one<'e>(&self, edge: &Edge, side: EdgeSide<'e>) -> Reading<'e> {
         let seen = self.seen(side);
         let (agreed, interval) = base_of(&self.bases[side.position], &side.binding.field, seen);
         let now = self.resolve(side, seen);
@@ -129,11 +132,15 @@ impl<'a> Draftsman<'a> {
                 .filter(|base| base.unresolved.is_empty())
                 .map(|base| base.entities.first().copied()),
             astray: false,
+            bereft: self.bereft(edge, side, agreed.as_ref(), now.as_ref()),
             respelled: false,
             stand: Stand::Unknown,
             agreed,
             now,
         };
+        if reading.bereft.is_some() {
+            return reading;
+        }
         let Some(now) = &reading.now else { return reading };
         if !now.unresolved.is_empty() {
             reading.astray = reading.agreed.as_ref() != Some(seen);
@@ -153,6 +160,44 @@ impl<'a> Draftsman<'a> {
             }
         };
         reading
+    }
+
+    /// The record that a side led to and that was deleted, where a person is asked about that and nothing took its place:
+    /// what the delete took away with it is no word on this one (CRM-12).
+    fn bereft(
+        &self,
+        edge: &Edge,
+        side: EdgeSide<'_>,
+        agreed: Option<&Observed>,
+        now: Option<&Resolved>,
+    ) -> Option<RecordRef> {
+        let asks =
+            self.context.mapping.kinds.get(&edge.to).is_some_and(|to| to.on_delete == OnDelete::Review);
+        let is_blank = now.is_some_and(|now| now.entities.is_empty() && now.unresolved.is_empty());
+        let Some(Observed::Value(Value::Refs(agreed))) = agreed.filter(|_| asks && is_blank) else {
+            return None;
+        };
+        let mut before = picked(agreed, side.binding.pick).map(|it| self.target(side.position, it));
+        before.find(|record| {
+            self.hood.targets.get(record).is_some_and(|target| target.state == TargetState::Deleted)
+        })
+    }
+
+    /// Lists what stays as it is while a person is asked about the delete of what it belongs to.
+    fn hold_bereft(&mut self, name: &AttributeName, readings: &[Reading<'_>]) {
+        for record in readings.iter().filter_map(|reading| reading.bereft.clone()) {
+            let others = readings.iter().filter(|reading| {
+                let connection = &self.sides[reading.side.position].record.connection;
+                *connection != record.connection && reading.shows().is_some()
+            });
+            let others: Vec<ConnectionName> =
+                others.map(|reading| self.sides[reading.side.position].record.connection.clone()).collect();
+            for connection in others {
+                let wake = vec![format!("record:{record}")];
+                let reason = HeldReason::DeletedElsewhere { record: record.clone(), referred_by: None };
+                self.hold(Some(name), &connection, reason, wake);
+            }
+        }
     }
 
     /// As for attributes: the source of a record that we made agreed with it then.
@@ -278,7 +323,9 @@ impl<'a> Draftsman<'a> {
                 // nothing and agreed to it, which the next one fills. The other way round the old one would stay, no
                 // longer primary, as if somebody wanted it.
                 let refs = if let Observed::Value(Value::Refs(refs)) = seen { refs.as_slice() } else { &[] };
-                for reference in picked(refs, binding.pick) {
+                // What is left beside the one that we took away counts as the only one, and was never meant to go.
+                let left = self.is_left_by_us(position, &binding.field, seen);
+                for reference in picked(refs, binding.pick).filter(|it| it.primary || !left) {
                     let entity = self.entity_of(&self.target(position, reference));
                     if target.is_none() || entity != target {
                         self.unrelate(edge, reading.side, reference, reason);

@@ -138,7 +138,7 @@ fn a_reference_to_a_record_that_is_nobodys_waits_for_the_record() {
     assert!(both.operations.is_empty() && both.bases.is_empty(), "{:?}", operations(&both));
     // Once it is somebody's it travels.
     let mut known = pair().seen(O, 10, &[("AccountId", refs(&["Account/A3"]))]);
-    known.hood.targets.insert(record("salesforce/Account/A2"), Target { entity: None });
+    known.hood.targets.insert(record("salesforce/Account/A2"), Target::default());
     assert_eq!(
         operations(&known.plan()),
         [

@@ -2,10 +2,10 @@
 
 use super::world::*;
 use crate::{
-    mapping::{Direction, EdgeBinding, FieldState, Rule},
-    plan::Derivation,
+    mapping::{Direction, EdgeBinding, FieldState, OnDelete, Rule},
+    plan::{Derivation, TargetState, Wrote, note_step},
 };
-use syncline_model::{BaseEntry, Kind, Observed, review::Question};
+use syncline_model::{BaseEntry, Kind, Observed, operation::Case as Why, review::Question};
 
 const O: &str = "salesforce/Opportunity/006";
 const D: &str = "hubspot/deals/9";
@@ -162,4 +162,74 @@ fn a_relation_that_is_off_is_not_given_to_a_new_record_either() {
         operations(&written.edge("account", |edge| edge.rule = Rule::Off).plan()),
         Vec::<String>::new()
     );
+}
+
+#[test]
+fn a_company_with_two_labels_is_one_company() {
+    let on =
+        |companies: &[&str]| known().agreed(O, &sf(refs(&["Account/A2"]))).agreed(D, &hs(refs(companies)));
+    let labelled = refs(&["companies/C2:Buyer", "companies/C2:Payer"]);
+    let added = on(&["companies/C2"]).seen(D, 10, &[("@deal_to_company", labelled)]);
+    assert_eq!(operations(&added.plan()), Vec::<String>::new(), "the only one still");
+    let marked = on(&["companies/C2!:Buyer", "companies/C2!:Payer", "companies/C3"]);
+    assert!(marked.plan().operations.is_empty());
+    let ended =
+        |role: &str| format!("dissociate {D} @deal_to_company hubspot/companies/C2 primary as {role}");
+    let cleared = marked.seen(O, 10, &[("AccountId", Observed::Empty)]);
+    assert_eq!(operations(&cleared.plan()), [ended("Buyer"), ended("Payer")]);
+}
+
+#[test]
+fn what_the_delete_of_a_parent_took_away_waits_for_the_word_on_the_delete() {
+    let company = record("hubspot/companies/C2");
+    let shown = |state: TargetState, companies: &[&str]| {
+        let mut case = pair();
+        case.hood.targets.get_mut(&company).unwrap().state = state;
+        case.seen(D, 10, &[("@deal_to_company", refs(companies))])
+    };
+    let asked = shown(TargetState::Deleted, &[]);
+    let plan = asked.plan();
+    assert!(plan.operations.is_empty() && plan.bases.is_empty(), "{plan:?}");
+    assert_eq!(held(&plan), [format!("salesforce account deleted_elsewhere [record:{company}]")]);
+    let gone = asked.seen(O, 20, &[("AccountId", Observed::Empty)]).plan();
+    assert!(gone.operations.is_empty() && gone.held.is_empty(), "neither has one: {gone:?}");
+    assert_eq!(bases(&gone), [format!("{D} []"), format!("{O} []")]);
+    // What people say of the child counts, on either side.
+    let moved = [format!("update {O} AccountId=#3")];
+    assert_eq!(operations(&shown(TargetState::Deleted, &["companies/C3!"]).plan()), moved);
+    let said = shown(TargetState::Deleted, &[]).seen(O, 20, &[("AccountId", refs(&["Account/A3"]))]);
+    assert_eq!(
+        operations(&said.plan()),
+        [format!("associate {D} @deal_to_company hubspot/companies/C3 primary")]
+    );
+    // Where nobody is asked it goes without; and so it does where somebody took it out.
+    let cleared = [format!("update {O} AccountId=")];
+    assert_eq!(operations(&shown(TargetState::Known, &[]).plan()), cleared);
+    let mut followed = shown(TargetState::Deleted, &[]);
+    followed.mapping.kinds.get_mut(&Kind::Organisation).unwrap().on_delete = OnDelete::Archive;
+    assert_eq!(operations(&followed.plan()), cleared);
+}
+
+#[test]
+fn a_company_that_is_left_beside_the_one_that_went_does_not_go_too() {
+    let beside = refs(&["companies/C3"]);
+    let mut half = known()
+        .other(4, &["salesforce/Account/A4", "hubspot/companies/C4"])
+        .agreed(O, &sf(Observed::Empty))
+        .agreed(D, &hs(beside.clone()))
+        .seen(O, 10, &[("AccountId", refs(&["Account/A4"]))]);
+    let comes = format!("associate {D} @deal_to_company hubspot/companies/C4 primary");
+    let goes = format!("dissociate {D} @deal_to_company hubspot/companies/C3");
+    assert_eq!(operations(&half.plan()), [goes, comes.clone()], "it is the company that it has");
+    // The half of a move: what we took away was another one.
+    let (mapping, field) = (half.mapping.clone(), "@deal_to_company".into());
+    let step = Wrote {
+        field: &field,
+        before: &refs(&["companies/C2!", "companies/C3"]),
+        shows: &beside,
+        case: Why::OneChanged,
+        at: at(0),
+    };
+    note_step(&mapping, Kind::Deal, &record(D), half.link_mut(D).base.as_mut().unwrap(), step);
+    assert_eq!(operations(&half.plan()), [comes]);
 }

@@ -1,7 +1,10 @@
 //! What people and organisations become on the other side, and what is never made.
 
 use super::world::*;
-use crate::mapping::{CreateAllowed, OnDelete};
+use crate::{
+    mapping::{CreateAllowed, OnDelete},
+    plan::TargetState,
+};
 use syncline_model::{
     Evidence, Kind, LinkState, Observed, RecordState, RunId, plan::HeldReason, review::Question,
 };
@@ -101,6 +104,27 @@ fn a_person_waits_for_a_company_that_is_nobodys_before_it_becomes_anything() {
     );
     case.hood.waiting_since = Some(at(-86_401));
     assert_eq!(operations(&case.plan()).len(), 1, "then it goes ahead");
+}
+
+#[test]
+fn a_person_waits_for_a_company_that_somebody_is_asked_about() {
+    let company = record("hubspot/companies/C2");
+    let with = |state: TargetState| {
+        let mut case =
+            hubspot(&[("@contact_to_company", refs(&["companies/C2!"]))]).other(2, &["hubspot/companies/C2"]);
+        case.hood.records_of.clear();
+        case.hood.targets.get_mut(&company).unwrap().state = state;
+        case
+    };
+    let lead = ["create salesforce/Lead LastName=Lovelace, Email=ada@acme.com"];
+    let plan = with(TargetState::Asked).plan();
+    assert!(plan.operations.is_empty(), "it may be a known account: {:?}", operations(&plan));
+    let waits = format!("salesforce company waits_for_parent until 86400 [entity:{}]", entity(2));
+    assert_eq!(held(&plan), [waits]);
+    let mut late = with(TargetState::Asked);
+    late.hood.waiting_since = Some(at(-86_401));
+    assert_eq!(operations(&late.plan()), lead);
+    assert_eq!(operations(&with(TargetState::Deleted).plan()), lead, "nobody waits for what is gone");
 }
 
 #[test]

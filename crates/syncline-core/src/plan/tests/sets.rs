@@ -130,3 +130,13 @@ fn who_may_have_been_merged_into_somebody_unknown_was_not_taken_out() {
     let joined = pair().seen(D, 10, &[(CONTACTS, refs(&["contacts/1", "contacts/3", "contacts/99"]))]);
     assert_eq!(operations(&joined.plan()), [format!("associate {O} {ROLES} salesforce/Contact/P3")]);
 }
+
+#[test]
+fn a_blank_that_nobody_made_one_takes_nothing_away_where_it_is_only_written() {
+    let written = |case: Case| on(case, HS, |binding| binding.direction = Direction::Out);
+    let never = written(deal().fresh(O, &sf(&[])).fresh(D, &hs(&["contacts/1"])));
+    assert_eq!(operations(&never.plan()), Vec::<String>::new());
+    let pair = deal().agreed(O, &sf(&["Contact/P1"])).agreed(D, &hs(&["contacts/1"]));
+    let emptied = written(pair.seen(O, 10, &[(ROLES, Observed::Empty)]));
+    assert_eq!(operations(&emptied.plan()), [format!("dissociate {D} {CONTACTS} hubspot/contacts/1")]);
+}

@@ -185,7 +185,7 @@ impl Case {
         let records: BTreeMap<ConnectionName, RecordRef> =
             addresses.iter().map(|address| record(address)).map(|it| (it.connection.clone(), it)).collect();
         for it in records.values() {
-            self.hood.targets.insert(it.clone(), Target { entity: Some(entity(number)) });
+            self.hood.targets.insert(it.clone(), Target::known(Some(entity(number))));
         }
         self.hood.records_of.insert(entity(number), records);
         self

@@ -227,7 +227,7 @@ impl Lesson {
             .find(|(_, records)| records.values().any(|record| *record == edge.to))
             .map(|(entity, _)| *entity);
         if entity.is_some() {
-            hood.targets.insert(edge.to.clone(), Target { entity });
+            hood.targets.insert(edge.to.clone(), Target::known(entity));
         }
         let Some(Some(snapshot)) = hood.snapshots.get_mut(position) else { return };
         let before = snapshot.field(edge.field.as_str()).clone();
@@ -396,7 +396,7 @@ fn remember_targets(
                 object: reference.object.clone(),
                 id: reference.id.clone(),
             };
-            hood.targets.insert(target, Target { entity: Some(entity) });
+            hood.targets.insert(target, Target::known(Some(entity)));
         }
     }
 }

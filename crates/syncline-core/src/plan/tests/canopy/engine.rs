@@ -38,7 +38,7 @@ impl World {
                     if let Some(target) = target {
                         records_of.insert(target, self.records_of(target));
                     }
-                    targets.insert(record, Target { entity: target });
+                    targets.insert(record, Target::known(target));
                 }
             }
         }
