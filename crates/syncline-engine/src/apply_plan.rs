@@ -7,7 +7,7 @@ use crate::{
     ctx::Ctx,
     cycle::{adopt_all, claim, leave, observe},
     error::Error,
-    moot,
+    moot, parked,
     plan_file::{PlanFile, Summary, write},
     planning::{Keep, Making, Pass, making},
 };
@@ -144,7 +144,7 @@ struct Standing {
     records: BTreeMap<RecordRef, StoredRecord>,
     /// What is still to be made, of the kind in hand.
     made: BTreeSet<Making>,
-    /// Of entities whose records an undo makes again: where they have one.
+    /// Of entities whose records an undo makes again: where they have one, or may have.
     links: BTreeMap<EntityId, BTreeSet<ConnectionName>>,
 }
 
@@ -166,6 +166,10 @@ impl Standing {
                         .is_some_and(|objects| objects.contains(&link.record.object))
             });
             links.insert(entity.entity, taken.map(|link| link.record.connection.clone()).collect());
+        }
+        // Nobody knows what came of a create whose answer was lost.
+        for (entity, connection) in parked::load(ctx).await?.into_keys() {
+            links.entry(entity).and_modify(|taken: &mut BTreeSet<_>| drop(taken.insert(connection)));
         }
         let mut standing = Self { records: BTreeMap::new(), made: BTreeSet::new(), links };
         standing.read(ctx, operations).await?;

@@ -49,9 +49,10 @@ impl Lost {
             let kind = parked.sent.as_ref().map(|sent| sent.operation.kind);
             let own = links.iter().filter(|link| kind.is_none_or(|kind| link.facet == kind));
             let own: Vec<_> = own.filter(|link| link.state != LinkState::Excluded).collect();
-            let found = |link: &&syncline_model::Link| {
-                link.record.connection == place.1 && link.state != LinkState::Pending
-            };
+            // What an undo archived is made again by undoing that.
+            let is_known = |state: &LinkState| !matches!(state, LinkState::Pending | LinkState::Undone(_));
+            let found =
+                |link: &&syncline_model::Link| link.record.connection == place.1 && is_known(&link.state);
             if own.is_empty() || own.iter().any(found) {
                 batch.puts.push((super::key(&place), None));
                 continue;

@@ -395,3 +395,37 @@ async fn a_contact_whose_answer_was_lost_is_found_by_its_address() {
         assert_eq!(world.says(Salesforce, "Contact", &lee).await, "in_step", "{kind}");
     }
 }
+
+#[tokio::test]
+async fn what_undoing_an_undo_made_and_nobody_heard_of_is_known_again_or_asked_about() {
+    undo_an_undo_unheard(None).await;
+    undo_an_undo_unheard(Some("1300")).await;
+}
+
+/// Somebody may edit what came of it, so that it is not known again by what it shows.
+async fn undo_an_undo_unheard(amount: Option<&str>) {
+    let (mut world, account) = keyless().await;
+    let opportunity = world.create(Salesforce, "Opportunity", roof(&account));
+    let made = world.sync().await;
+    let (_, undone) = take_back(&mut world, made.run).await;
+    assert_eq!(world.count(HubSpot, "deals"), 0);
+    plan_undo(&mut world, undone.run).await;
+    world.faults(HubSpot, json!([{"match": "write", "nth": 1, "times": 1, "do": LOST}]));
+    assert_eq!(world.apply().await.unwrap().tally.unknown, 1);
+    let says = world.says(Salesforce, "Opportunity", &opportunity).await;
+    assert_eq!(says, "parked SYN-2015 *@hubspot SYN-2020 *@hubspot");
+    // The same plan once more makes it no second time, also where it cannot be told from what somebody made.
+    let deal = world.find_all(HubSpot, "deals", "dealname", "Roof").pop().unwrap();
+    if let Some(amount) = amount {
+        world.edit(HubSpot, "deals", &deal, json!({"amount": amount}));
+    }
+    assert_eq!(world.apply().await.unwrap().tally.writes(), 0);
+    assert_eq!(world.count(HubSpot, "deals"), 1);
+    world.advance(3_600);
+    world.sync().await;
+    world.quiet().await;
+    assert_eq!((world.count(Salesforce, "Opportunity"), world.count(HubSpot, "deals")), (1, 1));
+    let says = world.says(Salesforce, "Opportunity", &opportunity).await;
+    let expected = if amount.is_some() { "parked" } else { "in_step" };
+    assert!(says.starts_with(expected), "{says}");
+}

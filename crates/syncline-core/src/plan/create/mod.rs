@@ -25,7 +25,12 @@ impl Draftsman<'_> {
                 !(planted(Defect::SecondContact) && converted)
             };
             let has = |link: &Link| self.is_own(link) && link.record.connection == connection && counts(link);
-            if self.hood.links.iter().any(has) {
+            let mut there = self.hood.links.iter().filter(|link| has(link)).peekable();
+            if there.peek().is_some() {
+                // What an undo took back comes back by undoing that, and the answer to it may be lost.
+                if there.all(|link| matches!(link.state, LinkState::Undone(_))) {
+                    self.hold_parked(&connection);
+                }
                 continue;
             }
             match self.scope(&connection) {
@@ -40,10 +45,16 @@ impl Draftsman<'_> {
         }
     }
 
+    /// Lists a create of which nobody knows what came of it; says whether there is one.
+    fn hold_parked(&mut self, connection: &ConnectionName) -> bool {
+        let Some(what) = self.hood.parked.get(connection) else { return false };
+        let reason = HeldReason::Parked { what: what.clone() };
+        self.hold(None, connection, reason, Vec::new());
+        true
+    }
+
     fn missing_side(&mut self, connection: &ConnectionName) {
-        if let Some(what) = self.hood.parked.get(connection) {
-            let reason = HeldReason::Parked { what: what.clone() };
-            self.hold(None, connection, reason, Vec::new());
+        if self.hold_parked(connection) {
             return;
         }
         let Some(rule) = self.model.create.get(connection).cloned() else { return };
