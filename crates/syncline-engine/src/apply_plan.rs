@@ -153,7 +153,7 @@ impl Standing {
         let again = |operation: &&Operation| made_by(operation).is_some() && is_undo(&operation.action);
         let again: BTreeSet<EntityId> =
             operations.iter().filter(again).map(|operation| operation.entity).collect();
-        let mut links = BTreeMap::new();
+        let mut links: BTreeMap<EntityId, BTreeSet<ConnectionName>> = BTreeMap::new();
         for entity in ctx.store.entities(&again.into_iter().collect::<Vec<_>>()).await? {
             let taken = entity.links.iter().filter(|link| {
                 // What an undo archived may be made again, by undoing the undo. The company kept for a lead is no record of its own there.
@@ -169,7 +169,9 @@ impl Standing {
         }
         // Nobody knows what came of a create whose answer was lost.
         for (entity, connection) in parked::load(ctx).await?.into_keys() {
-            links.entry(entity).and_modify(|taken: &mut BTreeSet<_>| drop(taken.insert(connection)));
+            if let Some(taken) = links.get_mut(&entity) {
+                taken.insert(connection);
+            }
         }
         let mut standing = Self { records: BTreeMap::new(), made: BTreeSet::new(), links };
         standing.read(ctx, operations).await?;

@@ -1,20 +1,27 @@
 //! Neighbourhoods: the store's rows around an entity, as the planner wants them (A4). Loaded a page at a time; never the
 //! world.
 
+mod domains;
+mod refs;
+mod sides;
+
+pub(crate) use domains::domain_key;
+pub(crate) use sides::earlier;
+
 use crate::{ctx::Ctx, error::Error, identifying::pending_key, parked, referring, refusals};
+use domains::organisations_by_domain;
+use refs::{collect_refs, edge_fields, resolve};
+use sides::note_sides;
 use std::{
-    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 use syncline_core::{
-    identify,
-    mapping::{CreateAllowed, KeySource, Mapping, MatchRule, OnDelete},
+    mapping::{Mapping, OnDelete},
     plan::{ClockOffset, Context, Earlier, Neighbourhood, Refusal, Sides, Target},
 };
-use syncline_model::{
-    ConnectionName, EntityId, FieldName, Kind, Link, LinkState, Observed, RecordRef, Snapshot, Value,
-};
-use syncline_store::{MatchKey, StoredEntity};
+use syncline_model::{ConnectionName, EntityId, FieldName, Kind, Link, LinkState, RecordRef, Snapshot};
+use syncline_store::StoredEntity;
 
 /// What one planning pass keeps while it streams.
 pub(crate) struct Surroundings {
@@ -36,10 +43,6 @@ const AT_HAND: usize = 50_000;
 /// How far clocks of vendors may be off whose clock was measured, beside what the measuring says: stamps have a
 /// resolution of one second at the coarsest (Salesforce).
 pub(crate) const RESOLUTION: jiff::SignedDuration = jiff::SignedDuration::from_secs(1);
-
-pub(crate) fn mapping_key(digest: u32) -> String {
-    format!("mapping-side/{digest:08x}")
-}
 
 impl Surroundings {
     /// Reads what holds for the whole pass, and notes the mapping in force so that later ones can tell what changed.
@@ -261,162 +264,4 @@ pub(crate) fn in_force(
         }
     }
     records
-}
-
-/// Stores field → digest of every side, so that a base agreed under this mapping can be judged under a later one.
-/// The mappings of sides that bases were agreed under, the one in force among them, and which of that one's are noted already.
-pub(crate) async fn earlier(ctx: &Ctx) -> Result<(Earlier, BTreeSet<u32>), Error> {
-    let mut earlier: Earlier =
-        ctx.sides().digests().map(|(digest, fields)| (digest, fields.clone())).collect();
-    let mut noted = BTreeSet::new();
-    for (key, bytes) in ctx.store.list("mapping-side/").await? {
-        let digest = key.strip_prefix("mapping-side/").and_then(|hex| u32::from_str_radix(hex, 16).ok());
-        let Some(digest) = digest else { continue };
-        match earlier.entry(digest) {
-            Entry::Occupied(_) => {
-                noted.insert(digest);
-            }
-            Entry::Vacant(place) => {
-                if let Ok(fields) = serde_json::from_slice(&bytes) {
-                    place.insert(fields);
-                }
-            }
-        }
-    }
-    Ok((earlier, noted))
-}
-
-async fn note_sides(ctx: &Ctx, mut noted: BTreeSet<u32>) -> Result<(), Error> {
-    let mut batch = ctx.batch();
-    for (digest, fields) in ctx.sides().digests() {
-        if noted.insert(digest) {
-            let bytes = serde_json::to_vec(fields).map_err(|error| Error::Internal(error.to_string()))?;
-            batch.puts.push((mapping_key(digest), Some(bytes)));
-        }
-    }
-    if !batch.puts.is_empty() {
-        ctx.store.commit(batch).await?;
-    }
-    Ok(())
-}
-
-fn edge_fields(mapping: &Mapping, kind: Kind) -> BTreeMap<(ConnectionName, FieldName), Kind> {
-    let mut fields = BTreeMap::new();
-    for edge in mapping.kinds.get(&kind).into_iter().flat_map(|model| &model.edges) {
-        for binding in &edge.bindings {
-            fields.insert((binding.connection.clone(), binding.field.clone()), edge.to);
-        }
-    }
-    fields
-}
-
-/// Every record that the entity's edges point to, now or at their base.
-fn collect_refs(
-    entity: &StoredEntity,
-    kind: Kind,
-    edges: &BTreeMap<(ConnectionName, FieldName), Kind>,
-    refs: &mut BTreeSet<(Kind, RecordRef)>,
-) {
-    for (link, snapshot) in entity.links.iter().zip(&entity.snapshots) {
-        let Some(snapshot) = snapshot else { continue };
-        if link.facet != kind {
-            continue;
-        }
-        let connection = &link.record.connection;
-        let shown = snapshot.fields.iter().map(|(field, value)| (field, Some(value)));
-        let agreed = link
-            .base
-            .iter()
-            .flat_map(|base| &base.entries)
-            .map(|(field, entry)| (field, entry.agreed.as_ref()));
-        for (field, value) in shown.chain(agreed) {
-            let Some(Observed::Value(Value::Refs(list))) = value else { continue };
-            let Some(to) = edges.get(&(connection.clone(), field.clone())) else { continue };
-            refs.extend(list.iter().map(|reference| {
-                let record = RecordRef {
-                    connection: connection.clone(),
-                    object: reference.object.clone(),
-                    id: reference.id.clone(),
-                };
-                (*to, record)
-            }));
-        }
-    }
-}
-
-/// Whose the records are. A record that was merged or converted leads to the entity of what took its place.
-async fn resolve(
-    ctx: &Ctx,
-    refs: &BTreeSet<(Kind, RecordRef)>,
-) -> Result<BTreeMap<RecordRef, Target>, Error> {
-    let records: Vec<RecordRef> = refs.iter().map(|(_, record)| record.clone()).collect();
-    let stored = ctx.store.records(&records).await?;
-    let mut targets = BTreeMap::new();
-    for ((kind, record), stored) in refs.iter().zip(stored) {
-        let link = stored.links.iter().find(|link| link.facet == *kind && link.state != LinkState::Excluded);
-        targets.insert(record.clone(), Target::of(link));
-    }
-    Ok(targets)
-}
-
-/// For people whose side is missing somewhere: the one organisation there whose domain their address has (CRM-3).
-async fn organisations_by_domain(
-    ctx: &Ctx,
-    kind: Kind,
-    entities: &[StoredEntity],
-) -> Result<BTreeMap<EntityId, EntityId>, Error> {
-    let mut found = BTreeMap::new();
-    let mapping = ctx.mapping();
-    let Some(model) = mapping.kinds.get(&kind) else { return Ok(found) };
-    let Some((connection, _)) =
-        model.create.iter().find(|(_, rule)| matches!(rule.allowed, CreateAllowed::LeadOrContact { .. }))
-    else {
-        return Ok(found);
-    };
-    let Some(key) = domain_key(mapping) else { return Ok(found) };
-    let mut domains: BTreeMap<EntityId, String> = BTreeMap::new();
-    for entity in entities {
-        if entity.links.iter().any(|link| link.facet == kind && link.record.connection == *connection) {
-            continue;
-        }
-        let email = entity.snapshots.iter().flatten().find_map(|snapshot| {
-            identify::keys(mapping, kind, snapshot).into_iter().find(|key| key.value.contains('@'))
-        });
-        if let Some(domain) = email.and_then(|email| identify::domain(&email.value)) {
-            domains.insert(entity.entity, domain);
-        }
-    }
-    let wanted: BTreeSet<&String> = domains.values().collect();
-    let keys: Vec<MatchKey> =
-        wanted.iter().map(|domain| MatchKey { name: key.clone(), value: domain.as_str().into() }).collect();
-    let carriers = ctx.store.by_keys(Kind::Organisation, &keys).await?;
-    let mut owners: BTreeMap<&str, EntityId> = BTreeMap::new();
-    for (key, records) in keys.iter().zip(carriers) {
-        let here: Vec<RecordRef> =
-            records.into_iter().filter(|record| record.connection == *connection).collect();
-        if let [account] = here.as_slice() {
-            let stored = ctx.store.records(std::slice::from_ref(account)).await?;
-            let link = stored
-                .iter()
-                .flat_map(|record| &record.links)
-                .find(|link| link.facet == Kind::Organisation && link.state.is_active());
-            if let Some(link) = link {
-                owners.insert(&key.value, link.entity);
-            }
-        }
-    }
-    for (entity, domain) in &domains {
-        if let Some(owner) = owners.get(domain.as_str()) {
-            found.insert(*entity, *owner);
-        }
-    }
-    Ok(found)
-}
-
-/// The name of the key by which organisations are known by their domain.
-pub(crate) fn domain_key(mapping: &Mapping) -> Option<Arc<str>> {
-    mapping.kinds.get(&Kind::Organisation)?.match_keys.iter().find_map(|rule| match rule {
-        MatchRule::Attribute { key, from: KeySource::Domain(_) } => Some(key.clone()),
-        MatchRule::Attribute { .. } | MatchRule::Planted | MatchRule::NativeConnector { .. } => None,
-    })
 }

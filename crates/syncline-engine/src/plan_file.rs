@@ -1,28 +1,30 @@
 //! Plan files: JSON Lines, a header and then operations in the order of applying, held items and findings; streamed both
 //! ways, never whole in memory (decisions §2).
 
+mod cost;
+mod open;
+
+pub use open::PlanFile;
+
 use crate::{
     confirm,
     ctx::Ctx,
     error::Error,
     planning::{Keep, Pass},
 };
+use cost::Cost;
 use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{BufRead, BufReader, BufWriter, Write},
+    io::{BufWriter, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
-use syncline_kit::vendor::{Write as VendorWrite, WriteRow};
 use syncline_model::{
-    Action, After, ConnectionName, Operation, Ref, Value,
+    Action, ConnectionName, Operation,
     plan::{Confirms, PLAN_FORMAT, PlanHeader, PlanLine},
 };
-
-/// Rows packed at a time to say what a plan costs: more than any vendor's largest call.
-const PACK: usize = 2_000;
 
 /// What a plan comes to, for people.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,6 +45,26 @@ pub struct Summary {
     pub operation_count: u64,
     /// Held items in all.
     pub held_count: u64,
+}
+
+impl Summary {
+    fn add(&mut self, operation: &Operation) {
+        let what = match &operation.action {
+            Action::Create { object, .. } => object.to_string(),
+            Action::Update { record, .. } | Action::Archive { record, .. } => record.object.to_string(),
+            Action::Associate(association) | Action::Dissociate(association) => {
+                format!("{}.{}", operation.kind, association.edge)
+            }
+        };
+        let key = (operation.connection.clone(), what, operation.action.word());
+        *self.operations.entry(key).or_default() += 1;
+        self.operation_count += 1;
+        for change in operation.action.fields() {
+            if change.reason.case == syncline_model::operation::Case::Tie {
+                *self.ties.entry(format!("{}.{}", operation.kind, change.attribute)).or_default() += 1;
+            }
+        }
+    }
 }
 
 /// Plans all work there is and hands every line to `line`.
@@ -212,78 +234,6 @@ fn accounts(ctx: &Ctx) -> BTreeMap<ConnectionName, Arc<str>> {
     ctx.facts.accounts.iter().map(|(name, account)| (name.clone(), account.id.clone())).collect()
 }
 
-/// A plan file that may be applied here and now.
-pub struct PlanFile {
-    /// Its first line.
-    pub header: PlanHeader,
-    lines: std::io::Lines<BufReader<File>>,
-    path: PathBuf,
-}
-
-impl PlanFile {
-    /// Opens a plan and checks that it is whole, unedited, of this workspace, these accounts and this configuration, and
-    /// young enough.
-    ///
-    /// # Errors
-    /// [`Error::Plan`] says which of these does not hold; [`Error::File`].
-    pub async fn open(ctx: &Ctx, path: &Path) -> Result<Self, Error> {
-        let refused = |why: String| Error::Plan { path: path.to_owned(), why };
-        let mut reader = BufReader::new(File::open(path).map_err(|error| read(path, &error))?);
-        let mut first = String::new();
-        reader.read_line(&mut first).map_err(|error| read(path, &error))?;
-        let header: PlanHeader = serde_json::from_str(&first)
-            .map_err(|error| refused(format!("its first line is no plan header: {error}")))?;
-        if header.format != PLAN_FORMAT {
-            return Err(refused(format!(
-                "it has format {}, this program knows {PLAN_FORMAT}",
-                header.format
-            )));
-        }
-        let mut hasher = Sha256::new();
-        std::io::copy(&mut reader, &mut hasher).map_err(|error| read(path, &error))?;
-        if hex(&hasher.finalize()) != *header.sha256 || digest(&header)? != *header.header_sha256 {
-            return Err(refused("it was edited or is not whole: its checksum does not fit".to_owned()));
-        }
-        if header.workspace != ctx.workspace.id {
-            return Err(refused("it was made in another workspace".to_owned()));
-        }
-        if let Some((name, _)) =
-            header.accounts.iter().find(|(name, id)| accounts(ctx).get(*name) != Some(*id))
-        {
-            return Err(refused(format!("it was made for another account of `{name}`")));
-        }
-        if header.config_sha256 != ctx.workspace.config_sha256 {
-            return Err(refused("the configuration has changed since it was made".to_owned()));
-        }
-        let age = ctx.now().duration_since(header.created_at);
-        if age > ctx.workspace.config.plan_max_age {
-            return Err(refused(format!("it is older than {:#}", ctx.workspace.config.plan_max_age)));
-        }
-        if header.journal_seq > ctx.store.journal_head().await? {
-            return Err(refused("the store is older than the plan: it was restored from a copy".to_owned()));
-        }
-        let mut lines = BufReader::new(File::open(path).map_err(|error| read(path, &error))?).lines();
-        lines.next();
-        Ok(Self { header, lines, path: path.to_owned() })
-    }
-
-    /// The next operation.
-    ///
-    /// # Errors
-    /// [`Error::Plan`] where a line cannot be read.
-    pub fn next_operation(&mut self) -> Result<Option<Operation>, Error> {
-        for line in self.lines.by_ref() {
-            let line = line.map_err(|error| read(&self.path, &error))?;
-            let line: PlanLine = serde_json::from_str(&line)
-                .map_err(|error| Error::Plan { path: self.path.clone(), why: error.to_string() })?;
-            if let PlanLine::Operation(operation) = line {
-                return Ok(Some(operation));
-            }
-        }
-        Ok(None)
-    }
-}
-
 fn private(path: &Path) -> Result<File, Error> {
     use std::os::unix::fs::OpenOptionsExt;
     File::options()
@@ -309,129 +259,4 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-impl Summary {
-    fn add(&mut self, operation: &Operation) {
-        let what = match &operation.action {
-            Action::Create { object, .. } => object.to_string(),
-            Action::Update { record, .. } | Action::Archive { record, .. } => record.object.to_string(),
-            Action::Associate(association) | Action::Dissociate(association) => {
-                format!("{}.{}", operation.kind, association.edge)
-            }
-        };
-        let key = (operation.connection.clone(), what, operation.action.word());
-        *self.operations.entry(key).or_default() += 1;
-        self.operation_count += 1;
-        for change in operation.action.fields() {
-            if change.reason.case == syncline_model::operation::Case::Tie {
-                *self.ties.entry(format!("{}.{}", operation.kind, change.attribute)).or_default() += 1;
-            }
-        }
-    }
-}
-
-/// What operations cost, by packing them as they will be packed.
-#[derive(Default)]
-struct Cost {
-    fields: BTreeMap<ConnectionName, Vec<WriteRow>>,
-    relations: BTreeMap<ConnectionName, Vec<WriteRow>>,
-    calls: BTreeMap<ConnectionName, u64>,
-}
-
-impl Cost {
-    fn add(&mut self, ctx: &Ctx, operation: &Operation) -> Result<(), Error> {
-        let Some(row) = pretend(ctx, operation) else { return Ok(()) };
-        let rows = match operation.action {
-            Action::Create { .. } | Action::Update { .. } | Action::Archive { .. } => &mut self.fields,
-            Action::Associate(_) | Action::Dissociate(_) => &mut self.relations,
-        };
-        let rows = rows.entry(operation.connection.clone()).or_default();
-        rows.push(row);
-        if rows.len() >= PACK * 2 && !matches!(operation.action, Action::Associate(_) | Action::Dissociate(_))
-        {
-            let rows = std::mem::take(rows);
-            self.count(ctx, &operation.connection, rows)?;
-        }
-        Ok(())
-    }
-
-    fn pack(&mut self, ctx: &Ctx) -> Result<(), Error> {
-        for rows in [std::mem::take(&mut self.fields), std::mem::take(&mut self.relations)] {
-            for (connection, rows) in rows {
-                self.count(ctx, &connection, rows)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn count(&mut self, ctx: &Ctx, connection: &ConnectionName, rows: Vec<WriteRow>) -> Result<(), Error> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let calls = ctx.connection(connection)?.vendor.pack(rows).len() as u64;
-        *self.calls.entry(connection.clone()).or_default() += calls;
-        Ok(())
-    }
-}
-
-/// A row of the same shape as the one that will be sent; references that are not known yet get a stand-in.
-fn pretend(ctx: &Ctx, operation: &Operation) -> Option<WriteRow> {
-    let stand_in = || Ref::to("?", operation.entity.to_string());
-    let fields = || {
-        operation
-            .action
-            .fields()
-            .iter()
-            .map(|change| {
-                let value = match &change.after {
-                    After::Value(value) => Some(value.clone()),
-                    After::Clear => None,
-                    After::Reference(_) => Some(Value::Refs(vec![stand_in()])),
-                };
-                (change.field.clone(), value)
-            })
-            .collect()
-    };
-    let end = |end: &syncline_model::Endpoint, object: &str| match end {
-        syncline_model::Endpoint::Record(record) => record.clone(),
-        syncline_model::Endpoint::Entity(entity) => {
-            syncline_model::RecordRef::new(operation.connection.clone(), object, entity.to_string())
-        }
-    };
-    let write = match &operation.action {
-        Action::Create { object, .. } => VendorWrite::Create {
-            object: object.clone(),
-            key_field: ctx.mapping().connections.get(&operation.connection)?.key_fields.get(object).cloned(),
-            fields: fields(),
-        },
-        Action::Update { record, .. } => {
-            VendorWrite::Update { record: record.clone(), version: None, fields: fields() }
-        }
-        Action::Archive { record, .. } => VendorWrite::Archive { record: record.clone() },
-        Action::Associate(association) | Action::Dissociate(association) => {
-            let objects = |kind| {
-                let model = ctx.mapping().kinds.get(&kind)?;
-                model.objects.get(&operation.connection)?.first().map(ToString::to_string)
-            };
-            let model = ctx.mapping().kinds.get(&operation.kind)?;
-            let to = model.edges.iter().find(|edge| edge.name == association.edge)?.to;
-            let edge = syncline_kit::vendor::EdgeWrite {
-                field: association.field.clone(),
-                from: end(&association.from, &objects(operation.kind)?),
-                to: end(&association.to, &objects(to)?),
-                role: association.role.clone(),
-                primary: association.primary,
-                row: association.row.clone(),
-            };
-            match operation.action {
-                Action::Dissociate(_) => VendorWrite::Dissociate(edge),
-                Action::Associate(_)
-                | Action::Create { .. }
-                | Action::Update { .. }
-                | Action::Archive { .. } => VendorWrite::Associate(edge),
-            }
-        }
-    };
-    Some(WriteRow { operation: operation.id, entity: operation.entity, write })
 }

@@ -1,6 +1,8 @@
 //! `undo RUN`: the inverse of a run as an ordinary plan (HUB-6). What the run wrote is read back from the journal's values, how
 //! things stand from the store, read just before; [`syncline_core::undo`] does the thinking.
 
+mod past;
+mod present;
 mod since;
 
 use crate::{
@@ -12,18 +14,17 @@ use crate::{
     plan_file::{self, Summary},
     referring,
 };
-use jiff::{SignedDuration, Timestamp};
-use since::Since;
+use past::Past;
+use present::{load, present, successors};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
     sync::Arc,
 };
-use syncline_core::undo::{self, Note, Present, Standing, Why};
+use syncline_core::undo::{self, Note, Why};
 use syncline_model::{
-    Action, After, ConnectionName, Endpoint, EntityId, FieldName, JournalSeq, LinkState, ObjectName,
-    Observed, Operation, OperationId, RecordRef, RunId, Snapshot, Value,
-    journal::{CallId, Event, RowResult, RowValues, Written},
+    ConnectionName, JournalSeq, Operation, OperationId, RecordRef, RunId,
+    journal::Event,
     plan::{Finding, FindingKind, PlanLine},
 };
 use syncline_store::{JournalFilter, Store};
@@ -31,8 +32,6 @@ use uuid::Uuid;
 
 /// Journal entries, and records, read at a time.
 const PAGE: usize = 1_000;
-/// A call that ended later than this after its intent was not answered: what came of it was read.
-const LONGEST_CALL: SignedDuration = SignedDuration::from_secs(60);
 /// What never comes back, on any side that is written.
 const STAMPS: &str =
     "stamps of change, field history and whatever automation did in answer to the writes stay at the vendor";
@@ -139,288 +138,6 @@ pub async fn write(ctx: &Ctx, run: RunId, path: &Path) -> Result<(Summary, Vec<P
     let lines = lines(ctx, run).await?;
     let summary = plan_file::write_lines(ctx, path, &lines).await?;
     Ok((summary, lines))
-}
-
-/// What a run did, as the journal has it.
-struct Past {
-    written: Vec<Written>,
-    /// Records of which what was written is erased.
-    erased: BTreeSet<RecordRef>,
-    /// Where and when the run wrote each record last.
-    last: BTreeMap<RecordRef, (JournalSeq, Timestamp)>,
-    /// Where it wrote each field last; where it made a record, of those that it did not write afterwards.
-    fields: BTreeMap<(RecordRef, FieldName), JournalSeq>,
-    made: BTreeMap<RecordRef, JournalSeq>,
-    /// Records whose create was learnt of long after it, by reading them: whatever their vendor fills in was read with them.
-    read_late: BTreeSet<RecordRef>,
-    began: JournalSeq,
-}
-
-impl Past {
-    async fn read(store: &dyn Store, run: RunId) -> Result<Self, Error> {
-        let refused = |why: String| Error::Undo { run: run.to_string(), why };
-        let mut past = Self {
-            written: Vec::new(),
-            erased: BTreeSet::new(),
-            last: BTreeMap::new(),
-            fields: BTreeMap::new(),
-            made: BTreeMap::new(),
-            read_late: BTreeSet::new(),
-            began: JournalSeq::default(),
-        };
-        let mut sent: BTreeMap<CallId, Timestamp> = BTreeMap::new();
-        let mut known = false;
-        let mut lost = 0;
-        let filter = JournalFilter { run: Some(run), record: None };
-        let mut after = JournalSeq::default();
-        loop {
-            let page = store.journal(&filter, after, PAGE).await?;
-            let Some(end) = page.last() else { break };
-            after = end.seq;
-            if let (false, Some(first)) = (known, page.first()) {
-                // Half of a run is not taken back: what was let go of it came first.
-                if !matches!(first.event, Event::RunStarted { .. }) {
-                    return Err(refused("it is out of reach: its beginning is not kept any more".to_owned()));
-                }
-                past.began = first.seq;
-                known = true;
-            }
-            for (entry, values) in page.iter().zip(store.journal_values(&page).await?) {
-                if let Event::CallIntended { call, .. } = &entry.event {
-                    sent.insert(*call, entry.at);
-                }
-                let Event::CallEnded { call, rows } = &entry.event else { continue };
-                // The second end of a call tells what was found of it.
-                let is_late =
-                    sent.remove(call).is_none_or(|sent| entry.at.duration_since(sent) > LONGEST_CALL);
-                let confirmed = rows.iter().filter(|row| matches!(row, RowResult::Confirmed { .. })).count();
-                lost += confirmed.saturating_sub(values.len());
-                for stored in values {
-                    match stored.values {
-                        Some(RowValues::Written(row)) => {
-                            past.wrote(&row, entry.seq, entry.at);
-                            if is_late && row.created {
-                                past.read_late.insert(row.record.clone());
-                            }
-                            past.written.push(*row);
-                        }
-                        Some(RowValues::Changed(_)) => {}
-                        None => drop(past.erased.insert(stored.record)),
-                    }
-                }
-            }
-        }
-        if !known {
-            return Err(refused("the journal knows no such run, or keeps it no longer".to_owned()));
-        }
-        if lost > 0 {
-            return Err(refused(format!(
-                "it is out of reach: what {lost} of its writes put in place is not kept any more"
-            )));
-        }
-        Ok(past)
-    }
-
-    fn wrote(&mut self, row: &Written, seq: JournalSeq, at: Timestamp) {
-        let record = row.asked();
-        self.last.insert(record.clone(), (seq, at));
-        let fields: Vec<&FieldName> = match &row.operation.action {
-            Action::Create { .. } if row.created => {
-                self.made.insert(record.clone(), seq);
-                return;
-            }
-            Action::Create { fields, .. } | Action::Update { fields, .. } => {
-                fields.iter().map(|change| &change.field).collect()
-            }
-            Action::Associate(association) | Action::Dissociate(association) => vec![&association.field],
-            Action::Archive { .. } => return,
-        };
-        self.fields.extend(fields.into_iter().map(|field| ((record.clone(), field.clone()), seq)));
-    }
-
-    /// Whether an entry came after the run had written this field of one of its records last. What it did not write counts
-    /// from when it made the record, else from when it wrote the record last.
-    fn is_before(&self, record: &RecordRef, field: &FieldName, seq: JournalSeq) -> bool {
-        let field = self.fields.get(&(record.clone(), field.clone()));
-        let record = || self.made.get(record).or_else(|| self.last.get(record).map(|(last, _)| last));
-        field.or_else(record).is_some_and(|last| *last < seq)
-    }
-
-    /// What the records that the run archived referred to: what comes back is to refer to it again.
-    async fn beside_archived(&self, store: &dyn Store) -> Result<BTreeSet<RecordRef>, Error> {
-        let archived =
-            self.written.iter().filter(|row| matches!(row.operation.action, Action::Archive { .. }));
-        let archived: Vec<RecordRef> = archived.map(|row| row.record.clone()).collect();
-        let mut beside = BTreeSet::new();
-        for chunk in archived.chunks(PAGE) {
-            let stored = store.records(chunk).await?;
-            beside.extend(stored.iter().filter_map(|stored| stored.snapshot.as_ref()).flat_map(referred));
-        }
-        Ok(beside)
-    }
-
-    /// Every record that the rows name, what fields referred to before included, and every entity.
-    fn named(&self) -> (BTreeSet<RecordRef>, BTreeSet<EntityId>) {
-        let (mut records, mut entities) = (BTreeSet::new(), BTreeSet::new());
-        for row in &self.written {
-            records.extend([row.record.clone(), row.asked().clone()]);
-            entities.insert(row.operation.entity);
-            match &row.operation.action {
-                Action::Associate(association) | Action::Dissociate(association) => {
-                    for end in [&association.from, &association.to] {
-                        match end {
-                            Endpoint::Record(record) => drop(records.insert(record.clone())),
-                            Endpoint::Entity(entity) => drop(entities.insert(*entity)),
-                        }
-                    }
-                }
-                Action::Create { fields, .. } | Action::Update { fields, .. } => {
-                    for change in fields {
-                        records.extend(targets(&row.record, &change.before));
-                        if let After::Reference(entity) = change.after {
-                            entities.insert(entity);
-                        }
-                    }
-                }
-                Action::Archive { .. } => {}
-            }
-        }
-        (records, entities)
-    }
-}
-
-/// The records that a record refers to.
-fn referred(snapshot: &Snapshot) -> impl Iterator<Item = RecordRef> {
-    snapshot.fields.iter().flat_map(|(_, seen)| targets(&snapshot.record, seen))
-}
-
-/// The records that a value refers to.
-fn targets(beside: &RecordRef, seen: &Observed) -> Vec<RecordRef> {
-    let Observed::Value(Value::Refs(refs)) = seen else { return Vec::new() };
-    refs.iter()
-        .map(|target| RecordRef {
-            connection: beside.connection.clone(),
-            object: target.object.clone(),
-            id: target.id.clone(),
-        })
-        .collect()
-}
-
-async fn present<'a>(ctx: &'a Ctx, past: &Past) -> Result<Present<'a>, Error> {
-    let (mut wanted, entities) = past.named();
-    let entities: Vec<EntityId> = entities.into_iter().collect();
-    for chunk in entities.chunks(PAGE) {
-        for entity in ctx.store.entities(chunk).await? {
-            wanted.extend(entity.links.into_iter().map(|link| link.record));
-        }
-    }
-    let mut records = BTreeMap::new();
-    load(&*ctx.store, &wanted, &mut records).await?;
-    let snapshots = records.values().filter_map(|standing| standing.snapshot.as_ref());
-    let further: BTreeSet<RecordRef> =
-        snapshots.flat_map(referred).filter(|record| !wanted.contains(record)).collect();
-    load(&*ctx.store, &further, &mut records).await?;
-    loop {
-        let merged = records.keys().filter_map(|record| undo::merged_into(&records, record));
-        let survivors: BTreeSet<RecordRef> = merged.filter(|it| !records.contains_key(it)).collect();
-        if survivors.is_empty() {
-            break;
-        }
-        load(&*ctx.store, &survivors, &mut records).await?;
-    }
-    let successors = successors(ctx, &records).await?;
-    load(&*ctx.store, &successors, &mut records).await?;
-    let referrers = referrers(ctx, past, &mut records).await?;
-    let Since { changed, ended } = Since::read(ctx, past, &records).await?;
-    Ok(Present { mapping: ctx.mapping(), records, referrers, changed, ended })
-}
-
-/// What may have come in place of records that an undo archived.
-async fn successors(
-    ctx: &Ctx,
-    records: &BTreeMap<RecordRef, Standing>,
-) -> Result<BTreeSet<RecordRef>, Error> {
-    let links = records.values().flat_map(|standing| &standing.links);
-    let undone = links.filter(|link| matches!(link.state, LinkState::Undone(_)));
-    let entities: Vec<EntityId> =
-        undone.map(|link| link.entity).collect::<BTreeSet<_>>().into_iter().collect();
-    let mut found = BTreeSet::new();
-    for chunk in entities.chunks(PAGE) {
-        for entity in ctx.store.entities(chunk).await? {
-            found.extend(
-                entity.links.into_iter().filter(|link| link.state.is_active()).map(|link| link.record),
-            );
-        }
-    }
-    found.retain(|record| !records.contains_key(record));
-    Ok(found)
-}
-
-async fn load(
-    store: &dyn Store,
-    wanted: &BTreeSet<RecordRef>,
-    records: &mut BTreeMap<RecordRef, Standing>,
-) -> Result<(), Error> {
-    let wanted: Vec<RecordRef> = wanted.iter().cloned().collect();
-    for chunk in wanted.chunks(PAGE) {
-        for (record, stored) in chunk.iter().zip(store.records(chunk).await?) {
-            records.insert(record.clone(), Standing { snapshot: stored.snapshot, links: stored.links });
-        }
-    }
-    Ok(())
-}
-
-/// Who refers to the records that the run made: read from all records of the objects that can, since nothing is indexed by
-/// what it refers to.
-async fn referrers(
-    ctx: &Ctx,
-    past: &Past,
-    records: &mut BTreeMap<RecordRef, Standing>,
-) -> Result<BTreeMap<RecordRef, BTreeSet<(RecordRef, FieldName)>>, Error> {
-    let mut found: BTreeMap<RecordRef, BTreeSet<(RecordRef, FieldName)>> = BTreeMap::new();
-    let made: Vec<&Written> = past.written.iter().filter(|row| row.created).collect();
-    let mut places: BTreeMap<(ConnectionName, ObjectName), BTreeSet<FieldName>> = BTreeMap::new();
-    for edge in ctx.mapping().kinds.values().flat_map(|model| &model.edges) {
-        for binding in &edge.bindings {
-            let to_made = made
-                .iter()
-                .any(|row| row.operation.kind == edge.to && row.record.connection == binding.connection);
-            if to_made {
-                let place = (binding.connection.clone(), binding.object.clone());
-                places.entry(place).or_default().insert(binding.field.clone());
-            }
-        }
-    }
-    let made: BTreeSet<RecordRef> = made.into_iter().map(|row| row.record.clone()).collect();
-    for ((connection, object), fields) in places {
-        let mut after = None;
-        loop {
-            let ids = ctx.store.ids(&connection, &object, after.as_ref(), PAGE).await?;
-            let Some(last) = ids.last() else { break };
-            after = Some(last.clone());
-            let page: Vec<RecordRef> = ids
-                .into_iter()
-                .map(|id| RecordRef { connection: connection.clone(), object: object.clone(), id })
-                .collect();
-            for (child, stored) in page.iter().zip(ctx.store.records(&page).await?) {
-                let Some(snapshot) = stored.snapshot.filter(Snapshot::is_live) else { continue };
-                let mut refers = false;
-                for field in &fields {
-                    for target in targets(child, snapshot.field(field.as_str())) {
-                        if made.contains(&target) {
-                            refers = true;
-                            found.entry(target).or_default().insert((child.clone(), field.clone()));
-                        }
-                    }
-                }
-                if refers {
-                    let standing = Standing { snapshot: Some(snapshot), links: stored.links };
-                    records.entry(child.clone()).or_insert(standing);
-                }
-            }
-        }
-    }
-    Ok(found)
 }
 
 fn finding(ctx: &Ctx, note: Note) -> Result<Finding, Error> {

@@ -20,6 +20,8 @@ mod deletes;
 mod guards;
 #[path = "scenarios/journal.rs"]
 mod journal;
+#[path = "scenarios/leads.rs"]
+mod leads;
 #[path = "scenarios/lost_answers.rs"]
 mod lost_answers;
 #[path = "scenarios/oscillation.rs"]

@@ -4,6 +4,7 @@
 mod agreed;
 mod found;
 mod refused;
+mod related;
 mod written;
 
 pub(crate) use found::{Found, found};

@@ -1,6 +1,6 @@
 //! What happened to a run's records after it had written them last, as the journal has it.
 
-use super::{PAGE, Past};
+use super::{PAGE, past::Past};
 use crate::{ctx::Ctx, error::Error, referring};
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::undo::Standing;

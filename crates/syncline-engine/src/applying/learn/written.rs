@@ -1,26 +1,23 @@
 //! Rows that were confirmed: what the records of their entities are now known to be.
 
-use super::{super::rows::bound_fields, Learnt, Lesson, agreed::agree_on_none, found_elsewhere};
+use super::{super::rows::bound_fields, Learnt, Lesson, found_elsewhere, related::Related};
 use crate::{companies, ctx::Ctx, hoods::Surroundings, restored};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 use syncline_core::{
-    mapping::Cardinality,
     observe::observe,
     plan::{
-        Neighbourhood, Target, Wrote, company_binding, note_step, note_undone, note_write, side_digest,
-        side_fields,
+        Neighbourhood, Target, Wrote, company_binding, note_undone, note_write, side_digest, side_fields,
     },
 };
-use syncline_kit::vendor::{EdgeWrite, Write, WriteRow};
+use syncline_kit::vendor::{Write, WriteRow};
 use syncline_model::{
-    Action, AttributeName, Base, BaseEntry, EntityId, Evidence, FieldChange, FieldName, JournalSeq, Kind,
-    Link, LinkState, Observation, Observed, Operation, RecordRef, RecordState, Ref, Snapshot, Value,
-    journal::Event, operation::Case,
+    Action, Base, BaseEntry, EntityId, Evidence, FieldChange, FieldName, JournalSeq, Kind, Link, LinkState,
+    Observation, Observed, Operation, RecordRef, RecordState, Snapshot, Value, journal::Event,
+    operation::Case,
 };
-use syncline_store::Batch;
 
 impl Lesson {
     pub(super) fn confirmed(
@@ -214,46 +211,6 @@ impl Lesson {
         self.touched.insert(record.clone());
     }
 
-    fn related(&mut self, ctx: &Ctx, operation: &Operation, edge: &EdgeWrite, related: Related) {
-        let Some(hood) = self.hoods.get_mut(&operation.entity) else { return };
-        let Some(position) =
-            hood.links.iter().position(|link| link.record == edge.from && link.facet == operation.kind)
-        else {
-            return;
-        };
-        let entity = hood
-            .records_of
-            .iter()
-            .find(|(_, records)| records.values().any(|record| *record == edge.to))
-            .map(|(entity, _)| *entity);
-        if entity.is_some() {
-            hood.targets.insert(edge.to.clone(), Target::known(entity));
-        }
-        let Some(Some(snapshot)) = hood.snapshots.get_mut(position) else { return };
-        let before = snapshot.field(edge.field.as_str()).clone();
-        let after = changed_refs(&before, edge, related);
-        set_field(snapshot, &edge.field, after.clone());
-        if let Some(base) = &mut hood.links[position].base {
-            note_relation(ctx, operation, base, edge, &before, &after, &self.batch);
-            let entry = base.entries.get(&edge.field);
-            let agreed = entry.map_or(Some(before), |entry| entry.agreed.clone());
-            let changed = entry.and_then(|entry| entry.changed);
-            match agreed.map(|agreed| changed_refs(&agreed, edge, related)) {
-                Some(agreed) if agreed == after => {
-                    base.entries.remove(&edge.field);
-                }
-                agreed => {
-                    base.entries.insert(edge.field.clone(), BaseEntry { agreed, changed });
-                }
-            }
-        }
-        if related == Related::No {
-            self.batch.wake.push(format!("record:{}", edge.from));
-            self.touched.extend(agree_on_none(ctx, hood, operation));
-        }
-        self.touched.insert(edge.from.clone());
-    }
-
     fn archived(&mut self, ctx: &Ctx, operation: &Operation, record: &RecordRef) {
         let Some(hood) = self.hoods.get_mut(&operation.entity) else { return };
         for (link, snapshot) in hood.links.iter_mut().zip(&mut hood.snapshots) {
@@ -276,39 +233,6 @@ impl Lesson {
     }
 }
 
-/// A single relation is replaced in two calls: the old one is taken away, then the new one made.
-fn note_relation(
-    ctx: &Ctx,
-    operation: &Operation,
-    base: &mut Base,
-    edge: &EdgeWrite,
-    before: &Observed,
-    after: &Observed,
-    batch: &Batch,
-) {
-    let (mapping, at) = (ctx.mapping(), batch.at);
-    let single = mapping.kinds.get(&operation.kind).is_some_and(|model| {
-        model.edges.iter().any(|known| {
-            known.cardinality == Cardinality::One
-                && known
-                    .binding(&edge.from.connection, &edge.from.object)
-                    .is_some_and(|binding| binding.field == edge.field)
-        })
-    });
-    let (Action::Associate(association) | Action::Dissociate(association)) = &operation.action else {
-        return;
-    };
-    let case = association.reason.case;
-    // What a new record is made with replaces nothing.
-    if single && case != Case::NewRecord {
-        let wrote = Wrote { field: &edge.field, before, shows: after, case, at };
-        note_step(mapping, operation.kind, &edge.from, base, wrote);
-    }
-    if let (Case::Undone, Some(run)) = (case, batch.run) {
-        note_undone(base, &edge.field, &AttributeName::new(association.edge.as_str()), run);
-    }
-}
-
 /// The base of a link that has agreed on nothing yet.
 pub(super) fn unagreed(ctx: &Ctx, kind: Kind, record: &RecordRef) -> Base {
     let fields = side_fields(ctx.mapping(), kind, record).into_keys();
@@ -317,13 +241,6 @@ pub(super) fn unagreed(ctx: &Ctx, kind: Kind, record: &RecordRef) -> Base {
         entries: fields.map(|field| (field, BaseEntry { agreed: None, changed: None })).collect(),
         ..Base::default()
     }
-}
-
-/// Whether a relation was made or taken away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Related {
-    Yes,
-    No,
 }
 
 /// Bound fields of records that we made and that nothing was written to are known to be empty; the base of a new record
@@ -348,7 +265,7 @@ pub(super) fn complete(ctx: &Ctx, hood: &mut Neighbourhood, touched: &BTreeSet<R
     }
 }
 
-fn set_field(snapshot: &mut Snapshot, field: &FieldName, value: Observed) {
+pub(super) fn set_field(snapshot: &mut Snapshot, field: &FieldName, value: Observed) {
     match snapshot.fields.binary_search_by(|(name, _)| name.cmp(field)) {
         Ok(position) => snapshot.fields[position].1 = value,
         Err(position) => snapshot.fields.insert(position, (field.clone(), value)),
@@ -399,30 +316,4 @@ fn remember_targets(
             hood.targets.insert(target, Target::known(Some(entity)));
         }
     }
-}
-
-fn changed_refs(before: &Observed, edge: &EdgeWrite, related: Related) -> Observed {
-    let mut refs: Vec<Ref> = match before {
-        Observed::Value(Value::Refs(refs)) => refs.clone(),
-        Observed::Value(_)
-        | Observed::Empty
-        | Observed::Absent
-        | Observed::NotPermitted
-        | Observed::NotFetched => Vec::new(),
-    };
-    refs.retain(|reference| reference.object != edge.to.object || reference.id != edge.to.id);
-    if related == Related::Yes {
-        if edge.primary {
-            refs.iter_mut().for_each(|reference| reference.primary = false);
-        }
-        refs.push(Ref {
-            object: edge.to.object.clone(),
-            id: edge.to.id.clone(),
-            role: edge.role.clone(),
-            primary: edge.primary,
-            row: None,
-        });
-    }
-    refs.sort();
-    if refs.is_empty() { Observed::Empty } else { Observed::Value(Value::Refs(refs)) }
 }
