@@ -3,6 +3,7 @@
 
 pub mod apply_plan;
 pub mod applying;
+mod bereft;
 pub mod capture;
 pub mod clock;
 mod clocks;

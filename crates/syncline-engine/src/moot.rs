@@ -44,7 +44,10 @@ async fn is_moot(ctx: &Ctx, review: &Review) -> Result<bool, Error> {
     let (entity, waits): (_, fn(&Held, &Question) -> bool) = match &review.question {
         Question::Conflict { entity, .. } => (*entity, waits_for_conflict),
         Question::Deleted { entity, .. } => {
-            (*entity, |held, _| matches!(held.reason, HeldReason::DeletedElsewhere { .. }))
+            // Of a relation it is the delete of another thing.
+            (*entity, |held, _| {
+                held.attribute.is_none() && matches!(held.reason, HeldReason::DeletedElsewhere { .. })
+            })
         }
         Question::Oscillates { entity, .. } => (*entity, waits_for_calm),
         Question::Parked { entity, .. } => {

@@ -2,7 +2,7 @@
 //! first; what the sides agree on already is stored; what has to be written is handed on.
 
 use crate::{
-    companies,
+    bereft, companies,
     ctx::Ctx,
     error::Error,
     hoods::Surroundings,
@@ -209,8 +209,10 @@ impl<'a> Pass<'a> {
             hoods = self.surroundings.of(self.ctx, kind, ids).await?;
         }
         let alone = hoods.iter().filter_map(|hood| again::alone(self.ctx, hood));
-        if again::look(self.ctx, self.keep, kind, alone.collect()).await? {
-            self.surroundings.forget(ids.iter().copied());
+        let again = again::look(self.ctx, self.keep, kind, alone.collect()).await?;
+        if bereft::look(self.ctx, kind, &hoods).await? || again {
+            let around = hoods.iter().flat_map(|hood| hood.targets.values()).filter_map(|it| it.entity);
+            self.surroundings.forget(around.chain(ids.iter().copied()).collect::<BTreeSet<_>>());
             hoods = self.surroundings.of(self.ctx, kind, ids).await?;
         }
         Ok(hoods)

@@ -252,6 +252,19 @@ impl Player<'_> {
             }
         }
         let parent = was.map_or(&Parent::None, |was| &was.parent);
+        if let (Parent::Thing(old), true) = (parent, *parent != record.parent)
+            && !self.profile.archives()
+            && thing.bereft.contains(&(at.side.other(), old.clone()))
+            && !thing.murky
+            && self.people.ledger.get(old).is_some_and(|it| !it.murky && it.ended.contains(&at.side.other()))
+        {
+            broken.push((
+                "permission_is_not_absence",
+                format!(
+                    "{at} ({token}) no longer belongs to {old}, which somebody only deleted on the other side"
+                ),
+            ));
+        }
         // Of a record's companies the only one that is left is its parent, though nobody ever marked it.
         let only = |new: &String| {
             let mut there = self.people.picture.live(Side::HubSpot, token);

@@ -105,6 +105,15 @@ impl Player<'_> {
         })
     }
 
+    /// Whether a record is in the bin, or nowhere.
+    fn is_gone(&self, record: &RecordRef) -> bool {
+        let mut all = self.people.picture.records.iter();
+        let mut there = all
+            .by_ref()
+            .filter(|(at, _)| at.side.name() == record.connection.as_str() && at.id == record.id.as_str());
+        !there.any(|(_, there)| there.life == Life::Live)
+    }
+
     /// Whether what people did explains why this is held.
     fn bears_out(&self, thing: &Thing, held: &Held) -> bool {
         let side = Side::of_connection(held.connection.as_str());
@@ -132,9 +141,14 @@ impl Player<'_> {
             }
             HeldReason::WaitsForAccount => thing.kind == Kind::Deal && !self.profile.creates_everywhere(),
             // Whoever belongs to what was deleted keeps it on the other side while somebody is asked about that.
-            HeldReason::DeletedElsewhere { .. } if matches!(attribute, Some("company" | "account")) => {
+            HeldReason::DeletedElsewhere { record, .. }
+                if matches!(attribute, Some("company" | "account")) =>
+            {
                 let mut parents = thing.edits(PARENT).iter().filter_map(|edit| edit.value.as_ref());
-                parents.any(|token| self.people.ledger.get(token).is_some_and(|it| it.was_ended))
+                !self.profile.archives()
+                    && self.is_gone(record)
+                    && parents
+                        .any(|token| self.people.ledger.get(token).is_some_and(|it| !it.ended.is_empty()))
             }
             // What was restored after its counterpart was archived waits for somebody's word.
             HeldReason::DeletedElsewhere { referred_by, .. } => {

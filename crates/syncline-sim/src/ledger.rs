@@ -49,6 +49,8 @@ pub(crate) struct Thing {
     pub(crate) sited: bool,
     /// A person deleted it on some side at some time.
     pub(crate) was_ended: bool,
+    /// Where it lost this parent because somebody deleted that one, and nobody has given it another since.
+    pub(crate) bereft: BTreeSet<(Side, String)>,
     /// Both sides were seen to have it, once all was quiet.
     pub(crate) met: bool,
     /// Values on which both sides were seen to agree when all was quiet.
@@ -131,6 +133,7 @@ impl Ledger {
             merged_unread: None,
             sited: false,
             was_ended: false,
+            bereft: BTreeSet::new(),
             met: false,
             agreed: BTreeMap::new(),
             edits: BTreeMap::new(),

@@ -50,9 +50,10 @@ pub fn decide_options(sides: &[Side<Value>], agreed: &[Option<&Option<Value>>]) 
     let Some(union) = decide_set(&Rule::Union, &sets) else { return Decision::Nothing };
     let moved = sets.iter().find(|side| side.now.is_some() && side.now != side.base);
     let Some(from) = moved.map(|side| side.connection.clone()) else { return Decision::Nothing };
-    // A blank that nobody made one blanks nothing.
+    // A blank that nobody made one blanks nothing, and is agreed on once all was seen.
     if union.is_empty() && !sets.iter().any(is_emptied) {
-        return Decision::Keep;
+        let all_seen = sets.iter().all(|side| side.now.is_some());
+        return if all_seen { Decision::Keep } else { Decision::Nothing };
     }
     let value = (!union.is_empty()).then_some(Value::Options(union));
     Decision::Agree { value, from, case: Case::Union }
@@ -185,7 +186,9 @@ mod tests {
         use crate::decide::Stand;
         let written = || Side { connection: "a".into(), stand: Stand::Unknown };
         let blank = |stand| Side { connection: "b".into(), stand };
-        assert_eq!(decide_options(&[written(), blank(Stand::NoBase(None))], &[None, None]), Decision::Keep);
+        let never = || blank(Stand::NoBase(None));
+        assert_eq!(decide_options(&[written(), never()], &[None, None]), Decision::Nothing);
+        assert_eq!(decide_options(&[never(), never()], &[None, None]), Decision::Keep);
         let before = Some(Value::Options(BTreeSet::from([Arc::from("x")])));
         let emptied = [written(), blank(Stand::Changed { now: None, when: None })];
         assert_eq!(

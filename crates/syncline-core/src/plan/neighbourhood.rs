@@ -9,7 +9,7 @@ use std::{
 };
 use syncline_model::{
     Action, After, Base, BaseEntry, ConnectionName, Endpoint, EntityId, FieldChange, FieldName, Kind, Link,
-    LinkState, ObjectName, RecordRef, Snapshot, operation::Association,
+    LinkState, ObjectName, RecordRef, RecordState, Snapshot, operation::Association,
 };
 
 /// Earlier mappings of sides, by their digest: field → binding digest.
@@ -108,9 +108,11 @@ pub enum TargetState {
 }
 
 impl Target {
-    /// Where a link leads; none: nowhere.
-    pub fn of(link: Option<&Link>) -> Self {
+    /// Where a link leads; none: nowhere. A record that was seen deleted is, before its link is settled.
+    pub fn of(link: Option<&Link>, seen: Option<&Snapshot>) -> Self {
+        let is_gone = seen.is_some_and(|seen| seen.state == RecordState::Deleted);
         let state = match link.map(|link| &link.state) {
+            Some(LinkState::Active) if is_gone => TargetState::Deleted,
             Some(LinkState::Pending) => TargetState::Asked,
             Some(LinkState::Deleted) => TargetState::Deleted,
             Some(

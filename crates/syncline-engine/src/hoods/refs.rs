@@ -60,7 +60,7 @@ pub(super) async fn resolve(
     let mut targets = BTreeMap::new();
     for ((kind, record), stored) in refs.iter().zip(stored) {
         let link = stored.links.iter().find(|link| link.facet == *kind && link.state != LinkState::Excluded);
-        targets.insert(record.clone(), Target::of(link));
+        targets.insert(record.clone(), Target::of(link, stored.snapshot.as_ref()));
     }
     Ok(targets)
 }

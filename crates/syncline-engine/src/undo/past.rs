@@ -15,6 +15,7 @@ const LONGEST_CALL: SignedDuration = SignedDuration::from_secs(60);
 
 /// What a run did, as the journal has it.
 pub(super) struct Past {
+    pub(super) run: RunId,
     pub(super) written: Vec<Written>,
     /// Records of which what was written is erased.
     pub(super) erased: BTreeSet<RecordRef>,
@@ -32,6 +33,7 @@ impl Past {
     pub(super) async fn read(store: &dyn Store, run: RunId) -> Result<Self, Error> {
         let refused = |why: String| Error::Undo { run: run.to_string(), why };
         let mut past = Self {
+            run,
             written: Vec::new(),
             erased: BTreeSet::new(),
             last: BTreeMap::new(),

@@ -38,7 +38,7 @@ pub(super) async fn present<'a>(ctx: &'a Ctx, past: &Past) -> Result<Present<'a>
     let successors = successors(ctx, &records).await?;
     load(&*ctx.store, &successors, &mut records).await?;
     let referrers = referrers(ctx, past, &mut records).await?;
-    let Since { changed, ended } = Since::read(ctx, past, &records).await?;
+    let Since { changed, ended, .. } = Since::read(ctx, past, &records).await?;
     Ok(Present { mapping: ctx.mapping(), records, referrers, changed, ended })
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use syncline_core::undo::Standing;
 use syncline_model::{
     Action, Association, Endpoint, FieldName, ObjectName, Observed, RecordId, RecordRef, Value,
-    journal::{Event, JournalEntry, RowValues},
+    journal::{CallId, Event, IntendedRow, JournalEntry, RowResult, RowValues},
     operation::Case,
 };
 use syncline_store::{JournalFilter, StoredValues};
@@ -18,6 +18,8 @@ pub(super) struct Since {
     pub(super) changed: BTreeMap<RecordRef, BTreeSet<FieldName>>,
     /// Relations that an undo ended, of fields that nothing has moved since.
     pub(super) ended: BTreeSet<(RecordRef, FieldName, RecordRef)>,
+    /// Calls of the run itself that are not known to have ended: what they were to write may be there.
+    open: BTreeMap<CallId, Vec<IntendedRow>>,
 }
 
 impl Since {
@@ -37,6 +39,8 @@ impl Since {
                 since.hear(past, entry, values);
             }
         }
+        let open: Vec<IntendedRow> = std::mem::take(&mut since.open).into_values().flatten().collect();
+        open.iter().for_each(|row| since.intended(row, |_, _| true));
         // What a vendor fills in when it makes a record (its owner) is first seen by the next reading; only the record's
         // own stamp tells that from an edit. Relations move no stamp everywhere.
         let made = past.written.iter().filter(|row| row.created).map(|row| &row.record);
@@ -63,15 +67,20 @@ impl Since {
                 };
                 self.moved(record, moved.into_iter().filter(|field| later(record, field)));
             }
+            Event::CallIntended { call, rows, .. } if entry.run == Some(past.run) => {
+                self.open.insert(*call, rows.clone());
+            }
             Event::CallIntended { rows, .. } => {
-                for row in rows {
-                    let Some(record) = &row.record else { continue };
-                    let fields = row.fields.iter().map(FieldName::new);
-                    self.moved(record, fields.filter(|field| later(record, field)));
-                }
+                rows.iter().for_each(|row| self.intended(row, later));
             }
             // An intent names the fields of records, not relations.
-            Event::CallEnded { .. } => {
+            Event::CallEnded { call, rows } => {
+                // What the run wrote is known, and what was refused is not there.
+                for (row, result) in self.open.remove(call).iter().flatten().zip(rows) {
+                    if matches!(result, RowResult::Unknown { .. } | RowResult::Parked { .. }) {
+                        self.intended(row, later);
+                    }
+                }
                 for stored in values {
                     let Some(RowValues::Written(row)) = stored.values else { continue };
                     let relation = match &row.operation.action {
@@ -97,6 +106,13 @@ impl Since {
             | Event::LetGo { .. }
             | Event::Config { .. } => {}
         }
+    }
+
+    /// What a row is to write has moved, or may have.
+    fn intended(&mut self, row: &IntendedRow, later: impl Fn(&RecordRef, &FieldName) -> bool) {
+        let Some(record) = &row.record else { return };
+        let fields = row.fields.iter().map(FieldName::new);
+        self.moved(record, fields.filter(|field| later(record, field)));
     }
 
     fn moved(&mut self, record: &RecordRef, fields: impl Iterator<Item = FieldName>) {

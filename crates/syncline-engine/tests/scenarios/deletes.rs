@@ -310,3 +310,35 @@ async fn an_account_goes_once_we_have_taken_away_who_referred_to_it() {
     assert_eq!(world.find_all(Salesforce, "Contact", "LastName", "Lee").len(), 1);
     assert_eq!(world.reviews().await.len(), 0);
 }
+
+#[tokio::test]
+async fn who_belongs_to_a_company_that_was_deleted_keeps_its_account_until_that_is_decided() {
+    let (mut world, account, company) = acme(Setting::default()).await;
+    let lee = json!({"LastName": "Lee", "Email": "lee@acme.com", "AccountId": account});
+    let lee = world.create(Salesforce, "Contact", lee);
+    world.sync().await;
+    let contact = world.find(HubSpot, "contacts", "email", "lee@acme.com");
+    world.admin(HubSpot, json!({"do": "archive", "object": "companies", "id": company}));
+    // A search shows the contact at once; the bin, and with it the delete, is read once a day.
+    world.edit(HubSpot, "contacts", &contact, json!({"phone": "+1 555 0199"}));
+    world.advance(3_600);
+    world.sync().await;
+    assert_eq!(world.field(Salesforce, "Contact", &lee, "Phone"), "+1 555 0199");
+    assert_eq!(world.field(Salesforce, "Contact", &lee, "AccountId"), account.as_str());
+    assert_eq!(
+        world.says(HubSpot, "contacts", &contact).await,
+        "deleted_elsewhere SYN-2005 company@salesforce"
+    );
+    world.sync().await;
+    assert_eq!(world.reviews().await.len(), 1);
+    // Somebody restores it. That moves no stamp of the contact.
+    world.admin(HubSpot, json!({"do": "restore", "object": "companies", "id": company}));
+    world.hinted(HubSpot, "companies", &company).await;
+    assert_eq!(world.field(Salesforce, "Contact", &lee, "AccountId"), account.as_str());
+    world.advance(86_400);
+    world.sync().await;
+    world.quiet().await;
+    assert_eq!(world.field(Salesforce, "Contact", &lee, "AccountId"), account.as_str());
+    assert_eq!(world.says(HubSpot, "contacts", &contact).await, "in_step");
+    assert_eq!(world.reviews().await.len(), 0);
+}

@@ -426,6 +426,8 @@ async fn undo_an_undo_unheard(amount: Option<&str>) {
     world.quiet().await;
     assert_eq!((world.count(Salesforce, "Opportunity"), world.count(HubSpot, "deals")), (1, 1));
     let says = world.says(Salesforce, "Opportunity", &opportunity).await;
+    let related = world.picture().text().contains("-> Acme (primary)");
+    assert_eq!(related, amount.is_none(), "{}", world.picture().text());
     let expected = if amount.is_some() { "parked" } else { "in_step" };
     assert!(says.starts_with(expected), "{says}");
 }

@@ -26,7 +26,7 @@ impl Ledger {
                 self.dispute(before, after, token);
             }
             if record.life == Life::Live {
-                self.values(at.side, token, was.filter(|_| !came), record);
+                self.values(at.side, token, (was.filter(|_| !came), record), after);
             }
             if let Some(thing) = self.get_mut(token) {
                 if came {
@@ -112,7 +112,13 @@ impl Ledger {
         }
     }
 
-    fn values(&mut self, side: Side, token: &str, was: Option<&Record>, record: &Record) {
+    fn values(
+        &mut self,
+        side: Side,
+        token: &str,
+        (was, record): (Option<&Record>, &Record),
+        after: &Picture,
+    ) {
         let old = was.map(|was| was.values.clone()).unwrap_or_default();
         let names: BTreeSet<&'static str> = old.keys().chain(record.values.keys()).copied().collect();
         for name in names {
@@ -125,9 +131,15 @@ impl Ledger {
             Parent::Thing(token) => Some(token.clone()),
             Parent::Nameless => Some(String::new()),
         };
-        let old = was.and_then(parent);
-        if old != parent(record) {
-            self.note(token, PARENT, side, parent(record));
+        let (old, new) = (was.and_then(parent), parent(record));
+        if old != new {
+            // A parent that went in the same act took the relation along.
+            let taken = old.filter(|old| new.is_none() && after.live(side, old).next().is_none());
+            if let Some(thing) = self.get_mut(token) {
+                thing.bereft.retain(|(at, _)| *at != side);
+                thing.bereft.extend(taken.map(|old| (side, old)));
+            }
+            self.note(token, PARENT, side, new);
         }
         let old = was.and_then(|was| was.owner.clone());
         if old != record.owner {

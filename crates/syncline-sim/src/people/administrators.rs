@@ -15,17 +15,18 @@ impl People {
         let open = attrs::ATTRS.iter().filter(|attr| attr.may_be_cleared());
         // Taking back comes before taking away: half of what is closed is opened again.
         let closed: Vec<_> = self.rights.access.keys().copied().collect();
-        let (side, attr) = match (access, closed.get(attribute as usize % closed.len().max(1))) {
-            (Access::Full, None) => return Act::Nothing,
-            (Access::Full, Some((side, kind, name))) => match attrs::named(*kind, name) {
-                Some(attr) => (*side, attr),
-                None => return Act::Nothing,
-            },
-            (Access::ReadOnly | Access::Hidden, _) => match attrs::meant(open, attribute) {
-                Some(attr) => (side, attr),
-                None => return Act::Nothing,
-            },
-        };
+        let (side, attr) =
+            match (access, closed.get((attribute % attrs::MORE) as usize % closed.len().max(1))) {
+                (Access::Full, None) => return Act::Nothing,
+                (Access::Full, Some((side, kind, name))) => match attrs::named(*kind, name) {
+                    Some(attr) => (*side, attr),
+                    None => return Act::Nothing,
+                },
+                (Access::ReadOnly | Access::Hidden, _) => match attrs::meant(open, attribute) {
+                    Some(attr) => (side, attr),
+                    None => return Act::Nothing,
+                },
+            };
         let key = (side, attr.kind, attr.name);
         let was = self.rights.access.get(&key).copied().unwrap_or(Access::Full);
         if was != Access::Full && access != Access::Full {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     config::{CarrierConfig, EdgeBindingConfig, EdgeConfig, KindConfig, Problem, Several, problem::codes},
-    mapping::{Cardinality, Carrier, Edge, EdgeBinding, FieldState, Pick},
+    mapping::{Cardinality, Carrier, Edge, EdgeBinding, FieldState, OnDelete, Pick},
 };
 use syncline_model::{FieldName, FieldType, Kind, ObjectName};
 
@@ -40,6 +40,7 @@ impl Compiler<'_> {
             tie: edge.tie.clone(),
             required: edge.required,
             wait: edge.wait,
+            on_delete: self.config.kinds.get(&edge.to).map_or(OnDelete::Review, |to| to.on_delete),
             bindings,
         }
     }

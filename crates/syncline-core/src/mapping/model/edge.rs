@@ -1,6 +1,6 @@
 //! Edges: relations that the sides are to agree on, and how each carries them.
 
-use super::{Direction, FieldState, Rule};
+use super::{Direction, FieldState, OnDelete, Rule};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use syncline_model::{ConnectionName, EdgeName, FieldName, Kind, ObjectName};
@@ -22,6 +22,8 @@ pub struct Edge {
     pub required: bool,
     /// How long to wait for a parent that is not there yet.
     pub wait: Option<SignedDuration>,
+    /// What is done about a delete of what it leads to.
+    pub on_delete: OnDelete,
     /// By connection and object.
     pub bindings: Vec<EdgeBinding>,
 }

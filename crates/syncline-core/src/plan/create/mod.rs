@@ -155,20 +155,20 @@ impl Draftsman<'_> {
         let name = AttributeName::new(edge.as_str());
         let (record, wake) = match self.parents.get(&name) {
             Some(Parent { entity: None, unresolved: Some(record), .. }) => {
-                (record.clone(), format!("record:{record}"))
+                (record.clone(), vec![format!("record:{record}")])
             }
             Some(Parent { entity: Some(entity), .. }) if !self.is_somewhere(*entity) => {
                 let asked = |(_, target): &(&RecordRef, &Target)| {
                     target.entity == Some(*entity) && target.state == TargetState::Asked
                 };
                 let Some((record, _)) = self.hood.targets.iter().find(asked) else { return false };
-                (record.clone(), format!("entity:{entity}"))
+                (record.clone(), vec![format!("record:{record}"), format!("entity:{entity}")])
             }
             Some(_) | None => return false,
         };
         let model = self.model;
         let Some(edge) = model.edges.iter().find(|candidate| candidate.name == *edge) else { return false };
-        self.wait(edge, &name, connection, record, vec![wake]).is_none()
+        self.wait(edge, &name, connection, record, wake).is_none()
     }
 
     /// The organisation of a person: by relation, else by the domain of the e-mail address.

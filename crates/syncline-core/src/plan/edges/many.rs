@@ -4,7 +4,7 @@
 use super::EdgeSide;
 use crate::{
     decide::{SetSide, decide_set, is_emptied},
-    mapping::Edge,
+    mapping::{Edge, OnDelete},
     plan::{
         Derivation, Draftsman, Moved, SideSeen,
         stand::base_of,
@@ -13,8 +13,8 @@ use crate::{
 };
 use std::collections::BTreeSet;
 use syncline_model::{
-    AttributeName, EntityId, FieldName, Observed, Reason, RecordRef, Ref, Value, operation::Case,
-    plan::HeldReason,
+    AttributeName, ConnectionName, EntityId, FieldName, Observed, Reason, RecordRef, Ref, Value,
+    operation::Case, plan::HeldReason,
 };
 
 /// A side of the edge, read.
@@ -26,13 +26,15 @@ struct SetReading<'e> {
     /// Entities it agreed on last.
     base: Option<BTreeSet<EntityId>>,
     unresolved: Vec<RecordRef>,
+    /// Records that it led to and that were deleted: a person is asked what that means, and nobody was taken out.
+    bereft: Vec<RecordRef>,
 }
 
 impl<'a> Draftsman<'a> {
     pub(super) fn many(&mut self, edge: &'a Edge) {
         let name = AttributeName::new(edge.name.as_str());
         let bound = self.bound(edge);
-        let readings: Vec<SetReading<'_>> = bound.iter().map(|side| self.read_set(*side)).collect();
+        let readings: Vec<SetReading<'_>> = bound.iter().map(|side| self.read_set(edge, *side)).collect();
         let sides: Vec<SetSide<EntityId>> = readings
             .iter()
             .map(|reading| SetSide {
@@ -82,10 +84,11 @@ impl<'a> Draftsman<'a> {
         for reading in readings.iter().filter(|reading| reading.side.binding.direction.reads()) {
             self.wait_for_records(edge, &name, &bound, &reading.unresolved);
         }
+        self.hold_bereft_of(&name, &readings);
         self.derive_set(name, edge, &readings, agreed.as_ref());
     }
 
-    fn read_set<'e>(&self, side: EdgeSide<'e>) -> SetReading<'e> {
+    fn read_set<'e>(&self, edge: &Edge, side: EdgeSide<'e>) -> SetReading<'e> {
         let seen = self.seen(side);
         let (agreed, _) = base_of(&self.bases[side.position], &side.binding.field, seen);
         let base = agreed.as_ref().and_then(|agreed| self.resolve(side, agreed)).map(|base| base.entities);
@@ -98,7 +101,54 @@ impl<'a> Draftsman<'a> {
         if let (Some(now), Some(base), false) = (&mut now, &base, unresolved.is_empty()) {
             now.extend(base);
         }
-        SetReading { side, agreed, now, base, unresolved }
+        let bereft =
+            now.as_mut().map(|now| self.bereft_of(edge, side, agreed.as_ref(), now)).unwrap_or_default();
+        SetReading { side, agreed, now, base, unresolved, bereft }
+    }
+
+    /// Whom a delete took out of a set that a person is asked about: as if they were in it still, unless their entity has
+    /// another record there.
+    fn bereft_of(
+        &self,
+        edge: &Edge,
+        side: EdgeSide<'_>,
+        agreed: Option<&Observed>,
+        now: &mut BTreeSet<EntityId>,
+    ) -> Vec<RecordRef> {
+        let connection = &self.sides[side.position].record.connection;
+        let mut bereft = Vec::new();
+        for reference in agreed.filter(|_| edge.on_delete == OnDelete::Review).map_or(&[][..], refs) {
+            let record = self.target(side.position, reference);
+            if let Some(entity) = self.entity_of(&record)
+                && self.is_deleted(side, reference)
+                && self.on(entity, connection).is_none()
+                && now.insert(entity)
+            {
+                bereft.push(record);
+            }
+        }
+        bereft
+    }
+
+    /// Lists who stays in a set on the other sides while a person is asked about a delete.
+    fn hold_bereft_of(&mut self, name: &AttributeName, readings: &[SetReading<'_>]) {
+        for reading in readings {
+            for record in &reading.bereft {
+                let entity = self.entity_of(record);
+                let holds = |other: &&SetReading<'_>| {
+                    let now = other.now.as_ref().filter(|_| other.side.position != reading.side.position);
+                    now.is_some_and(|now| entity.is_some_and(|entity| now.contains(&entity)))
+                };
+                let others: Vec<ConnectionName> = readings
+                    .iter()
+                    .filter(holds)
+                    .map(|other| self.sides[other.side.position].record.connection.clone())
+                    .collect();
+                for connection in others {
+                    self.hold_deleted(name, &connection, record);
+                }
+            }
+        }
     }
 
     /// What a side agreed on; the source of a record that we made agreed on what that one was made with.

@@ -4,7 +4,7 @@
 mod many;
 mod one;
 
-use super::Draftsman;
+use super::{Draftsman, TargetState};
 use crate::mapping::{Cardinality, Edge, EdgeBinding, FieldState, Pick};
 use std::collections::BTreeSet;
 use syncline_model::{
@@ -141,6 +141,17 @@ impl<'a> Draftsman<'a> {
             reason: reason.clone(),
         };
         self.relations.push((connection, Action::Dissociate(association)));
+    }
+
+    fn is_deleted(&self, side: EdgeSide<'_>, reference: &Ref) -> bool {
+        let target = self.hood.targets.get(&self.target(side.position, reference));
+        target.is_some_and(|target| target.state == TargetState::Deleted)
+    }
+
+    /// Lists what stays on a side while a person is asked about the delete of what it leads to on another.
+    fn hold_deleted(&mut self, name: &AttributeName, connection: &ConnectionName, record: &RecordRef) {
+        let reason = HeldReason::DeletedElsewhere { record: record.clone(), referred_by: None };
+        self.hold(Some(name), connection, reason, vec![format!("record:{record}")]);
     }
 
     /// A target that has no record on a side yet: listed, with what releases it.

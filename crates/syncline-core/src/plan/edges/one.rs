@@ -5,7 +5,7 @@ use crate::{
     decide::{Decision, Side, Stand, decide},
     mapping::{Carrier, Clear, Edge, FieldState, OnDelete, Rule},
     plan::{
-        Derivation, Draftsman, Parent, SideSeen, TargetState,
+        Derivation, Draftsman, Parent, SideSeen,
         align::Aligned,
         stand::{base_of, word},
         watch::{Agree, Moving},
@@ -13,7 +13,8 @@ use crate::{
 };
 use std::sync::Arc;
 use syncline_model::{
-    After, AttributeName, ConnectionName, EntityId, FieldChange, Kind, Observed, Reason, RecordRef, Value,
+    After, AttributeName, ConnectionName, EntityId, FieldChange, Kind, Observed, Reason, RecordRef, Ref,
+    Value,
     defect::{Defect, planted},
     operation::Case,
     plan::HeldReason,
@@ -30,10 +31,19 @@ struct Reading<'e> {
     stand: Stand<EntityId>,
     /// It moved to a record that is nobody's yet: that neither travels nor is it written over.
     astray: bool,
-    /// It led to this record, which was deleted, and leads nowhere now: a person is asked what the delete means.
-    bereft: Option<RecordRef>,
+    /// What it led to was deleted.
+    bereft: Option<Bereft>,
     /// The base is not spelled as the field is now, though it leads to the same.
     respelled: bool,
+}
+
+/// How a side stands whose target was deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Bereft {
+    /// A person is asked what the delete of this record means.
+    Asked(RecordRef),
+    /// The entity has another record there, to which nobody has related it.
+    Replaced,
 }
 
 impl Reading<'_> {
@@ -132,14 +142,19 @@ impl<'a> Draftsman<'a> {
                 .filter(|base| base.unresolved.is_empty())
                 .map(|base| base.entities.first().copied()),
             astray: false,
-            bereft: self.bereft(edge, side, agreed.as_ref(), now.as_ref()),
+            bereft: self.bereft(edge, side, agreed.as_ref()),
             respelled: false,
             stand: Stand::Unknown,
             agreed,
             now,
         };
-        if reading.bereft.is_some() {
-            return reading;
+        match &reading.bereft {
+            Some(Bereft::Asked(_)) => return reading,
+            Some(Bereft::Replaced) => {
+                reading.stand = Stand::NoBase(None);
+                return reading;
+            }
+            None => {}
         }
         let Some(now) = &reading.now else { return reading };
         if !now.unresolved.is_empty() {
@@ -162,30 +177,40 @@ impl<'a> Draftsman<'a> {
         reading
     }
 
-    /// The record that a side led to and that was deleted, where a person is asked about that and nothing took its place:
-    /// what the delete took away with it is no word on this one (CRM-12).
-    fn bereft(
-        &self,
-        edge: &Edge,
-        side: EdgeSide<'_>,
-        agreed: Option<&Observed>,
-        now: Option<&Resolved>,
-    ) -> Option<RecordRef> {
-        let asks =
-            self.context.mapping.kinds.get(&edge.to).is_some_and(|to| to.on_delete == OnDelete::Review);
-        let is_blank = now.is_some_and(|now| now.entities.is_empty() && now.unresolved.is_empty());
-        let Some(Observed::Value(Value::Refs(agreed))) = agreed.filter(|_| asks && is_blank) else {
+    /// What became of a side whose target was deleted, where a person is asked about deletes and nothing took its place: what
+    /// the delete took away with it is no word on this one (CRM-12). What is left was beside it before.
+    fn bereft(&self, edge: &Edge, side: EdgeSide<'_>, agreed: Option<&Observed>) -> Option<Bereft> {
+        if edge.on_delete != OnDelete::Review {
             return None;
+        }
+        let Some(Observed::Value(Value::Refs(agreed))) = agreed else { return None };
+        let left = match self.seen(side) {
+            Observed::Empty => &[][..],
+            Observed::Value(Value::Refs(left)) => left,
+            Observed::Value(_) | Observed::Absent | Observed::NotPermitted | Observed::NotFetched => {
+                return None;
+            }
         };
-        let mut before = picked(agreed, side.binding.pick).map(|it| self.target(side.position, it));
-        before.find(|record| {
-            self.hood.targets.get(record).is_some_and(|target| target.state == TargetState::Deleted)
-        })
+        let is_in =
+            |refs: &[Ref], one: &Ref| refs.iter().any(|it| (&it.object, &it.id) == (&one.object, &one.id));
+        if !left.iter().all(|it| !it.primary && is_in(agreed, it)) {
+            return None;
+        }
+        let gone =
+            picked(agreed, side.binding.pick).find(|it| self.is_deleted(side, it) && !is_in(left, it))?;
+        let record = self.target(side.position, gone);
+        // Its entity may have another record there by now, which belongs in its place.
+        let other = self.entity_of(&record).and_then(|entity| self.on(entity, &record.connection));
+        Some(if other.is_some() { Bereft::Replaced } else { Bereft::Asked(record) })
     }
 
     /// Lists what stays as it is while a person is asked about the delete of what it belongs to.
     fn hold_bereft(&mut self, name: &AttributeName, readings: &[Reading<'_>]) {
-        for record in readings.iter().filter_map(|reading| reading.bereft.clone()) {
+        let asked = readings.iter().filter_map(|reading| match &reading.bereft {
+            Some(Bereft::Asked(record)) => Some(record.clone()),
+            Some(Bereft::Replaced) | None => None,
+        });
+        for record in asked {
             let others = readings.iter().filter(|reading| {
                 let connection = &self.sides[reading.side.position].record.connection;
                 *connection != record.connection && reading.shows().is_some()
@@ -193,9 +218,7 @@ impl<'a> Draftsman<'a> {
             let others: Vec<ConnectionName> =
                 others.map(|reading| self.sides[reading.side.position].record.connection.clone()).collect();
             for connection in others {
-                let wake = vec![format!("record:{record}")];
-                let reason = HeldReason::DeletedElsewhere { record: record.clone(), referred_by: None };
-                self.hold(Some(name), &connection, reason, wake);
+                self.hold_deleted(name, &connection, &record);
             }
         }
     }
@@ -324,7 +347,7 @@ impl<'a> Draftsman<'a> {
                 // longer primary, as if somebody wanted it.
                 let refs = if let Observed::Value(Value::Refs(refs)) = seen { refs.as_slice() } else { &[] };
                 // What is left beside the one that we took away counts as the only one, and was never meant to go.
-                let left = self.is_left_by_us(position, &binding.field, seen);
+                let left = reading.bereft.is_some() || self.is_left_by_us(position, &binding.field, seen);
                 for reference in picked(refs, binding.pick).filter(|it| it.primary || !left) {
                     let entity = self.entity_of(&self.target(position, reference));
                     if target.is_none() || entity != target {

@@ -36,6 +36,7 @@ fn edge(name: &str, to: Kind, cardinality: Cardinality, sides: &[(&str, &str, &s
         tie: Some(SF.into()),
         required: false,
         wait: None,
+        on_delete: OnDelete::Review,
         bindings: sides
             .iter()
             .map(|(connection, object, field, carrier, pick)| EdgeBinding {

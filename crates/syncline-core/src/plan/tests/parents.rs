@@ -185,6 +185,7 @@ fn what_the_delete_of_a_parent_took_away_waits_for_the_word_on_the_delete() {
     let shown = |state: TargetState, companies: &[&str]| {
         let mut case = pair();
         case.hood.targets.get_mut(&company).unwrap().state = state;
+        case.hood.records_of.get_mut(&entity(2)).unwrap().remove(HS);
         case.seen(D, 10, &[("@deal_to_company", refs(companies))])
     };
     let asked = shown(TargetState::Deleted, &[]);
@@ -205,8 +206,8 @@ fn what_the_delete_of_a_parent_took_away_waits_for_the_word_on_the_delete() {
     // Where nobody is asked it goes without; and so it does where somebody took it out.
     let cleared = [format!("update {O} AccountId=")];
     assert_eq!(operations(&shown(TargetState::Known, &[]).plan()), cleared);
-    let mut followed = shown(TargetState::Deleted, &[]);
-    followed.mapping.kinds.get_mut(&Kind::Organisation).unwrap().on_delete = OnDelete::Archive;
+    let followed =
+        shown(TargetState::Deleted, &[]).edge("account", |edge| edge.on_delete = OnDelete::Archive);
     assert_eq!(operations(&followed.plan()), cleared);
 }
 
@@ -232,4 +233,28 @@ fn a_company_that_is_left_beside_the_one_that_went_does_not_go_too() {
     };
     note_step(&mapping, Kind::Deal, &record(D), half.link_mut(D).base.as_mut().unwrap(), step);
     assert_eq!(operations(&half.plan()), [comes]);
+}
+
+#[test]
+fn a_delete_moves_nobody_to_what_was_there_beside_it_and_a_successor_takes_its_place() {
+    let company = record("hubspot/companies/C2");
+    let both = || {
+        let mut case = known()
+            .other(4, &["salesforce/Account/A4", "hubspot/companies/C4"])
+            .agreed(O, &sf(refs(&["Account/A2"])))
+            .agreed(D, &hs(refs(&["companies/C2!", "companies/C3"])));
+        case.hood.targets.get_mut(&company).unwrap().state = TargetState::Deleted;
+        case.hood.records_of.get_mut(&entity(2)).unwrap().remove(HS);
+        case.seen(D, 10, &[("@deal_to_company", refs(&["companies/C3"]))])
+    };
+    let plan = both().plan();
+    assert!(plan.operations.is_empty() && plan.bases.is_empty(), "{plan:?}");
+    assert_eq!(held(&plan), [format!("salesforce account deleted_elsewhere [record:{company}]")]);
+    let comes = |to: &str| format!("associate {D} @deal_to_company hubspot/companies/{to} primary");
+    let said = both().seen(O, 20, &[("AccountId", refs(&["Account/A4"]))]);
+    assert_eq!(operations(&said.plan()), [comes("C4")], "the further one stays");
+    let mut again = both();
+    again.hood.records_of.get_mut(&entity(2)).unwrap().insert(HS.into(), record("hubspot/companies/C9"));
+    let plan = again.plan();
+    assert_eq!((operations(&plan), held(&plan)), (vec![comes("C9")], vec![]));
 }

@@ -119,7 +119,8 @@ fn a_person_waits_for_a_company_that_somebody_is_asked_about() {
     let lead = ["create salesforce/Lead LastName=Lovelace, Email=ada@acme.com"];
     let plan = with(TargetState::Asked).plan();
     assert!(plan.operations.is_empty(), "it may be a known account: {:?}", operations(&plan));
-    let waits = format!("salesforce company waits_for_parent until 86400 [entity:{}]", entity(2));
+    let waits =
+        format!("salesforce company waits_for_parent until 86400 [record:{company} entity:{}]", entity(2));
     assert_eq!(held(&plan), [waits]);
     let mut late = with(TargetState::Asked);
     late.hood.waiting_since = Some(at(-86_401));

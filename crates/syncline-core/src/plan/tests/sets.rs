@@ -2,7 +2,7 @@
 
 use super::world::*;
 use crate::mapping::{Direction, EdgeBinding, Rule};
-use crate::plan::Derivation;
+use crate::plan::{Derivation, TargetState};
 use syncline_model::{Action, Kind, Observed};
 
 const O: &str = "salesforce/Opportunity/006";
@@ -139,4 +139,30 @@ fn a_blank_that_nobody_made_one_takes_nothing_away_where_it_is_only_written() {
     let pair = deal().agreed(O, &sf(&["Contact/P1"])).agreed(D, &hs(&["contacts/1"]));
     let emptied = written(pair.seen(O, 10, &[(ROLES, Observed::Empty)]));
     assert_eq!(operations(&emptied.plan()), [format!("dissociate {D} {CONTACTS} hubspot/contacts/1")]);
+}
+
+#[test]
+fn whom_a_delete_took_out_stays_on_the_other_side_until_that_is_decided() {
+    let gone = record("hubspot/contacts/1");
+    let left = |state: TargetState, people: &[&str]| {
+        let mut case = deal()
+            .agreed(O, &sf(&["Contact/P1", "Contact/P2"]))
+            .agreed(D, &hs(&["contacts/1", "contacts/2"]));
+        case.hood.targets.get_mut(&gone).unwrap().state = state;
+        case.hood.records_of.get_mut(&entity(11)).unwrap().remove(HS);
+        case.seen(D, 10, &[(CONTACTS, refs(people))])
+    };
+    let listed = [format!("salesforce contacts deleted_elsewhere [record:{gone}]")];
+    let plan = left(TargetState::Deleted, &["contacts/2"]).plan();
+    assert!(plan.operations.is_empty(), "{:?}", operations(&plan));
+    assert_eq!(held(&plan), listed);
+    // Others come and go meanwhile.
+    let plan = left(TargetState::Deleted, &["contacts/3"]).plan();
+    let moved = [
+        format!("associate {O} {ROLES} salesforce/Contact/P3"),
+        format!("dissociate {O} {ROLES} salesforce/Contact/P2"),
+    ];
+    assert_eq!((operations(&plan), held(&plan)), (moved.to_vec(), listed.to_vec()));
+    let taken = left(TargetState::Known, &["contacts/2"]).plan();
+    assert_eq!(operations(&taken), [format!("dissociate {O} {ROLES} salesforce/Contact/P1")]);
 }

@@ -1,12 +1,13 @@
 //! Rows that were confirmed: what the records of their entities are now known to be.
 
-use super::{super::rows::bound_fields, Learnt, Lesson, found_elsewhere, related::Related};
+use super::{super::rows::bound_fields, Learnt, Lesson, found_elsewhere, is_undo, related::Related};
 use crate::{companies, ctx::Ctx, hoods::Surroundings, restored};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 use syncline_core::{
+    mapping::{Carrier, EdgeBinding},
     observe::observe,
     plan::{
         Neighbourhood, Target, Wrote, company_binding, note_undone, note_write, side_digest, side_fields,
@@ -101,7 +102,11 @@ impl Lesson {
             state: LinkState::Active,
             evidence,
             since: JournalSeq::default(),
-            base: Some(Base::default()),
+            base: Some(if is_undo(&operation.action) {
+                unrelated(ctx, operation, record)
+            } else {
+                Base::default()
+            }),
         };
         let snapshot = Snapshot {
             record: record.clone(),
@@ -231,6 +236,17 @@ impl Lesson {
         self.batch.wake.push(format!("record:{record}"));
         self.touched.insert(record.clone());
     }
+}
+
+/// The base of a record that was made again by undoing an undo: on its relations, which come after it, it has agreed with
+/// nobody. Where they are lost, the sides are brought together as for a new record.
+fn unrelated(ctx: &Ctx, operation: &Operation, record: &RecordRef) -> Base {
+    let model = ctx.mapping().kinds.get(&operation.kind);
+    let bindings = model.into_iter().flat_map(|model| &model.edges).filter_map(|edge| {
+        edge.binding(&record.connection, &record.object).filter(|it| it.carrier == Carrier::Association)
+    });
+    let never = |binding: &EdgeBinding| (binding.field.clone(), BaseEntry { agreed: None, changed: None });
+    Base { entries: bindings.map(never).collect(), ..Base::default() }
 }
 
 /// The base of a link that has agreed on nothing yet.
