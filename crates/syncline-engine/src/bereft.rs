@@ -5,7 +5,7 @@
 use crate::{capture, ctx::Ctx, error::Error, settling};
 use std::collections::BTreeSet;
 use syncline_core::{
-    mapping::{Cardinality, Edge, OnDelete},
+    mapping::{Cardinality, Carrier, Edge, OnDelete, Pick},
     plan::{Neighbourhood, TargetState},
 };
 use syncline_kit::vendor::Listing;
@@ -59,13 +59,16 @@ fn lost(edge: &Edge, base: &Base, snapshot: &Snapshot) -> Vec<RecordRef> {
     let Some(binding) = edge.binding(&snapshot.record.connection, &snapshot.record.object) else {
         return Vec::new();
     };
+    if binding.carrier != Carrier::Association {
+        return Vec::new();
+    }
     let agreed = base.entries.get(&binding.field).and_then(|entry| entry.agreed.as_ref());
     let shown = snapshot.field(binding.field.as_str());
     let (Some(agreed), true) = (agreed, shown.is_known()) else { return Vec::new() };
     let is_in =
         |refs: &[Ref], one: &Ref| refs.iter().any(|it| (&it.object, &it.id) == (&one.object, &one.id));
     let (agreed, shown) = (refs(agreed), refs(shown));
-    let is_left = |one: &Ref| !one.primary && is_in(agreed, one);
+    let is_left = |one: &Ref| binding.pick == Pick::Primary && !one.primary && is_in(agreed, one);
     if edge.cardinality == Cardinality::One && !shown.iter().all(is_left) {
         return Vec::new();
     }

@@ -34,7 +34,8 @@ impl<'a> Draftsman<'a> {
     pub(super) fn many(&mut self, edge: &'a Edge) {
         let name = AttributeName::new(edge.name.as_str());
         let bound = self.bound(edge);
-        let readings: Vec<SetReading<'_>> = bound.iter().map(|side| self.read_set(edge, *side)).collect();
+        let mut readings: Vec<SetReading<'_>> = bound.iter().map(|side| self.read_set(*side)).collect();
+        self.keep_bereft(edge, &mut readings);
         let sides: Vec<SetSide<EntityId>> = readings
             .iter()
             .map(|reading| SetSide {
@@ -88,7 +89,7 @@ impl<'a> Draftsman<'a> {
         self.derive_set(name, edge, &readings, agreed.as_ref());
     }
 
-    fn read_set<'e>(&self, edge: &Edge, side: EdgeSide<'e>) -> SetReading<'e> {
+    fn read_set<'e>(&self, side: EdgeSide<'e>) -> SetReading<'e> {
         let seen = self.seen(side);
         let (agreed, _) = base_of(&self.bases[side.position], &side.binding.field, seen);
         let base = agreed.as_ref().and_then(|agreed| self.resolve(side, agreed)).map(|base| base.entities);
@@ -101,33 +102,32 @@ impl<'a> Draftsman<'a> {
         if let (Some(now), Some(base), false) = (&mut now, &base, unresolved.is_empty()) {
             now.extend(base);
         }
-        let bereft =
-            now.as_mut().map(|now| self.bereft_of(edge, side, agreed.as_ref(), now)).unwrap_or_default();
-        SetReading { side, agreed, now, base, unresolved, bereft }
+        SetReading { side, agreed, now, base, unresolved, bereft: Vec::new() }
     }
 
-    /// Whom a delete took out of a set that a person is asked about: as if they were in it still, unless their entity has
-    /// another record there.
-    fn bereft_of(
-        &self,
-        edge: &Edge,
-        side: EdgeSide<'_>,
-        agreed: Option<&Observed>,
-        now: &mut BTreeSet<EntityId>,
-    ) -> Vec<RecordRef> {
-        let connection = &self.sides[side.position].record.connection;
-        let mut bereft = Vec::new();
-        for reference in agreed.filter(|_| edge.on_delete == OnDelete::Review).map_or(&[][..], refs) {
-            let record = self.target(side.position, reference);
-            if let Some(entity) = self.entity_of(&record)
-                && self.is_deleted(side, reference)
-                && self.on(entity, connection).is_none()
-                && now.insert(entity)
-            {
-                bereft.push(record);
+    /// Whom a delete that a person is asked about took out of a set is in it still, where another side has it (or cannot be
+    /// read) and its entity has no other record there.
+    fn keep_bereft(&self, edge: &Edge, readings: &mut [SetReading<'_>]) {
+        let shown: Vec<Option<BTreeSet<EntityId>>> = readings.iter().map(|it| it.now.clone()).collect();
+        for (at, reading) in readings.iter_mut().enumerate() {
+            let SetReading { side, agreed, now: Some(now), bereft, .. } = reading else { continue };
+            let connection = &self.sides[side.position].record.connection;
+            let agreed = agreed.as_ref().filter(|_| edge.on_delete == OnDelete::Review);
+            for reference in agreed.map_or(&[][..], refs) {
+                let record = self.target(side.position, reference);
+                let Some(entity) = self.entity_of(&record) else { continue };
+                let mut others = shown.iter().enumerate().filter(|(other, _)| *other != at);
+                let is_elsewhere =
+                    others.any(|(_, shown)| shown.as_ref().is_none_or(|shown| shown.contains(&entity)));
+                if is_elsewhere
+                    && self.is_deleted(*side, reference)
+                    && self.on(entity, connection).is_none()
+                    && now.insert(entity)
+                {
+                    bereft.push(record);
+                }
             }
         }
-        bereft
     }
 
     /// Lists who stays in a set on the other sides while a person is asked about a delete.

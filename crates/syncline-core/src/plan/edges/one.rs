@@ -3,7 +3,7 @@
 use super::{EdgeSide, Resolved, picked};
 use crate::{
     decide::{Decision, Side, Stand, decide},
-    mapping::{Carrier, Clear, Edge, FieldState, OnDelete, Rule},
+    mapping::{Carrier, Clear, Edge, FieldState, OnDelete, Pick, Rule},
     plan::{
         Derivation, Draftsman, Parent, SideSeen,
         align::Aligned,
@@ -193,7 +193,8 @@ impl<'a> Draftsman<'a> {
         };
         let is_in =
             |refs: &[Ref], one: &Ref| refs.iter().any(|it| (&it.object, &it.id) == (&one.object, &one.id));
-        if !left.iter().all(|it| !it.primary && is_in(agreed, it)) {
+        let is_beside = |it: &Ref| side.binding.pick == Pick::Primary && !it.primary && is_in(agreed, it);
+        if !left.iter().all(is_beside) {
             return None;
         }
         let gone =
@@ -213,7 +214,8 @@ impl<'a> Draftsman<'a> {
         for record in asked {
             let others = readings.iter().filter(|reading| {
                 let connection = &self.sides[reading.side.position].record.connection;
-                *connection != record.connection && reading.shows().is_some()
+                let entity = self.entity_of(&record);
+                *connection != record.connection && entity.is_some() && reading.shows() == entity
             });
             let others: Vec<ConnectionName> =
                 others.map(|reading| self.sides[reading.side.position].record.connection.clone()).collect();
@@ -312,6 +314,10 @@ impl<'a> Draftsman<'a> {
         }
         // A side that could hold several holds just this one: a run that was cut short between the two calls is finished.
         if now.unresolved.is_empty() && reading.shows() == target && now.entities.len() <= 1 {
+            return Aligned::Settled;
+        }
+        // What was beside the one that is gone was never its company, and stays.
+        if target.is_none() && reading.bereft.is_some() {
             return Aligned::Settled;
         }
         if !matches!(&binding.field_state, FieldState::Present { updateable: true, .. }) {

@@ -251,8 +251,11 @@ fn a_delete_moves_nobody_to_what_was_there_beside_it_and_a_successor_takes_its_p
     assert!(plan.operations.is_empty() && plan.bases.is_empty(), "{plan:?}");
     assert_eq!(held(&plan), [format!("salesforce account deleted_elsewhere [record:{company}]")]);
     let comes = |to: &str| format!("associate {D} @deal_to_company hubspot/companies/{to} primary");
-    let said = both().seen(O, 20, &[("AccountId", refs(&["Account/A4"]))]);
-    assert_eq!(operations(&said.plan()), [comes("C4")], "the further one stays");
+    let said = both().seen(O, 20, &[("AccountId", refs(&["Account/A4"]))]).plan();
+    assert_eq!((operations(&said), held(&said)), (vec![comes("C4")], vec![]), "the further one stays");
+    let cleared = both().seen(O, 20, &[("AccountId", Observed::Empty)]).plan();
+    assert!(cleared.operations.is_empty() && cleared.held.is_empty(), "{cleared:?}");
+    assert_eq!(bases(&cleared), [format!("{D} []"), format!("{O} []")], "neither has a company");
     let mut again = both();
     again.hood.records_of.get_mut(&entity(2)).unwrap().insert(HS.into(), record("hubspot/companies/C9"));
     let plan = again.plan();

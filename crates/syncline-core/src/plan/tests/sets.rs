@@ -163,6 +163,13 @@ fn whom_a_delete_took_out_stays_on_the_other_side_until_that_is_decided() {
         format!("dissociate {O} {ROLES} salesforce/Contact/P2"),
     ];
     assert_eq!((operations(&plan), held(&plan)), (moved.to_vec(), listed.to_vec()));
+    // Who is gone on both sides is out of it.
+    let mut both = left(TargetState::Deleted, &["contacts/2"]);
+    both.hood.targets.get_mut(&record("salesforce/Contact/P1")).unwrap().state = TargetState::Deleted;
+    both.hood.records_of.get_mut(&entity(11)).unwrap().clear();
+    let plan = both.seen(O, 20, &[(ROLES, refs(&["Contact/P2"]))]).plan();
+    assert!(plan.operations.is_empty() && plan.held.is_empty(), "{plan:?}");
+    assert_eq!(bases(&plan), [format!("{D} []"), format!("{O} []")]);
     let taken = left(TargetState::Known, &["contacts/2"]).plan();
     assert_eq!(operations(&taken), [format!("dissociate {O} {ROLES} salesforce/Contact/P1")]);
 }
