@@ -211,6 +211,9 @@ impl<'a> Page<'a> {
         state: LinkState,
         evidence: Evidence,
     ) {
+        // Who waits for the entity that it was until now is told where it went.
+        let before = self.link_of(facet, record).map(|link| link.entity).filter(|before| *before != entity);
+        self.batch.wake.extend(before.map(|before| format!("entity:{before}")));
         let link = Link {
             record: record.clone(),
             facet,
