@@ -28,8 +28,11 @@ simulation: tools ## A fixed corpus of simulated companies, and every planted de
 	cargo nextest run --cargo-profile sim -p syncline-sim --features defects --success-output immediate
 
 SEEDS ?= 20000
-START ?= 1000000
-sim: ## Fresh seeds: SEEDS=20000 from START; harder ones with THINGS=10
+# Others in every second, twenty thousand apart.
+ifndef START
+START := $(shell echo $$(( $$(date +%s) % 100000000 * 20000 )))
+endif
+sim: ## Fresh seeds: SEEDS=20000 from a START that follows from the time; harder ones with THINGS=10
 	$(call say,simulation: $(SEEDS) seeds from $(START))
 	cargo run --release -p syncline -- sim --seeds $(SEEDS) --start $(START) $(if $(THINGS),--things $(THINGS))
 
