@@ -2,14 +2,30 @@
 
 use crate::fault::Fault;
 use std::collections::BTreeMap;
+use syncline_model::Action;
 
-/// Operations of the planner and events of identity, by the names that reports use.
-pub const OPERATIONS: [&str; 14] = [
-    "create",
-    "update",
-    "associate",
-    "dissociate",
-    "archive",
+/// The planner's operations: each kind of [`Action`] with its word, as the journal and reports have it. A kind that is not
+/// listed here does not compile.
+macro_rules! operations {
+    ($($kind:ident = $word:literal),+) => {
+        const OPERATIONS: &[&str] = &[$($word),+];
+
+        const _: fn(&Action) -> &'static str = |action| match action {
+            $(Action::$kind { .. } => $word,)+
+        };
+    };
+}
+
+operations! {
+    Create = "create",
+    Update = "update",
+    Associate = "associate",
+    Dissociate = "dissociate",
+    Archive = "archive"
+}
+
+/// What else happens to records, by the names that reports use.
+const EVENTS: [&str; 9] = [
     "merge_followed",
     "conversion_followed",
     "review_answered",
@@ -32,6 +48,8 @@ pub struct Coverage {
     pub rounds: u64,
     /// Steps of scripts.
     pub steps: u64,
+    /// Companies, people and deals that somebody made.
+    pub things: u64,
 }
 
 impl Coverage {
@@ -55,6 +73,7 @@ impl Coverage {
         }
         self.rounds += other.rounds;
         self.steps += other.steps;
+        self.things += other.things;
     }
 
     /// All kinds of faults by the names of reports, those that never happened too.
@@ -67,16 +86,32 @@ impl Coverage {
 
     /// All kinds of operations, those that never happened too.
     pub fn operation_names(&self) -> BTreeMap<String, u64> {
-        OPERATIONS
-            .iter()
-            .map(|name| ((*name).to_owned(), self.operations.get(*name).copied().unwrap_or_default()))
-            .collect()
+        let known = OPERATIONS.iter().chain(&EVENTS).map(|name| ((*name).to_owned(), 0));
+        let mut counts: BTreeMap<String, u64> = known.collect();
+        counts.extend(self.operations.clone());
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_planners_operations_are_listed_by_the_words_that_plans_have() {
+        let none = serde_json::from_str::<Action>(r#"{"do": "dance"}"#).unwrap_err().to_string();
+        let words: Vec<String> = OPERATIONS.iter().map(|word| format!("`{word}`")).collect();
+        assert!(none.contains(&format!("expected one of {}", words.join(", "))), "{none}");
     }
 
-    /// Names that nothing exercised.
-    pub fn missing(&self) -> Vec<String> {
-        let faults = Fault::ALL.iter().filter(|fault| !self.faults.contains_key(fault));
-        let operations = OPERATIONS.iter().filter(|name| !self.operations.contains_key(**name));
-        faults.map(|fault| fault.name()).chain(operations.map(|name| (*name).to_owned())).collect()
+    #[test]
+    fn what_was_counted_stands_in_a_report_and_what_never_happened_too() {
+        let mut coverage = Coverage::default();
+        coverage.operation("create", 2);
+        coverage.operation("something_new", 1);
+        let names = coverage.operation_names();
+        let counts = ["create", "archive", "undo", "something_new"].map(|name| names.get(name).copied());
+        assert_eq!(counts, [Some(2), Some(0), Some(0), Some(1)]);
+        assert_eq!(names.len(), OPERATIONS.len() + EVENTS.len() + 1);
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     side::Side,
     world::{Broken, Ended, WEBHOOKS, World, drive, finish},
 };
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use std::{
     collections::BTreeSet,
     future::Future,
@@ -22,6 +22,7 @@ use syncline_engine::{
     cycle::{self, Backfill, Needs},
     plan_file, undo,
 };
+use syncline_kit::HttpRequest;
 use syncline_model::{
     RecordRef, RunId,
     plan::{Finding, PlanLine},
@@ -194,6 +195,7 @@ impl Player<'_> {
             JobEnd::Came(Came::Ran { .. } | Came::Undone { .. }) | JobEnd::Failed(_) => {}
         }
         self.world.net.note(&format!("{} ended: {end:?}", self.world.net.now()));
+        self.world.net.is_sound()?;
         self.after_engine()?;
         Ok(end)
     }
@@ -214,13 +216,15 @@ impl Player<'_> {
         self.after_engine()?;
         match stop {
             Some(Interruption::People { steps, .. }) => {
-                self.world.net.cover(|coverage| coverage.fault(Fault::EditDuringRun));
+                let before = self.people.picture.clone();
                 for step in steps {
                     self.people.act_meanwhile(self.world, step)?;
                 }
+                if self.people.picture != before {
+                    self.world.net.cover(|coverage| coverage.fault(Fault::EditDuringRun));
+                }
             }
             Some(Interruption::OldLease { steps, .. }) => {
-                self.world.net.cover(|coverage| coverage.fault(Fault::OldLease));
                 self.world.advance(LEASE_OVER);
                 for step in steps {
                     self.people.act_meanwhile(self.world, step)?;
@@ -248,6 +252,7 @@ impl Player<'_> {
         // Before its first intent the first one may not have claimed anything: then nothing was taken from it.
         if result.is_ok() && !self.intended.is_empty() {
             self.taken_over = Some(self.rows()?);
+            self.world.net.cover(|coverage| coverage.fault(Fault::OldLease));
         }
         // The first one does not wake in the very second.
         self.world.advance(20);
@@ -265,23 +270,13 @@ impl Player<'_> {
         };
         // Whoever doubles or loses events does it to those that come next.
         self.world.admin(Side::HubSpot, &mischief).map_err(Broken)?;
-        let due = self.world.net.due_webhooks();
-        if due.is_empty() {
-            return Ok(());
-        }
-        let fault = match how {
-            Delivered::Once => None,
-            Delivered::Twice => Some(Fault::WebhookDoubled),
-            Delivered::Reordered => Some(Fault::WebhookReordered),
-            Delivered::Lost => Some(Fault::WebhookLost),
-        };
-        if let Some(fault) = fault {
-            self.world.net.cover(|coverage| coverage.fault(fault));
-        }
-        for delivery in due {
+        // What befell any of them, and when the latest event was that the process was told of.
+        let (mut befell, mut latest) = (BTreeSet::new(), None);
+        for delivery in self.world.net.due_webhooks() {
             self.world.net.delivered(delivery.id, 200);
             if how == Delivered::Lost {
                 self.world.net.note("a webhook is lost");
+                befell.insert(Fault::WebhookLost);
                 continue;
             }
             let Some(ctx) = &self.world.ctx else { continue };
@@ -297,10 +292,19 @@ impl Player<'_> {
             };
             let records: BTreeSet<RecordRef> = hints.into_iter().map(|hint| hint.record).collect();
             let records: Vec<RecordRef> = records.into_iter().collect();
-            let times = if how == Delivered::Twice { 2 } else { 1 };
-            for _ in 0..times {
-                self.job(Job::Hinted(records.clone()), None)?;
+            let occurred = occurred(&delivery.request);
+            if latest > occurred.iter().min().copied() && !occurred.is_empty() {
+                befell.insert(Fault::WebhookReordered);
             }
+            latest = latest.max(occurred.into_iter().max());
+            self.job(Job::Hinted(records.clone()), None)?;
+            if how == Delivered::Twice {
+                befell.insert(Fault::WebhookDoubled);
+                self.job(Job::Hinted(records), None)?;
+            }
+        }
+        for fault in befell {
+            self.world.net.cover(|coverage| coverage.fault(fault));
         }
         Ok(())
     }
@@ -325,6 +329,12 @@ impl Player<'_> {
         finish("the journal", self.world.store().journal_head())?
             .map_err(|error| Broken::new("the journal", error))
     }
+}
+
+/// When what a webhook tells of happened, event by event.
+fn occurred(request: &HttpRequest) -> Vec<i64> {
+    let events: Vec<Json> = serde_json::from_slice(request.body()).unwrap_or_default();
+    events.iter().filter_map(|event| event["occurredAt"].as_i64()).collect()
 }
 
 fn stop_of(interruption: &Interruption) -> Stop {

@@ -39,7 +39,7 @@ mod undone;
 mod world;
 
 pub use campaign::{AfterViolation, Campaign, Report};
-pub use coverage::{Coverage, OPERATIONS};
+pub use coverage::Coverage;
 pub use fault::Fault;
 pub use player::{Played, Told, Violation, play};
 pub use profile::Profile;

@@ -1,14 +1,17 @@
 //! The network of a simulated world: both sandboxes behind one transport, in one process.
 
+mod meeting;
+
 use crate::{
     clock::VirtualClock,
     coverage::Coverage,
-    fault::{Fault, Meets},
+    fault::{Fault, Meets, Met},
     power::{Point, Power, Then},
     side::Side,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
+use meeting::{meets, object_of};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -26,6 +29,9 @@ use syncline_kit::{
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// What a request takes on the way.
 const ROUND_TRIP: Duration = Duration::from_millis(120);
+
+/// What people do in HubSpot that moves a record's stamp.
+const STAMPS: [&str; 5] = ["create", "edit", "archive", "restore", "merge"];
 
 /// A fault that waits for its request.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +59,10 @@ struct Wire {
     told: Option<Vec<String>>,
     writes: BTreeMap<Side, u64>,
     salesforce_token: Option<String>,
+    /// When records of each object of HubSpot last changed.
+    changed: BTreeMap<String, Timestamp>,
+    /// What a sandbox refused that it must take.
+    refused: Option<String>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -77,6 +87,8 @@ impl Net {
                 told: None,
                 writes: BTreeMap::new(),
                 salesforce_token: None,
+                changed: BTreeMap::new(),
+                refused: None,
             }),
         }
     }
@@ -195,7 +207,17 @@ impl Net {
             .uri(format!("{}/__sandbox/{path}", side.url()))
             .body(if body.is_null() { Bytes::new() } else { body.to_string().into() })
             .map_err(|error| error.to_string())?;
-        self.answered(side, &request)
+        let answer = self.answered(side, &request)?;
+        if (side, path) == (Side::HubSpot, "admin") && STAMPS.iter().any(|word| body["do"] == *word) {
+            self.changes(body["object"].as_str().unwrap_or_default());
+        }
+        Ok(answer)
+    }
+
+    /// Records of this object of HubSpot change.
+    fn changes(&self, object: &str) {
+        let now = self.clock.now();
+        lock(&self.wire).changed.insert(object.to_owned(), now);
     }
 
     /// What a sandbox holds, as lines of JSON after a head: everything, or of one object.
@@ -222,15 +244,8 @@ impl Net {
         }
     }
 
-    /// Another program changes a record by the API; `late`: it becomes visible later than its stamp.
-    pub(crate) fn foreign_edit(
-        &self,
-        side: Side,
-        object: &str,
-        id: &str,
-        fields: &Json,
-        late: bool,
-    ) -> Result<(), String> {
+    /// Another program changes a record by the API, and the change becomes visible later than its stamp.
+    pub(crate) fn late_edit(&self, side: Side, object: &str, id: &str, fields: &Json) -> Result<(), String> {
         let (path, body) = match side {
             Side::Salesforce => (format!("/services/data/v59.0/sobjects/{object}/{id}"), fields.clone()),
             Side::HubSpot => (format!("/crm/v3/objects/{object}/{id}"), json!({ "properties": fields })),
@@ -243,12 +258,14 @@ impl Net {
             .header("content-type", "application/json")
             .body(body.to_string().into())
             .map_err(|error| error.to_string())?;
-        if late {
-            self.rule(side, "PATCH", &path, Some(FaultKind::LateCommit));
-        }
+        self.rule(side, "PATCH", &path, Some(FaultKind::LateCommit));
+        let before = self.rows(side);
         let answer = self.answered::<IgnoredAny>(side, &request).map(drop);
-        if late {
-            self.rule(side, "PATCH", &path, None);
+        self.rule(side, "PATCH", &path, None);
+        // Who writes what is there already changes nothing, late or not.
+        if answer.is_ok() && self.rows(side).written > before.written {
+            self.changes(object);
+            self.cover(|coverage| coverage.fault(Fault::LateCommit));
         }
         answer
     }
@@ -276,36 +293,6 @@ impl Net {
         Ok(token)
     }
 
-    /// One fault rule for requests of this method and path, or none.
-    fn rule(&self, side: Side, method: &str, path: &str, fault: Option<FaultKind>) {
-        let rules: Vec<Json> = fault
-            .map(|fault| json!({"match": format!("{method} {path}"), "times": 1, "do": fault}))
-            .into_iter()
-            .collect();
-        // A rule that the sandbox refuses would be a mistake in the lines above: the fault then does not happen, and the
-        // coverage of a whole run shows it.
-        let _refused = self.control::<IgnoredAny>(side, "POST", "faults", &json!({ "rules": rules }));
-    }
-
-    /// The fault that this request meets.
-    fn fault_for(&self, side: Side, kinds: &[Meets]) -> Option<Fault> {
-        let mut wire = lock(&self.wire);
-        let mut chosen = None;
-        for (at, armed) in wire.armed.iter_mut().enumerate() {
-            if armed.side != side || !kinds.contains(&armed.meets) {
-                continue;
-            }
-            if armed.after > 0 {
-                armed.after -= 1;
-            } else if chosen.is_none() {
-                chosen = Some(at);
-            }
-        }
-        let armed = wire.armed.remove(chosen?);
-        wire.coverage.fault(armed.fault);
-        Some(armed.fault)
-    }
-
     /// How many requests that may change something have reached a vendor.
     pub(crate) fn writes(&self, side: Side) -> u64 {
         lock(&self.wire).writes.get(&side).copied().unwrap_or_default()
@@ -319,13 +306,24 @@ impl Net {
         let path = request.uri().path().to_owned();
         let fault = self.fault_for(side, &kinds);
         let kind = fault.and_then(Fault::of_request);
-        if kind.is_some() {
+        let before = kind.map(|_| {
             self.rule(side, request.method().as_str(), &path, kind);
-        }
+            self.rows(side)
+        });
         self.clock.pass(ROUND_TRIP);
         let outcome = self.handle(side, request);
-        if kind.is_some() {
+        if let (Some(fault), Some(before)) = (fault, before) {
             self.rule(side, request.method().as_str(), &path, None);
+            let rows = self.rows(side).since(before);
+            let met = Met { outcome: &outcome, rows, unindexed: self.is_unindexed(&path) };
+            if fault.befell(side, &met) {
+                self.cover(|coverage| coverage.fault(fault));
+            }
+        }
+        if let (Side::HubSpot, true, Some(object)) = (side, kinds.contains(&Meets::Write), object_of(&path))
+            && !matches!(&outcome, Outcome::Answer(answer) if !answer.status().is_success())
+        {
+            self.changes(object);
         }
         let unknown = |why: &str| Err(TransportError::Unknown(why.to_owned()));
         let (status, result) = match outcome {
@@ -380,26 +378,5 @@ impl Transport for Net {
             }
             answer
         })
-    }
-}
-
-/// What kind of request this is. Judged by what leaves, not by what the client means.
-fn meets(side: Side, request: &HttpRequest) -> Vec<Meets> {
-    let path = request.uri().path();
-    if path.starts_with("/services/oauth2") || path.starts_with("/oauth") || path.starts_with("/webhooks") {
-        return Vec::new();
-    }
-    let get = request.method() == http::Method::GET;
-    match side {
-        Side::HubSpot if path.ends_with("/search") => vec![Meets::Read, Meets::Search],
-        Side::HubSpot if get || path.ends_with("/read") => vec![Meets::Read],
-        Side::HubSpot => vec![Meets::Write],
-        Side::Salesforce if get => vec![Meets::Read],
-        Side::Salesforce => {
-            let body = String::from_utf8_lossy(request.body());
-            let writes = [r#""method":"PATCH""#, r#""method":"POST""#, r#""method":"DELETE""#];
-            let reads = path.ends_with("/composite") && !writes.iter().any(|write| body.contains(write));
-            if reads { vec![Meets::Read] } else { vec![Meets::Write] }
-        }
     }
 }

@@ -53,12 +53,14 @@ pub(crate) struct People {
     pub(crate) picture: Picture,
     /// Records that somebody saved, whether a value changed or not.
     pub(crate) saved: BTreeSet<(Side, String)>,
+    /// Things that somebody made, by token.
+    born: BTreeSet<String>,
     /// Sides where something was done since they were last looked at.
     touched: BTreeSet<Side>,
     /// Records that another transaction holds until it commits.
     locked: BTreeMap<At, jiff::Timestamp>,
-    /// When somebody last changed something on each side, in the vendor's seconds.
-    last: BTreeMap<Side, i64>,
+    /// When somebody last changed a record of each object of Salesforce, whose stamps are of a second.
+    last: BTreeMap<String, i64>,
 }
 
 /// How long a transaction that commits late holds its row: no other one gets in between.
@@ -153,6 +155,9 @@ impl People {
             after = after.with(side, world.half(side)?);
         }
         self.ledger.now = world.net.now();
+        let made = after.records.iter().filter(|(at, _)| !self.picture.records.contains_key(at));
+        self.born.extend(made.filter_map(|(_, record)| record.token.clone()));
+        world.net.cover(|coverage| coverage.things = self.born.len() as u64);
         self.ledger.absorb(&self.picture, &after);
         self.picture = after;
         Ok(())
@@ -206,9 +211,13 @@ impl People {
             Err(why) => format!(" refused: {}", why.chars().take(120).collect::<String>()),
         };
         world.net.note(&format!("{} people at {}: {act}{shown}", world.net.now(), side.name()));
-        let second = world.net.now().as_second();
-        if made.is_ok() && self.last.insert(side, second) == Some(second) {
-            world.net.cover(|coverage| coverage.fault(Fault::EqualStamps));
+        if let (Salesforce, Ok(made)) = (side, &made)
+            && let Some(object) = stamped(act, made)
+        {
+            let second = world.net.now().as_second();
+            if self.last.insert(object, second) == Some(second) {
+                world.net.cover(|coverage| coverage.fault(Fault::EqualStamps));
+            }
         }
         made.ok()
     }
@@ -249,4 +258,17 @@ impl People {
 
 fn done<T>(made: Option<T>) -> Act {
     if made.is_some() { Act::Done } else { Act::Nothing }
+}
+
+/// Which object of Salesforce has a new stamp by this act, by the first three characters of its records' ids: those are read
+/// together, in the order of their stamps. Setting up stamps no record.
+fn stamped(act: &Json, made: &Json) -> Option<String> {
+    let id = match act["do"].as_str()? {
+        "create" => &made["id"],
+        "edit" | "delete" | "undelete" => &act["id"],
+        "merge" => &act["master"],
+        "convert_lead" => &act["lead"],
+        _ => return None,
+    };
+    id.as_str()?.get(..3).map(str::to_owned)
 }

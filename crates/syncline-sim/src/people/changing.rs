@@ -3,7 +3,6 @@
 use super::{Act, LATE, People, done};
 use crate::{
     attrs::{self, Attr, Type},
-    fault::Fault,
     picture::{At, Parent},
     side::Side::{self, Salesforce},
     world::{Broken, World},
@@ -47,7 +46,7 @@ impl People {
                 let fields = Json::Object(fields);
                 world.clock.pass(Duration::from_millis(1));
                 self.touched.insert(side);
-                let made = world.net.foreign_edit(side, at.object, &at.id, &fields, true);
+                let made = world.net.late_edit(side, at.object, &at.id, &fields);
                 world.net.note(&format!("{} a program at {at}: {fields} {made:?}", world.net.now()));
                 if made.is_err() {
                     return Act::Nothing;
@@ -55,7 +54,6 @@ impl People {
                 let until = world.net.now().checked_add(LATE).unwrap_or(jiff::Timestamp::MAX);
                 self.saved.insert((side, at.id.clone()));
                 self.locked.insert(at, until);
-                world.net.cover(|coverage| coverage.fault(Fault::LateCommit));
                 Act::Done
             }
         }
