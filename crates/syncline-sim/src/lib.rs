@@ -38,7 +38,7 @@ mod undo;
 mod undone;
 mod world;
 
-pub use campaign::{AfterViolation, Campaign, Report};
+pub use campaign::{AfterViolation, Campaign, Report, Size, Watch, attempt};
 pub use coverage::Coverage;
 pub use fault::Fault;
 pub use player::{Played, Told, Violation, play};

@@ -1,7 +1,8 @@
 //! From a long script that breaks an invariant to a short one that breaks the same.
 
 use crate::{
-    player::{Told, Violation, play},
+    campaign::attempt,
+    player::{Told, Violation},
     script::{Interruption, Script, Step},
     world::Broken,
 };
@@ -14,7 +15,7 @@ const MOST_PLAYS: usize = 2_000;
 /// # Errors
 /// [`Broken`]; a script that breaks nothing is returned as it is.
 pub fn shrink(script: &Script) -> Result<(Script, Option<Violation>), Broken> {
-    let Some(first) = play(script, Told::No)?.violations.into_iter().next() else {
+    let Some(first) = attempt(script, Told::No)?.violations.into_iter().next() else {
         return Ok((script.clone(), None));
     };
     let mut shrunk = Shrunk { script: script.clone(), violation: first, plays: 0 };
@@ -45,7 +46,7 @@ impl Shrunk {
         self.plays += 1;
         let script = Script { steps, ..self.script.clone() };
         // A script in pieces may ask for what cannot be; then it is not the one that is looked for.
-        let Ok(played) = play(&script, Told::No) else { return Ok(false) };
+        let Ok(played) = attempt(&script, Told::No) else { return Ok(false) };
         let same = played.violations.into_iter().find(|found| found.invariant == self.violation.invariant);
         let Some(violation) = same else { return Ok(false) };
         self.script = script;

@@ -2,13 +2,18 @@
 //! Run in the `sim` profile (`make test` does); unoptimised it takes minutes.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
-use syncline_sim::{AfterViolation, Campaign, Profile, Script, Step, Told, play};
+use std::ops::RangeInclusive;
+use syncline_sim::{AfterViolation, Campaign, Profile, Script, Size, Step, Told, play};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Seeds of the corpus, from 0.
 const SEEDS: u64 = 200;
+/// Companies, people and deals of one seed, as `docs/simulation.md` says.
+const THINGS_MADE: RangeInclusive<u64> = 20..=60;
+/// What is so: so many seeds of the corpus have fewer, and none has fewer than this.
+const SMALL: (usize, u64) = (13, 15);
 /// Seeds of which only some of the first things are kept, and how many of these.
 const FEWER: u64 = 100;
 const THINGS: usize = 10;
@@ -28,7 +33,7 @@ fn campaign(seeds: u64, profile: Option<Profile>) -> Campaign {
 #[test]
 fn the_corpus_shows_no_violation_and_exercises_everything() {
     let began = std::time::Instant::now();
-    let report = campaign(SEEDS, None).run(&|_| {}).unwrap();
+    let report = campaign(SEEDS, None).run(&()).unwrap();
     println!("{} seeds, {} steps, {:.1} s", report.seeds, report.steps, began.elapsed().as_secs_f64());
     let violations: Vec<String> = report
         .violations
@@ -39,7 +44,16 @@ fn the_corpus_shows_no_violation_and_exercises_everything() {
         .collect();
     assert!(violations.is_empty(), "{}", violations.join("\n"));
     assert_eq!(report.seeds, SEEDS);
-    assert!(report.steps >= 100 * SEEDS && report.rounds >= 10 * SEEDS, "{} {}", report.steps, report.rounds);
+    let range = |what: fn(&Size) -> u64| {
+        let counts = report.sizes.iter().map(what);
+        (counts.clone().min().unwrap(), counts.max().unwrap())
+    };
+    let (things, steps, rounds) =
+        (range(|size| size.things), range(|size| size.steps), range(|size| size.rounds));
+    println!("things {things:?}, steps {steps:?}, runs {rounds:?} a seed");
+    assert!(steps.0 >= 100 && rounds.0 >= 10 && things.1 <= *THINGS_MADE.end());
+    let small = report.sizes.iter().filter(|size| !THINGS_MADE.contains(&size.things)).count();
+    assert!(small <= SMALL.0 && things.0 >= SMALL.1, "{small} seeds have fewer than 20 things");
     let missing: Vec<&String> = report
         .faults
         .iter()
@@ -66,10 +80,10 @@ fn a_story_tells_how_a_record_stands_and_is_the_same_seed() {
 
 #[test]
 fn equal_campaigns_come_to_equal_reports_whatever_the_threads() {
-    let one = Campaign { threads: 1, ..campaign(12, Some(Profile::Leads)) }.run(&|_| {}).unwrap();
-    let two = Campaign { threads: 2, ..campaign(12, Some(Profile::Leads)) }.run(&|_| {}).unwrap();
+    let one = Campaign { threads: 1, ..campaign(12, Some(Profile::Leads)) }.run(&()).unwrap();
+    let two = Campaign { threads: 2, ..campaign(12, Some(Profile::Leads)) }.run(&()).unwrap();
     assert_eq!(serde_json::to_string(&one).unwrap(), serde_json::to_string(&two).unwrap());
-    let other = Campaign { start: 1, ..campaign(12, Some(Profile::Leads)) }.run(&|_| {}).unwrap();
+    let other = Campaign { start: 1, ..campaign(12, Some(Profile::Leads)) }.run(&()).unwrap();
     assert_ne!(one.trace, other.trace);
 }
 
@@ -82,7 +96,7 @@ fn fewer_things_to_which_more_happens_show_no_violation() {
         let contact = kept.steps.iter().position(|step| matches!(step, Step::Plan { .. }));
         assert!(contact.is_some_and(|before| before <= THINGS), "seed {seed}: {contact:?}");
     }
-    let report = campaign.run(&|_| {}).unwrap();
+    let report = campaign.run(&()).unwrap();
     assert!(report.violations.is_empty(), "{:#?}", report.violations);
 }
 

@@ -26,7 +26,7 @@ fn first(start: u64, seeds: u64, defect: Option<&str>) -> Option<Violation> {
         after_violation: AfterViolation::Stop,
         threads: 1,
     };
-    campaign.run(&|_| {}).unwrap().violations.into_iter().next()
+    campaign.run(&()).unwrap().violations.into_iter().next()
 }
 
 /// The first seed from `start` that shows the defect and is clean without it.

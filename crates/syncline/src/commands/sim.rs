@@ -1,17 +1,31 @@
 //! `syncline sim`: the proof, in one command.
 
+mod watching;
+
 use crate::failure::{Exit, Failure};
-use std::{io::IsTerminal, io::Write, path::PathBuf};
+use std::{
+    io::{IsTerminal, Write},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 use syncline_model::{RecordRef, error::Code};
 use syncline_sim::{
-    AfterViolation, Broken, Campaign, Profile, Report, Script, Told, Violation, defects, play, shrink,
+    AfterViolation, Broken, Campaign, Profile, Report, Script, Told, Violation, attempt, defects, shrink,
 };
+use watching::{Watching, interrupted};
+
+/// How often a campaign says how far it is.
+const EVERY: Duration = Duration::from_secs(60);
+/// The exit code of what is neither clean nor a violation nor a wrong command line.
+const INTERNAL: u8 = 3;
 
 /// Run the engine against simulated companies, seed by seed, and check that nothing is lost or doubled
 ///
 /// The real planner, engine, vendor clients and store work in one thread under virtual time over both sandboxes, while
 /// people edit both sides, vendors misbehave and the power goes. Everything follows from the seed. What is checked, and how
-/// to read a violation: docs/simulation.md. Exit codes: 0 clean, 1 a violation, 2 wrong command line, 3 internal.
+/// to read a violation: docs/simulation.md. Exit codes: 0 clean, 1 a violation, 2 wrong command line, 3 internal, or ended
+/// before its time. What is violated stands on standard error as soon as it is found; every minute, and when it is ended by
+/// SIGINT or SIGTERM, a campaign says there with which `--start` it would go on.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// How many seeds
@@ -32,7 +46,8 @@ pub(crate) struct Args {
     /// End with the first seed that shows a violation
     #[arg(long)]
     stop_at_first: bool,
-    /// Print the report as JSON
+    /// Print the report as JSON: seeds, start, defect, trace, steps, rounds (runs of the engine), faults, coverage, violations,
+    /// and things where `--things` is given
     #[arg(long)]
     json: bool,
     /// Tell the story of one seed
@@ -62,10 +77,7 @@ fn profile(name: &str) -> Result<Profile, String> {
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let mut out = std::io::stdout();
     if args.defect.as_deref() == Some("list") {
-        for (name, story) in defects::list() {
-            writeln!(out, "{name} {story}").map_err(|error| Failure::output(&error))?;
-        }
-        return Ok(());
+        return list(&mut out);
     }
     if let Some(name) = &args.defect
         && !defects::list().iter().any(|(known, _)| known == name)
@@ -86,27 +98,41 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if let Some(script) = one_script(&args, &campaign)? {
         return tell(&args, &script, &mut out);
     }
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     let bar =
         (std::io::stderr().is_terminal() && !args.json).then(|| indicatif::ProgressBar::new(args.seeds));
-    let report = campaign
-        .run(&|done| {
-            if let Some(bar) = &bar {
-                bar.set_position(done);
-            }
-        })
-        .map_err(|error| internal(&error))?;
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
-    }
+    let watching = Watching::new(args.start, std::io::stderr(), bar, EVERY, interrupted()?);
+    let report = campaign.run(&watching).map_err(|error| internal(&error))?;
+    let next = watching.ended().filter(|_| report.seeds < args.seeds);
     let written = if args.json {
         let text = serde_json::to_string(&report).map_err(|error| internal(&Broken(error.to_string())))?;
         writeln!(out, "{text}")
     } else {
         write_report(&report, began.elapsed().as_secs_f64(), &mut out)
     };
-    written.map_err(|error| Failure::output(&error))?;
-    verdict(&report.violations)
+    written.map_err(|error| unwritten(&error))?;
+    if let Some(next) = next {
+        let _nobody_reads_it =
+            writeln!(std::io::stderr(), "{} seeds are played, next: --start {next}", report.seeds);
+    }
+    verdict(&args, &report.violations)?;
+    match next {
+        Some(next) => Err(ended_early(&args, next)),
+        None => Ok(()),
+    }
+}
+
+/// The names of the defects that this program has. Without the feature it has none, which an empty list would not say.
+fn list(out: &mut impl Write) -> Result<(), Failure> {
+    let all = defects::list();
+    if all.is_empty() {
+        return Err(Failure::new(Exit::Usage, Code(117), "this program was built without planted defects")
+            .fix("build with `--features defects`: `cargo run --release -p syncline --features defects -- sim --defect list`"));
+    }
+    for (name, story) in all {
+        writeln!(out, "{name} {story}").map_err(|error| unwritten(&error))?;
+    }
+    Ok(())
 }
 
 fn one_script(args: &Args, campaign: &Campaign) -> Result<Option<Script>, Failure> {
@@ -128,19 +154,19 @@ fn tell(args: &Args, script: &Script, out: &mut impl Write) -> Result<(), Failur
     if args.shrink {
         let (shorter, violation) = shrink(script).map_err(|error| internal(&error))?;
         let Some(violation) = violation else {
-            writeln!(out, "# nothing is violated").map_err(|error| Failure::output(&error))?;
+            writeln!(out, "# nothing is violated").map_err(|error| unwritten(&error))?;
             return Ok(());
         };
         let text = shorter.to_text().map_err(|error| internal(&Broken(error.to_string())))?;
         writeln!(out, "# {}: {}\n{text}", violation.invariant, violation.evidence)
-            .map_err(|error| Failure::output(&error))?;
-        return verdict(&[violation]);
+            .map_err(|error| unwritten(&error))?;
+        return verdict(args, &[violation]);
     }
-    let played = play(script, Told::With(args.explain.clone())).map_err(|error| internal(&error))?;
+    let played = attempt(script, Told::With(args.explain.clone())).map_err(|error| internal(&error))?;
     for line in &played.story {
-        writeln!(out, "{line}").map_err(|error| Failure::output(&error))?;
+        writeln!(out, "{line}").map_err(|error| unwritten(&error))?;
     }
-    verdict(&played.violations)
+    verdict(args, &played.violations)
 }
 
 fn write_report(report: &Report, seconds: f64, out: &mut impl Write) -> std::io::Result<()> {
@@ -169,15 +195,83 @@ fn write_report(report: &Report, seconds: f64, out: &mut impl Write) -> std::io:
     )
 }
 
-fn verdict(violations: &[Violation]) -> Result<(), Failure> {
+fn verdict(args: &Args, violations: &[Violation]) -> Result<(), Failure> {
     let Some(first) = violations.first() else { return Ok(()) };
+    let again = again(args, first.seed);
     Err(Failure::new(Exit::Error, Code(119), format!("an invariant is violated: {}", first.invariant))
         .at(format!("seed {}, step {}", first.seed, first.step))
         .because(&first.evidence)
-        .fix(format!("`syncline sim --replay {}` (with the `--things` of this campaign) tells the story, `--shrink` shortens it", first.seed)))
+        .fix(format!("`{again}` tells the story, `{again} --shrink` shortens it")))
+}
+
+/// The command that plays this seed as it was played here.
+fn again(args: &Args, seed: u64) -> String {
+    let mut command = match &args.script {
+        Some(path) => format!("syncline sim --script {}", path.display()),
+        None => format!("syncline sim --replay {seed}"),
+    };
+    if let (None, Some(profile)) = (&args.script, args.profile) {
+        command.push_str(&format!(" --profile {}", profile.name()));
+    }
+    if let Some(things) = args.things {
+        command.push_str(&format!(" --things {things}"));
+    }
+    if let Some(defect) = &args.defect {
+        command.push_str(&format!(" --defect {defect}"));
+    }
+    command
+}
+
+/// A campaign that was ended before its time shows nothing of the seeds that it did not play.
+fn ended_early(args: &Args, next: u64) -> Failure {
+    let left = args.start.saturating_add(args.seeds).saturating_sub(next);
+    Failure::new(Exit::of(INTERNAL), Code(120), "the simulation cannot go on")
+        .because("it was ended by a signal")
+        .fix(format!("the rest is `--start {next} --seeds {left}`, with what else was given"))
 }
 
 /// Internal errors of the simulation end with 3, by the command's contract.
 fn internal(error: &Broken) -> Failure {
-    Failure::new(Exit::of(3), Code(120), "the simulation cannot go on").because(error)
+    Failure::new(Exit::of(INTERNAL), Code(120), "the simulation cannot go on").because(error)
+}
+
+/// 1 would say that an invariant is violated.
+fn unwritten(error: &std::io::Error) -> Failure {
+    Failure::new(Exit::of(INTERNAL), Code(1), "the result cannot be written to standard output")
+        .because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn advice(line: &str) -> String {
+        let args = Cli::parse_from(line.split(' ')).args;
+        let violation = Violation { seed: 57, step: 3, invariant: "no_loss", evidence: "gone".to_owned() };
+        verdict(&args, &[violation]).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_advice_plays_the_seed_as_it_was_played() {
+        let told = |line: &str, again: &str| {
+            let (told, wanted) =
+                (advice(line), format!("`{again}` tells the story, `{again} --shrink` shortens it"));
+            assert!(told.contains(&wanted), "{told}");
+        };
+        told("sim", "syncline sim --replay 57");
+        told("sim --start 50 --seeds 9 --threads 1", "syncline sim --replay 57");
+        let all = "--profile ruled --things 10 --defect tool-1-lost";
+        told(&format!("sim {all}"), &format!("syncline sim --replay 57 {all}"));
+        told(
+            "sim --script a.jsonl --defect tool-1-lost",
+            "syncline sim --script a.jsonl --defect tool-1-lost",
+        );
+    }
 }
