@@ -381,6 +381,17 @@ impl World {
         Hit::Killed { steps }
     }
 
+    /// How often the run of a day writes to the journal that nobody disturbs.
+    pub fn steps_of_a_day(&mut self) -> usize {
+        self.a_day();
+        let before = self.journal.head();
+        let output = self.sync_with(&[]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let steps = self.journal.steps_since(before);
+        self.comes_to_rest("an undisturbed day");
+        steps
+    }
+
     /// Runs, as a timer would, until there is nothing left to write; then nothing may be twice, lost or orphaned, and one
     /// more run writes nothing.
     pub fn comes_to_rest(&mut self, when: &str) {
