@@ -64,7 +64,7 @@ pub async fn connect(
     let before = stored.map(|checked| checked.account.id.to_string());
     let before = configured.and_then(|configured| configured.account.clone()).or(before);
 
-    let connection = Connection::build(name, secret.clone(), outside, build)?;
+    let connection = Connection::build(name, secret.clone(), workspace.daily_share(), outside, build)?;
     let account = connection.ask_account(before.as_deref().filter(|_| !connect.replace_account)).await?;
     let replaced = before.is_some_and(|before| before != *account.id);
 

@@ -7,6 +7,7 @@ use crate::{
     schemas::Described,
     secrets::{self, Key, Secret},
     transport::{CallCounter, Counted},
+    workspace::Workspace,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use std::sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
-use syncline_kit::vendor::Vendor;
+use syncline_kit::{daily::Share, vendor::Vendor};
 use syncline_model::{Account, ConnectionName};
 use syncline_store::{Batch, Store};
 
@@ -39,19 +40,20 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Builds the adapter; makes no call.
+    /// Builds the adapter, which keeps to this share of the account's daily calls; makes no call.
     ///
     /// # Errors
     /// What the adapter says of the credentials; [`Error::UnknownVendor`].
     pub fn build(
         name: &ConnectionName,
         secret: Secret,
+        share: Share,
         outside: &Outside,
         build: &Build,
     ) -> Result<Self, Error> {
         let counted = Arc::new(Counted::new(outside.transport.clone()));
         let calls = counted.counter();
-        let vendor = build(name, &secret, counted, outside.clock.clone())?;
+        let vendor = build(name, &secret, share, counted, outside.clock.clone())?;
         Ok(Self {
             name: name.clone(),
             vendor,
@@ -63,21 +65,21 @@ impl Connection {
         })
     }
 
-    /// Builds the adapter from stored credentials, and hands it what the last process sent: limits do not end with a
+    /// Builds the adapter from stored credentials by the workspace's settings, and hands it what the last process sent: limits do not end with a
     /// process.
     ///
     /// # Errors
-    /// [`Error::NotConnected`], [`Error::Store`] and those of [`Connection::build`].
+    /// [`Error::NotConnected`], the key's, [`Error::Store`] and those of [`Connection::build`].
     pub async fn open(
         name: &ConnectionName,
-        store: &dyn Store,
-        key: &Key,
+        workspace: &Workspace,
         outside: &Outside,
         build: &Build,
     ) -> Result<Self, Error> {
-        let secret = secrets::load(store, key, name).await?;
+        let store = &*workspace.store;
+        let secret = secrets::load(store, workspace.key()?, name).await?;
         let secret = secret.ok_or_else(|| Error::NotConnected { connection: name.clone() })?;
-        let connection = Self::build(name, secret, outside, build)?;
+        let connection = Self::build(name, secret, workspace.daily_share(), outside, build)?;
         // A state that cannot be read is none: the vendor's own "too many" is heeded all the same.
         let pace = store.get(&pace_slot(name)).await?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         if let Some(pace) = pace {

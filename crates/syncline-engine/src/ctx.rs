@@ -102,14 +102,13 @@ impl Ctx {
     /// # Errors
     /// [`Error::NotConnected`], the key's errors, and those of [`Ctx::freshen`].
     pub async fn open(workspace: Arc<Workspace>, outside: Outside, build: &Build) -> Result<Self, Error> {
-        let key = workspace.key()?;
         let owner = outside.entropy.bytes::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
         let lease = Lease::new(workspace.store.clone(), outside.clock.clone(), owner, workspace.config.lease);
         let leased = Arc::new(Leased::new(outside.transport.clone(), lease.clone()));
         let guarded = Outside { transport: leased, ..outside.clone() };
         let mut connections = BTreeMap::new();
         for name in workspace.config.connections.keys() {
-            let connection = Connection::open(name, &*workspace.store, key, &guarded, build).await?;
+            let connection = Connection::open(name, &workspace, &guarded, build).await?;
             connections.insert(name.clone(), connection);
         }
         let gathered = Facts::gather(&workspace, &connections, &Batch::at(outside.clock.now())).await;

@@ -157,7 +157,7 @@ async fn connection(
         let rights = registry::rights(&configured.vendor, &objects);
         report.needs.push(Needs { connection: name.clone(), vendor: configured.vendor.clone(), rights });
     }
-    let connection = Connection::open(name, &*workspace.store, workspace.key()?, outside, build).await?;
+    let connection = Connection::open(name, workspace, outside, build).await?;
     let result = vendor(workspace, &connection, outside, facts, report).await;
     // A token that was renewed meanwhile is the only one that still works.
     let mut batch = Batch::at(outside.clock.now());

@@ -3,14 +3,14 @@
 use crate::{error::Error, secrets::Secret};
 use std::{collections::BTreeSet, sync::Arc};
 use syncline_core::config::VendorDefaults;
-use syncline_kit::{Clock, Transport, vendor::Vendor};
+use syncline_kit::{Clock, Transport, daily::Share, vendor::Vendor};
 use syncline_model::{ConnectionName, ObjectName, VendorName};
 
 /// Names of all vendors, as configuration spells them.
 pub const VENDORS: [&str; 2] = ["hubspot", "salesforce"];
 
 /// Builds a connection's adapter. The simulation and tests pass another one than [`adapter`].
-pub type Build = dyn Fn(&ConnectionName, &Secret, Arc<dyn Transport>, Arc<dyn Clock>) -> Result<Arc<dyn Vendor>, Error>
+pub type Build = dyn Fn(&ConnectionName, &Secret, Share, Arc<dyn Transport>, Arc<dyn Clock>) -> Result<Arc<dyn Vendor>, Error>
     + Send
     + Sync;
 
@@ -26,13 +26,14 @@ fn unknown(vendor: &VendorName) -> Error {
     Error::UnknownVendor { vendor: vendor.clone(), known: VENDORS.join(", ") }
 }
 
-/// The adapter of the connection's vendor.
+/// The adapter of the connection's vendor, which keeps to this share of the account's daily calls.
 ///
 /// # Errors
 /// [`Error::UnknownVendor`]; [`Error::Vendor`] where the credentials hold nothing to sign in with.
 pub fn adapter(
     connection: &ConnectionName,
     secret: &Secret,
+    daily_share: Share,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
 ) -> Result<Arc<dyn Vendor>, Error> {
@@ -41,13 +42,13 @@ pub fn adapter(
     match secret.vendor.as_str() {
         "hubspot" => {
             let credentials = with_address(secret, &["base_url"]);
-            let options = hubspot::adapter::Options::default();
+            let options = hubspot::adapter::Options { daily_share, ..Default::default() };
             let adapter = hubspot::adapter::HubSpot::new(name, credentials, options, transport, clock);
             Ok(Arc::new(adapter.map_err(refused)?))
         }
         "salesforce" => {
             let credentials = with_address(secret, &["login_url", "instance_url"]);
-            let options = salesforce::adapter::Options::default();
+            let options = salesforce::adapter::Options { daily_share, ..Default::default() };
             let adapter = salesforce::adapter::Salesforce::new(name, credentials, options, transport, clock);
             Ok(Arc::new(adapter.map_err(refused)?))
         }

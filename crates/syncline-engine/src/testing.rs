@@ -258,7 +258,7 @@ impl Bench {
             (ConnectionName::from("left"), self.left.clone()),
             (ConnectionName::from("right"), self.right.clone()),
         ]);
-        Box::new(move |connection, secret, _, _| {
+        Box::new(move |connection, secret, _, _, _| {
             let shown = shown.get(connection).cloned().unwrap_or_default();
             let vendor: Arc<dyn Vendor> =
                 Arc::new(Fake { connection: connection.clone(), vendor: secret.vendor.clone(), shown });

@@ -13,7 +13,7 @@ use adapter_support::{World, create, run, text, update};
 use serde_json::json;
 use syncline_kit::{
     sandbox::Limits,
-    vendor::{RowOutcome, Vendor as _},
+    vendor::{RowOutcome, Vendor as _, VendorError},
 };
 use syncline_model::{Currency, Money, ObjectSchema, Observed, RecordRef, Value};
 
@@ -115,7 +115,9 @@ fn processes_right_after_each_other_meet_no_limit() {
     }
     assert_eq!(world.violations(), json!([]));
     world.pass(3_600);
-    assert_eq!(world.hub.pace(), None, "an hour later nothing counts any more");
+    let kept = world.hub.pace().unwrap();
+    let kept: Vec<_> = kept.as_object().unwrap().keys().collect();
+    assert_eq!(kept, ["day", "zone"], "an hour later nothing but the day's calls counts any more");
 }
 
 #[test]
@@ -142,4 +144,26 @@ fn an_update_right_after_the_start_needs_no_description() {
     let before = world.calls();
     world.write(vec![update(1, "deals", &deal, &[("dealname", Value::text("Renamed"))])]);
     assert_eq!(world.calls() - before, 1);
+}
+
+#[test]
+fn the_share_of_the_daily_calls_is_kept_over_processes_until_midnight() {
+    let mut world = World::new(Limits::Real);
+    world.control("admin", Some(&json!({"do": "set_limit", "name": "daily", "value": 100})));
+    let before = world.calls();
+    let error = loop {
+        let page = run(world.hub.capture(&world.want, &world.cursor, &world.stored));
+        if let Err(error) = page {
+            break error;
+        }
+        assert!(world.calls() - before < 100, "never stops");
+        let pace = world.hub.pace().unwrap();
+        world.restart();
+        world.hub.resume_pace(&pace);
+    };
+    assert!(matches!(error, VendorError::Limit { .. }), "{error}");
+    assert!((48..=50).contains(&(world.calls() - before)), "{}", world.calls() - before);
+    assert!(run(world.hub.account()).is_err(), "everything counts");
+    world.pass(24 * 3_600);
+    assert!(run(world.hub.capture(&world.want, &world.cursor, &world.stored)).is_ok(), "measured anew");
 }

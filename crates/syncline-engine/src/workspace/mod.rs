@@ -18,6 +18,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 use syncline_core::config::Config;
+use syncline_kit::daily::Share;
 use syncline_store::{Batch, Store, StoreError};
 use uuid::Uuid;
 
@@ -115,6 +116,11 @@ impl Workspace {
             key: Ok(key),
             made: Mutex::default(),
         }
+    }
+
+    /// How much of what an account's day has left of calls each connection may use.
+    pub(crate) fn daily_share(&self) -> Share {
+        Share::permille(self.config.daily_share_permille)
     }
 
     /// The key that opens the credentials.

@@ -3,6 +3,8 @@
 use crate::scenario::{HubSpot, Salesforce, Setting, World, acme};
 use expect_test::expect;
 use serde_json::json;
+use syncline_engine::Error;
+use syncline_kit::vendor::VendorError;
 
 #[tokio::test]
 async fn equal_stamps_lose_nothing() {
@@ -239,4 +241,30 @@ async fn a_hint_does_not_make_what_somebody_made_on_the_other_side_since_the_las
     world.advance(600);
     assert_eq!(world.hinted(HubSpot, "contacts", &contact).await.tally.created, 0);
     assert_eq!(world.find_all(Salesforce, "Lead", "Email", "bo@else.org").len(), 1);
+}
+
+#[tokio::test]
+async fn the_configured_share_of_the_daily_calls_is_all_that_is_used() {
+    for (side, limit) in [(HubSpot, "name"), (Salesforce, "limit")] {
+        let changes = vec![("daily_share = 0.5", "daily_share = 0.1")];
+        let mut world = World::with(Setting { changes, ..Setting::default() }).await;
+        let daily = if side == HubSpot { "daily" } else { "DailyApiRequests" };
+        let used = |world: &World| world.calls(side)["calls"].as_u64().unwrap();
+        // Setting up used a few of the first account's, which are gone before anything is measured.
+        let before = used(&world);
+        world.admin(side, json!({"do": "set_limit", limit: daily, "value": 1_000}));
+        let error = loop {
+            match world.sync_now().await {
+                Ok(_) => world.advance(60),
+                Err(error) => break error,
+            }
+            assert!(used(&world) < 400, "never stops");
+            world.restart().await;
+        };
+        assert!(matches!(&error, Error::Vendor { error: VendorError::Limit { .. }, .. }), "{error}");
+        let used = used(&world) - before;
+        assert!((85..=100).contains(&used), "{used}");
+        world.advance(24 * 3_600);
+        world.sync_now().await.unwrap();
+    }
 }

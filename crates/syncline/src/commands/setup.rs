@@ -44,7 +44,7 @@ async fn prepare(args: Args) -> Result<(), Failure> {
     }
     let outside = Outside::real()?;
     let store = &*workspace.store;
-    let connection = Connection::open(&name, store, workspace.key()?, &outside, &registry::adapter).await?;
+    let connection = Connection::open(&name, &workspace, &outside, &registry::adapter).await?;
     let mut batch = Batch::at(outside.clock.now());
     let configured = workspace.config.connections.get(&name).and_then(|entry| entry.account.as_deref());
     connection.account(store, configured, &mut batch).await?;

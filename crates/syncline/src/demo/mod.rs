@@ -144,7 +144,7 @@ async fn connect(dir: &Path, systems: &Systems, outside: &Outside) -> Result<Ctx
     let workspace = Arc::new(Workspace::open(dir, &environment).await?);
     let name = ConnectionName::from("hubspot");
     let store = &*workspace.store;
-    let hubspot = Connection::open(&name, store, workspace.key()?, outside, &registry::adapter).await?;
+    let hubspot = Connection::open(&name, &workspace, outside, &registry::adapter).await?;
     let objects = setup::planted_objects(&workspace.config, &name);
     setup::apply(&hubspot, &objects, store, Batch::at(outside.clock.now())).await?;
     Ok(Ctx::open(workspace, outside.clone(), &registry::adapter).await?)

@@ -30,6 +30,8 @@ impl HubSpot {
     /// `GET /account-info/v3/details` [amp post-auth/account-info].
     pub(super) async fn read_account(&self) -> Result<Account, VendorError> {
         let details: Details = self.client.fetch(Call::get("/account-info/v3/details")).await?;
+        let time_zone = details.time_zone.unwrap_or_else(|| "UTC".to_owned());
+        self.client.in_zone(&time_zone);
         let currency = details.company_currency.as_deref().and_then(Currency::new);
         let further = !details.additional_currencies.is_empty();
         *lock(&self.currencies) = currency.map(|own| Currencies { own: Some(own), further });
@@ -41,13 +43,7 @@ impl HubSpot {
             .client
             .credential("app_id")
             .map_or_else(|| "private app".to_owned(), |app| format!("app {app}"));
-        Ok(Account {
-            id,
-            currency,
-            time_zone: Arc::from(details.time_zone.unwrap_or_else(|| "UTC".to_owned())),
-            user: Arc::from(user),
-            user_id: None,
-        })
+        Ok(Account { id, currency, time_zone: Arc::from(time_zone), user: Arc::from(user), user_id: None })
     }
 
     /// The portal's own currency; asked for once.

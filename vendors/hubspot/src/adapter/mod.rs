@@ -31,6 +31,7 @@ use std::{
 };
 use syncline_kit::{
     BoxFuture, Clock, HttpRequest, Transport,
+    daily::Share,
     vendor::{
         CapturePage, CaptureWant, ClockOffset, Cursor, Hint, Known, Listing, ObjectWant, Origin, Probe,
         Referrer, RowOutcome, SetupStep, Vendor, VendorError, WebhookRefused, WriteCall, WriteRow,
@@ -53,6 +54,8 @@ pub struct Options {
     pub searches_per_second: usize,
     /// Association calls in any ten seconds [d25 crm__associations].
     pub association_calls_per_ten_seconds: usize,
+    /// The share of the account's remaining daily calls that this connection may use, where the account counts them.
+    pub daily_share: Share,
     /// Whether the account's headers lower `calls_per_ten_seconds`; not where the credentials tell the limits.
     pub learns_limits: bool,
     /// Properties whose changes are announced by webhook, by object.
@@ -65,6 +68,7 @@ impl Default for Options {
             calls_per_ten_seconds: 180,
             searches_per_second: 5,
             association_calls_per_ten_seconds: 140,
+            daily_share: Share::default(),
             learns_limits: true,
             webhook_properties: webhooks::usual_properties(),
         }

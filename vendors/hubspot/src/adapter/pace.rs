@@ -1,10 +1,15 @@
-//! Pacing: three buckets as HubSpot counts them [d25 usage-details], so that steady work never meets a 429.
+//! Pacing: three buckets and a daily count as HubSpot has them [d25 usage-details], so that steady work never meets a
+//! 429.
 
 use super::Options;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use syncline_kit::budget::Window;
+use syncline_kit::{
+    budget::Window,
+    daily::{Daily, Measured},
+    vendor::VendorError,
+};
 
 const TEN_SECONDS: Duration = Duration::from_secs(10);
 /// A second and a little: the vendor's window need not start with ours.
@@ -29,6 +34,9 @@ pub(super) struct Pace {
     learns: bool,
     search: Window,
     associations: Window,
+    day: Daily,
+    /// The account's, at whose midnight the daily count starts again; unknown until the account was asked for.
+    zone: Option<TimeZone>,
     /// Nothing is sent before these, after the vendor said "too many": general, search, associations.
     paused: [Option<Timestamp>; 3],
 }
@@ -46,6 +54,10 @@ struct Kept {
     search: Vec<i64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     associations: Vec<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    day: Option<Measured>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    zone: Option<String>,
     #[serde(skip_serializing_if = "is_free")]
     paused: [Option<i64>; 3],
 }
@@ -56,6 +68,9 @@ fn is_free(paused: &[Option<i64>; 3]) -> bool {
 
 /// A pause that an earlier process was told is never longer than this (`Retry-After` is capped at a minute).
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(2);
+/// A day, where the account's midnight is not known; the day that clocks are set back is an hour longer.
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
+const LONGEST_DAY: SignedDuration = SignedDuration::from_hours(25);
 
 impl Pace {
     pub(super) fn new(options: &Options) -> Self {
@@ -66,6 +81,8 @@ impl Pace {
             learns: options.learns_limits,
             search: Window::new(options.searches_per_second, A_SECOND),
             associations: Window::new(options.association_calls_per_ten_seconds, TEN_SECONDS),
+            day: Daily::new(options.daily_share),
+            zone: None,
             paused: [None; 3],
         }
     }
@@ -78,6 +95,8 @@ impl Pace {
             general: stamps(&self.general),
             search: stamps(&self.search),
             associations: stamps(&self.associations),
+            day: self.day.state(now),
+            zone: self.zone.as_ref().and_then(|zone| Some(zone.iana_name()?.to_owned())),
             paused: self.paused.map(|until| Some(until.filter(|until| *until > now)?.as_millisecond())),
         };
         if kept == Kept::default() { None } else { serde_json::to_value(kept).ok() }
@@ -96,11 +115,45 @@ impl Pace {
         self.general.resume(&stamps(kept.general), now);
         self.search.resume(&stamps(kept.search), now);
         self.associations.resume(&stamps(kept.associations), now);
+        if let Some(zone) = kept.zone {
+            self.in_zone(&zone);
+        }
+        if let Some(day) = kept.day {
+            self.day.resume(day, now, now.checked_add(LONGEST_DAY).unwrap_or(now));
+        }
         for (slot, until) in self.paused.iter_mut().zip(kept.paused) {
             let until = until.and_then(|ms| Timestamp::from_millisecond(ms).ok());
             let sane = until.filter(|until| until.duration_since(now) <= LONGEST_PAUSE);
             *slot = (*slot).max(sane);
         }
+    }
+
+    /// The account's time zone; one that is not known is none.
+    pub(super) fn in_zone(&mut self, name: &str) {
+        if let Ok(zone) = TimeZone::get(name) {
+            self.zone = Some(zone);
+        }
+    }
+
+    /// What the headers of a general call say of the account's day.
+    pub(super) fn count_day(&mut self, used: u64, max: u64, now: Timestamp) {
+        let midnight = |zone: &TimeZone| {
+            let day = now.to_zoned(zone.clone()).tomorrow().ok()?.start_of_day().ok()?;
+            Some(day.timestamp())
+        };
+        let midnight = self.zone.as_ref().and_then(midnight);
+        let until = midnight.or_else(|| now.checked_add(A_DAY).ok()).unwrap_or(now);
+        self.day.note(used, max, now, until);
+    }
+
+    /// A call was sent: most answers tell how many there were, searches do not.
+    pub(super) fn count_call(&mut self) {
+        self.day.sent();
+    }
+
+    /// Refuses a call beyond the connection's share of the day's calls.
+    pub(super) fn within_share(&self, now: Timestamp) -> Result<(), VendorError> {
+        self.day.allows(now)
     }
 
     /// Takes a place and says how long to wait for it.
@@ -154,6 +207,29 @@ mod tests {
         pace.learn(100, 100, at(0));
         assert!((0..250).all(|_| pace.reserve(Lane::General, at(0)).is_zero()));
         assert!(!pace.reserve(Lane::General, at(0)).is_zero());
+    }
+
+    #[test]
+    fn the_days_share_starts_again_at_the_accounts_midnight() {
+        let now: Timestamp = "2026-03-02T21:30:00Z".parse().unwrap();
+        let later = |minutes| now.checked_add(SignedDuration::from_mins(minutes)).unwrap();
+        for (zone, minutes) in [(None, 24 * 60), (Some("Europe/Rome"), 90), (Some("No/Where"), 24 * 60)] {
+            let mut pace = Pace::new(&Options::default());
+            if let Some(zone) = zone {
+                pace.in_zone(zone);
+            }
+            pace.count_day(1_000, 2_000, now);
+            (0..500).for_each(|_| pace.count_call());
+            assert!(pace.within_share(later(minutes - 1)).is_err(), "{zone:?}");
+            let mut next = Pace::new(&Options::default());
+            next.resume(&pace.state(now).unwrap(), now);
+            assert!(next.within_share(later(minutes - 1)).is_err(), "{zone:?}: the next process");
+            assert!(next.within_share(later(minutes)).is_ok(), "{zone:?}");
+            next.count_day(1, 2_000, later(minutes));
+            (0..1_000).for_each(|_| next.count_call());
+            let midnight = if zone == Some("Europe/Rome") { minutes + 24 * 60 } else { minutes * 2 };
+            assert!(next.within_share(later(midnight - 1)).is_err(), "{zone:?}: the day after");
+        }
     }
 
     fn at(second: i64) -> Timestamp {

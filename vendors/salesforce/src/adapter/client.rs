@@ -11,7 +11,6 @@ use super::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use jiff::{SignedDuration, Timestamp};
-use rust_decimal::{Decimal, prelude::ToPrimitive};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value as Json;
 use std::{
@@ -20,6 +19,7 @@ use std::{
 };
 use syncline_kit::{
     Clock, HttpRequest, HttpResponse, Transport, TransportError,
+    daily::{Daily, Measured, Share},
     offset::OffsetEstimate,
     vendor::{ClockOffset, VendorError},
 };
@@ -83,24 +83,14 @@ pub(super) enum Lost {
     Unknown(String),
 }
 
-#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
-struct Usage {
-    used: u64,
-    max: u64,
-    /// What had been used when the share was measured.
-    baseline: u64,
-    since: Timestamp,
-}
-
 /// The client of one org.
 pub(super) struct Client {
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
-    share: Decimal,
     credentials: Mutex<Credentials>,
     changed: Mutex<bool>,
     renewing: tokio::sync::Mutex<()>,
-    usage: Mutex<Option<Usage>>,
+    day: Mutex<Daily>,
     server: Mutex<Option<Timestamp>>,
     offset: Mutex<OffsetEstimate>,
 }
@@ -125,18 +115,17 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Client {
     pub(super) fn new(
         credentials: Credentials,
-        share: Decimal,
+        share: Share,
         transport: Arc<dyn Transport>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             transport,
             clock,
-            share,
             credentials: Mutex::new(credentials),
             changed: Mutex::new(false),
             renewing: tokio::sync::Mutex::new(()),
-            usage: Mutex::new(None),
+            day: Mutex::new(Daily::new(share)),
             server: Mutex::new(None),
             offset: Mutex::default(),
         }
@@ -162,19 +151,17 @@ impl Client {
         *lock(&self.changed)
     }
 
-    /// What of the day's calls was used and since when the share is measured, for the next process.
+    /// What of the day's calls was used and until when the share is measured so, for the next process.
     pub(super) fn pace(&self) -> Option<Json> {
-        let usage = (*lock(&self.usage))?;
-        serde_json::to_value(usage).ok()
+        let measured = lock(&self.day).state(self.clock.now())?;
+        serde_json::to_value(measured).ok()
     }
 
     /// What an earlier process measured; one of another shape or from the future counts as none.
     pub(super) fn resume_pace(&self, pace: &Json) {
-        let Ok(usage) = serde_json::from_value::<Usage>(pace.clone()) else { return };
-        let age = self.clock.now().duration_since(usage.since);
-        if age >= SignedDuration::ZERO && age < BUDGET_WINDOW {
-            *lock(&self.usage) = Some(usage);
-        }
+        let Ok(measured) = serde_json::from_value::<Measured>(pace.clone()) else { return };
+        let now = self.clock.now();
+        lock(&self.day).resume(measured, now, window_end(now));
     }
 
     /// Credentials that changed since this was last asked.
@@ -240,7 +227,7 @@ impl Client {
     }
 
     async fn attempt(&self, call: &Call) -> Result<Tried, VendorError> {
-        self.within_budget()?;
+        lock(&self.day).allows(self.clock.now())?;
         let (request, token) = self.request(call).await?;
         let before = self.clock.now();
         let response = match self.transport.send(request).await {
@@ -336,34 +323,14 @@ impl Client {
         *lock(&self.server) = Some(began);
         if let Some((used, max)) = text("sforce-limit-info").and_then(usage_in) {
             let now = self.clock.now();
-            let mut usage = lock(&self.usage);
-            let (baseline, since) = match *usage {
-                Some(known) if now.duration_since(known.since) < BUDGET_WINDOW => {
-                    (known.baseline.min(used), known.since)
-                }
-                _ => (used, now),
-            };
-            *usage = Some(Usage { used, max, baseline, since });
+            lock(&self.day).note(used, max, now, window_end(now));
         }
         began
     }
+}
 
-    /// Refuses a call beyond the configured share of what was left of the day's calls when measuring began.
-    fn within_budget(&self) -> Result<(), VendorError> {
-        let Some(usage) = *lock(&self.usage) else { return Ok(()) };
-        if self.clock.now().duration_since(usage.since) >= BUDGET_WINDOW {
-            return Ok(()); // The answer measures anew.
-        }
-        let left = usage.max.saturating_sub(usage.baseline);
-        let own = (Decimal::from(left) * self.share).to_u64().unwrap_or(left);
-        if usage.used < usage.baseline.saturating_add(own) {
-            return Ok(());
-        }
-        Err(VendorError::Limit {
-            limit: format!("share of daily calls ({} of {} used in the org)", usage.used, usage.max),
-            retry_after: None,
-        })
-    }
+fn window_end(now: Timestamp) -> Timestamp {
+    now.checked_add(BUDGET_WINDOW).unwrap_or(now)
 }
 
 fn refused_session() -> VendorError {

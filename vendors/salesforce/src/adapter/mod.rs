@@ -24,10 +24,10 @@ pub use setup::KEY_FIELD;
 use client::Client;
 use credentials::Credentials;
 use jiff::Timestamp;
-use rust_decimal::Decimal;
 use std::sync::{Arc, Mutex};
 use syncline_kit::{
     BoxFuture, Clock, HttpRequest, Transport,
+    daily::Share,
     vendor::{
         CapturePage, CaptureWant, ClockOffset, Cursor, Hint, Known, Origin, Probe, Referrer, RowOutcome,
         SetupStep, Vendor, VendorError, WebhookRefused, WriteCall, WriteRow,
@@ -55,12 +55,12 @@ pub struct Options {
     /// Updates are conditional on the record's version, at the price of one subrequest a row.
     pub strict: bool,
     /// The share of the org's remaining daily calls that this connection may use.
-    pub daily_share: Decimal,
+    pub daily_share: Share,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { owner_mapped: true, strict: false, daily_share: Decimal::new(5, 1) }
+        Self { owner_mapped: true, strict: false, daily_share: Share::default() }
     }
 }
 

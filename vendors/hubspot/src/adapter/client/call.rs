@@ -52,6 +52,11 @@ impl Call {
         call
     }
 
+    /// Whether it counts among the account's daily calls: tokens and the app's own settings do not.
+    pub(super) fn is_counted(&self) -> bool {
+        !self.form && !self.keyed
+    }
+
     #[must_use]
     pub(in crate::adapter) fn lane(mut self, lane: Lane) -> Self {
         self.lane = lane;

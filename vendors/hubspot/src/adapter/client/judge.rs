@@ -90,6 +90,13 @@ impl Client {
             lock(&self.estimate).note(sent, now, date.timestamp());
         }
         let number = |name| text(headers, name)?.parse::<usize>().ok();
+        let count = |name| text(headers, name)?.parse::<u64>().ok();
+        // Neither is there where an account does not count: OAuth apps have no daily limit.
+        if let (Some(max), Some(remaining)) =
+            (count("x-hubspot-ratelimit-daily"), count("x-hubspot-ratelimit-daily-remaining"))
+        {
+            lock(&self.pace).count_day(max.saturating_sub(remaining), max, now);
+        }
         if lane == Lane::General
             && let (Some(max), Some(remaining)) =
                 (number("x-hubspot-ratelimit-max"), number("x-hubspot-ratelimit-remaining"))

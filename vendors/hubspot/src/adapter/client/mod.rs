@@ -82,6 +82,11 @@ impl Client {
         lock(&self.pace).state(self.clock.now())
     }
 
+    /// The account's time zone: its daily count starts again at midnight there.
+    pub(super) fn in_zone(&self, name: &str) {
+        lock(&self.pace).in_zone(name);
+    }
+
     /// What an earlier process sent.
     pub(super) fn resume_pace(&self, state: &serde_json::Value) {
         lock(&self.pace).resume(state, self.clock.now());
@@ -98,10 +103,16 @@ impl Client {
         let mut attempt = 0;
         let mut refreshed = false;
         loop {
+            if call.is_counted() {
+                lock(&self.pace).within_share(self.clock.now()).map_err(Failure::Nothing)?;
+            }
             let (token, generation) = self.token(&call).await.map_err(Failure::Nothing)?;
             self.take_turn(call.lane).await;
             let request = self.request(&call, &token).map_err(Failure::Nothing)?;
             let sent = self.clock.now();
+            if call.is_counted() {
+                lock(&self.pace).count_call();
+            }
             let outcome = self.transport.send(request).await;
             lock(&self.pace).answered(call.lane, self.clock.now());
             match self.judge(&call, outcome, sent) {
