@@ -293,14 +293,23 @@ fn a_plan_that_is_not_as_it_was_made_is_refused() {
 
     // After a change of the configuration, and elsewhere.
     fs::write(&path, &text).unwrap();
-    let config = edit(&town, "daily_share = 0.5", "daily_share = 0.4");
+    let config = edit(&town, "create = { count = 500", "create = { count = 501");
     refused(&town, &["apply", plan], 2, &["error[SYN-1151]", plan, "configuration has changed"]);
     fs::write(town.path("syncline.toml"), config).unwrap();
     let elsewhere = waiting();
     refused(&elsewhere, &["apply", plan], 2, &["error[SYN-1151]", plan, "another workspace"]);
     refused(&town, &["apply", "no-such-plan"], 1, &["error[SYN-1104]", "no-such-plan"]);
 
-    // As it was made, it goes.
+    // As it was made, it goes: nothing that decides about records is another.
+    edit(&town, "poll = \"60s\"", "poll = \"5s\"");
+    edit(&town, "daily_share = 0.5", "daily_share = 0.75 # generous");
+    let whole = fs::read_to_string(town.path("syncline.toml")).unwrap();
+    let (before, guard) = whole.split_once("[guard]\n").unwrap();
+    let (guard, after) = guard.split_once("\n\n").unwrap();
+    fs::write(town.path("syncline.toml"), format!("{before}{after}")).unwrap();
+    fs::create_dir(town.path("conf.d")).unwrap();
+    fs::write(town.path("conf.d/guard.toml"), format!("[guard]\n{guard}\n")).unwrap();
+    town.run(&["connect", "salesforce"], Some(&town.salesforce.line));
     let applied: Value = serde_json::from_str(&town.run(&["apply", plan, "--json"], None)).unwrap();
     assert_eq!(applied["updated"], 1, "{applied}");
     assert_eq!(ada(&town)["jobtitle"], "Director");

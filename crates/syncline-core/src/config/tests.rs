@@ -171,6 +171,9 @@ fn the_digest_moves_with_the_content_only() {
         text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line} \n")).collect();
     assert_eq!(digest(&uncommented), base);
     assert_eq!(digest(&text.replace("poll = \"60s\"", "poll = \"5s\"")), base);
+    let shared = text.replace("daily_share = 0.5", "daily_share = 0.9");
+    assert_ne!(shared, text);
+    assert_eq!(digest(&shared), base, "a plan that met a limit goes on under a larger share");
     let swapped = text.replace("count = 500, share = 0.2", "share = 0.2, count = 500");
     assert_ne!(swapped, text);
     assert_eq!(digest(&swapped), base);

@@ -38,7 +38,8 @@ pub struct Config {
 
 impl Config {
     /// SHA-256 in hexadecimal over what decides about records: not over comments, layout, the order of keys and the
-    /// split into files, nor over `[server]`, `[serve]` and `[journal]`. A plan is refused under another digest.
+    /// split into files, nor over `[server]`, `[serve]`, `[journal]` and `[budget]`. A plan is refused under another
+    /// digest.
     pub fn digest(&self) -> &str {
         &self.digest
     }

@@ -2,8 +2,7 @@
 
 use super::{file_error, read};
 use crate::error::Error;
-use sha2::{Digest, Sha256};
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 use syncline_core::config::{self, Config};
 
 /// The main file.
@@ -61,17 +60,5 @@ impl ConfigFiles {
         config::parse(&files).map_err(|problems| Error::Config {
             problems: problems.iter().map(ToString::to_string).collect(),
         })
-    }
-
-    /// Digest over all files, names included.
-    pub fn sha256(&self) -> Arc<str> {
-        let mut digest = Sha256::new();
-        for (name, text) in &self.files {
-            for part in [name, text] {
-                digest.update((part.len() as u64).to_le_bytes());
-                digest.update(part);
-            }
-        }
-        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
     }
 }

@@ -61,7 +61,7 @@ pub struct Workspace {
     pub id: Uuid,
     /// The configuration.
     pub config: Arc<Config>,
-    /// Digest of the configuration's files.
+    /// Digest of what the configuration decides, [`Config::digest`]: plans carry it.
     pub config_sha256: Arc<str>,
     /// What is kept.
     pub store: Arc<dyn Store>,
@@ -89,12 +89,11 @@ impl Workspace {
         let id = id_of(&*store).await?.ok_or_else(damaged)?;
         let key_place = KeyPlace::of(dir, environment);
         let key = key_place.load();
-        let config_sha256 = files.sha256();
         Ok(Self {
             dir: dir.to_owned(),
             id,
+            config_sha256: Arc::from(config.digest()),
             config: Arc::new(config),
-            config_sha256,
             store,
             database_place,
             key_place,
@@ -108,8 +107,8 @@ impl Workspace {
         Self {
             dir: PathBuf::new(),
             id,
+            config_sha256: Arc::from(config.digest()),
             config: Arc::new(config),
-            config_sha256: Arc::from(""),
             store,
             database_place: DatabasePlace::File(PathBuf::new()),
             key_place: KeyPlace::Given,

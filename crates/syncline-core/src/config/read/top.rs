@@ -77,7 +77,7 @@ pub(crate) fn config(root: &Table, at: &Place, problems: &mut Problems) -> Confi
 /// See [`Config::digest`].
 fn digest(root: &Table) -> String {
     let mut canonical = String::new();
-    let decides = |key: &str| !["server", "serve", "journal"].contains(&key);
+    let decides = |key: &str| !["server", "serve", "journal", "budget"].contains(&key);
     root.canonical(&decides, &mut canonical);
     Sha256::digest(canonical).iter().map(|byte| format!("{byte:02x}")).collect()
 }
