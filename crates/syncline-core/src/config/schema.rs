@@ -177,8 +177,6 @@ tables! {
         constant: Option<Literal>,
         /// How options translate.
         map: Option<MapTable>,
-        /// Leave present values alone that already mean the wanted one.
-        keep_if_equivalent: Option<bool>,
         #[schemars(flatten)]
         sides: BTreeMap<String, Side>,
     }
@@ -200,7 +198,7 @@ tables! {
         to: Option<String>,
         /// Whether a record without it may not be written (false).
         required: Option<bool>,
-        /// How long to wait for a parent that is not there yet.
+        /// How long a new record waits for a parent that is not there yet; left out, it does not.
         wait: Option<Length>,
         /// Who wins (two_way).
         rule: Option<RuleText>,

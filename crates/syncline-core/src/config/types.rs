@@ -165,8 +165,6 @@ pub struct FieldConfig {
     pub default: Option<Value>,
     /// Always this value.
     pub constant: Option<Value>,
-    /// Do not write where the present value already means the wanted one.
-    pub keep_if_equivalent: bool,
     /// By connection and object.
     pub bindings: Vec<BindingConfig>,
     /// Where it stands.
@@ -216,7 +214,7 @@ pub struct EdgeConfig {
     pub tie: Option<ConnectionName>,
     /// Whether a record without the parent may not be written.
     pub required: bool,
-    /// How long to wait for a parent that is not there yet.
+    /// How long a new record waits for a parent that is not there yet; `None`: not at all.
     pub wait: Option<SignedDuration>,
     /// By connection and object.
     pub bindings: Vec<EdgeBindingConfig>,

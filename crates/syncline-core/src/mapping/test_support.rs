@@ -14,7 +14,6 @@ pub(crate) fn attribute(name: &str, value_type: AttributeType) -> Attribute {
         clear: Clear::Travel,
         default: None,
         constant: None,
-        keep_if_equivalent: false,
         bindings: Vec::new(),
     }
 }

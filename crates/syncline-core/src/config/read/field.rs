@@ -50,7 +50,6 @@ pub(super) fn field(
     let clear = table.word("clear", &CLEAR, problems).unwrap_or(Clear::Travel);
     let default = table.get("default").and_then(|node| value(node, "default", value_type, problems));
     let constant = table.get("constant").and_then(|node| value(node, "constant", value_type, problems));
-    let keep_if_equivalent = table.flag("keep_if_equivalent", problems).unwrap_or(false);
     let placeholders = placeholders(&mut table, value_type, names, problems);
     let maps = maps(&mut table, value_type, names, problems);
     let mut bindings = Vec::new();
@@ -73,7 +72,6 @@ pub(super) fn field(
         clear,
         default,
         constant,
-        keep_if_equivalent,
         bindings,
         at: table.at.clone(),
     }

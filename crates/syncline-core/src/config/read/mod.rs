@@ -51,7 +51,7 @@ pub(crate) mod keys {
     ];
     /// Besides the connections.
     pub(crate) const FIELD: &[&str] =
-        &["type", "rule", "tie", "clear", "placeholder", "default", "constant", "map", "keep_if_equivalent"];
+        &["type", "rule", "tie", "clear", "placeholder", "default", "constant", "map"];
     pub(crate) const BINDING: &[&str] = &["field", "direction", "map"];
     /// Besides the connections.
     pub(crate) const EDGE: &[&str] = &["to", "required", "wait", "rule", "tie"];

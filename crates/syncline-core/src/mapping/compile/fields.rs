@@ -36,9 +36,7 @@ impl Compiler<'_> {
         let mut bindings: Vec<Binding> =
             field.bindings.iter().map(|binding| self.binding(field, binding, stage_map)).collect();
         let translated = options::translate(self, field, stage_map);
-        let mut several_to_one = false;
         for (binding, translation) in bindings.iter_mut().zip(translated) {
-            several_to_one |= translation.several_to_one();
             binding.codec = translation.codec;
             binding.companion = translation.companion;
         }
@@ -50,8 +48,6 @@ impl Compiler<'_> {
             clear: field.clear,
             default: field.default.clone(),
             constant: field.constant.clone(),
-            // Without it a value that several share would be rewritten to the first of them at every run.
-            keep_if_equivalent: field.keep_if_equivalent || several_to_one,
             bindings,
         }
     }

@@ -25,16 +25,6 @@ pub(super) struct Translation {
     pub(super) companion: Option<Companion>,
 }
 
-impl Translation {
-    /// Whether several side values mean the same.
-    pub(super) fn several_to_one(&self) -> bool {
-        match &self.codec {
-            Codec::Plain => false,
-            Codec::Map { read, .. } => read.values().collect::<BTreeSet<_>>().len() < read.len(),
-        }
-    }
-}
-
 /// Translations of a field's bindings, in their order.
 pub(super) fn translate(
     compiler: &mut Compiler<'_>,

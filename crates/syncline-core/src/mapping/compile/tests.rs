@@ -168,7 +168,6 @@ fn stages_bring_their_pipeline_and_equal_labels_go_to_the_first_one() {
     assert_eq!(write, pairs(&[("Closed Won", "closedwon"), ("Prospecting", "prospecting")]));
     assert_eq!(read, write.iter().map(|(left, right)| (right.clone(), left.clone())).collect::<Vec<_>>());
     let stage = &compiled.mapping.kinds[&Kind::Deal].attributes[1];
-    assert!(!stage.keep_if_equivalent);
     let companion = stage.bindings[1].companion.as_ref().unwrap();
     assert_eq!(companion.field.as_str(), "pipeline");
     assert_eq!(companion.values["closedwon"], Value::option("default"));
@@ -184,7 +183,6 @@ fn stages_bring_their_pipeline_and_equal_labels_go_to_the_first_one() {
     assert!(read.contains(&("91".into(), "Closed Won".into())));
     assert!(write.contains(&("Closed Won".into(), "closedwon".into())));
     assert!(!read.iter().any(|(stage, _)| stage == "92"), "a stage without counterpart is in no map");
-    assert!(compiled.mapping.kinds[&Kind::Deal].attributes[1].keep_if_equivalent);
 }
 
 #[test]
@@ -222,7 +220,6 @@ hubspot = { pipeline = "default", stage = "closedwon" }
     let (read, write) = maps(&compiled.mapping, Kind::Deal, "stage", "hubspot");
     assert!(write.contains(&("Closed Won".into(), "92".into())), "the first pair is written: {write:?}");
     assert_eq!(read.iter().filter(|(_, meaning)| meaning == "Closed Won").count(), 2);
-    assert!(compiled.mapping.kinds[&Kind::Deal].attributes[1].keep_if_equivalent);
     assert!(!codes(&compiled).contains(&1028));
 
     let wrong = text.replace("stage = \"Renewed\"", "stage = \"Renwed\"");
@@ -242,7 +239,6 @@ fn declared_maps_translate_both_ways() {
     let (read, write) = maps(&mapping, Kind::Organisation, "industry", "hubspot");
     assert_eq!(read, pairs(&[("COMPUTER_SOFTWARE", "Technology"), ("INTERNET", "Technology")]));
     assert_eq!(write, pairs(&[("Technology", "COMPUTER_SOFTWARE")]));
-    assert!(attribute.keep_if_equivalent);
 }
 
 #[test]

@@ -21,8 +21,6 @@ pub struct Attribute {
     pub default: Option<Value>,
     /// Always this value, whatever any side says.
     pub constant: Option<Value>,
-    /// Present values that already mean the wanted one are left alone (n:1 maps).
-    pub keep_if_equivalent: bool,
     /// Which field carries it, by connection and object.
     pub bindings: Vec<Binding>,
 }
