@@ -163,6 +163,28 @@ fn files_are_merged_by_table() {
 }
 
 #[test]
+fn a_rule_that_means_nothing_for_the_type_is_refused() {
+    let with = |value_type: &str, rule: &str| {
+        let field = "[kind.person.field.extra]\nhubspot = \"extra\"\nsalesforce = \"Extra__c\"";
+        let text = standard(ModelChoice::LeadsAndContacts);
+        format!("{text}\n{field}\ntype = \"{value_type}\"\nrule = \"{rule}\"\n")
+    };
+    for (value_type, rule) in [("bool", "most_restrictive"), ("options", "union"), ("option", "manual")] {
+        assert!(parse(&[("syncline.toml", &with(value_type, rule))]).is_ok(), "{value_type} {rule}");
+    }
+    for (value_type, rule) in [
+        ("option", "most_restrictive"),
+        ("options", "most_restrictive"),
+        ("bool", "union"),
+        ("text", "union"),
+    ] {
+        let said = said(&[("syncline.toml", &with(value_type, rule))]);
+        let expected = format!("error[SYN-1005]: the rule `{rule}` means nothing for a field of this type");
+        assert!(said.ends_with(&expected), "{value_type}: {said}");
+    }
+}
+
+#[test]
 fn the_digest_moves_with_the_content_only() {
     let text = standard(ModelChoice::LeadsAndContacts);
     let digest = |text: &str| read(text).digest().to_owned();

@@ -45,7 +45,11 @@ pub(super) fn field(
         table.missing("type", "add `type = \"text\"`, or another type", problems);
     }
     let value_type = value_type.unwrap_or(AttributeType::Text);
+    let rule_at = table.get("rule").map(|node| node.at.clone());
     let rule = names.rule(table.text("rule", problems), problems);
+    if let Some(at) = rule_at {
+        rule_means_something(&rule, value_type, &at, problems);
+    }
     let tie = names.tie(table.text("tie", problems), &rule, &table.name, &table.at, problems);
     let clear = table.word("clear", &CLEAR, problems).unwrap_or(Clear::Travel);
     let default = table.get("default").and_then(|node| value(node, "default", value_type, problems));
@@ -74,6 +78,29 @@ pub(super) fn field(
         constant,
         bindings,
         at: table.at.clone(),
+    }
+}
+
+/// Of most types no value is stricter than another, and only a set can be united: such a rule would take the first side
+/// that shows a value, or decide like another rule than the one written.
+fn rule_means_something(rule: &Rule, value_type: AttributeType, at: &Place, problems: &mut Problems) {
+    let (word, fits, fix) = match rule {
+        Rule::MostRestrictive => (
+            "most_restrictive",
+            value_type == AttributeType::Bool,
+            "write `two_way`, `manual` or `always CONNECTION`; `most_restrictive` is for fields of the type bool in which \
+             true allows least (\"opted out\")",
+        ),
+        Rule::Union => (
+            "union",
+            value_type == AttributeType::Options,
+            "write `two_way`; `union` is for fields of the type options",
+        ),
+        Rule::TwoWay | Rule::Always(_) | Rule::Prefer(_) | Rule::Manual | Rule::Off => return,
+    };
+    if !fits {
+        let message = format!("the rule `{word}` means nothing for a field of this type");
+        problems.push(Problem::error(codes::BAD_VALUE, at, message, fix));
     }
 }
 
