@@ -130,7 +130,7 @@ impl Compiler<'_> {
                 codes::TIME_ZONE,
                 at,
                 format!("{name} says its time zone is `{}`, which is not known here", account.time_zone),
-                "install the system's time zone data (package tzdata), or set another zone in the account",
+                "set another zone in the account, or use a newer release: its table of zones is part of the program",
             ));
             TimeZone::UTC
         })

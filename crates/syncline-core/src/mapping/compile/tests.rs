@@ -378,7 +378,9 @@ fn an_account_that_is_not_connected_is_an_error() {
     let mut accounts = fixture::accounts();
     accounts.get_mut("hubspot").unwrap().time_zone = "Mars/Olympus".into();
     let problems = compile(&read(&leads()), &schemas(), &accounts).expect_err("no zone");
-    assert!(problems[0].to_string().contains("SYN-1030"));
+    let said = problems[0].to_string();
+    assert!(said.contains("SYN-1030") && said.contains("`Mars/Olympus`"), "{said}");
+    assert!(said.contains("another zone in the account") && !said.contains("install"), "{said}");
 }
 
 #[test]
