@@ -177,7 +177,7 @@ impl Compiler<'_> {
                             "{connection} requires {} on a new {object}, and no field fills it",
                             open.join(", ")
                         ),
-                        "map the field, or give it a `default`; until then the vendor will refuse new records",
+                        "map the field; until then the vendor will refuse new records",
                     );
                     self.warnings.push(warning);
                 }

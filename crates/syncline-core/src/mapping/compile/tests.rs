@@ -367,6 +367,7 @@ fn what_the_vendor_requires_has_to_come_from_somewhere() {
     let compiled = compiled(&leads(), &schemas);
     let warning = compiled.warnings.iter().find(|warning| warning.code.0 == 1025).unwrap();
     assert!(warning.message.contains("requires Region__c on a new Lead"), "{warning}");
+    assert!(!warning.fix.contains("default"), "only a mapped field has one: {}", warning.fix);
 }
 
 #[test]
