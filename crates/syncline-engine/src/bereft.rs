@@ -11,16 +11,23 @@ use syncline_core::{
 use syncline_kit::vendor::Listing;
 use syncline_model::{Base, Kind, Observed, RecordRef, Ref, Snapshot, Value};
 
-/// Reads these; says whether what is stored of them changed.
+/// Reads those that were not looked at; says whether what is stored of them changed. A record that is read may show that it lost
+/// others too.
 ///
 /// # Errors
 /// [`Error::Store`]; [`Error::Vendor`] where one could not be read.
-pub(crate) async fn look(ctx: &Ctx, kind: Kind, hoods: &[Neighbourhood]) -> Result<bool, Error> {
+pub(crate) async fn look(
+    ctx: &Ctx,
+    kind: Kind,
+    hoods: &[Neighbourhood],
+    looked: &mut BTreeSet<RecordRef>,
+) -> Result<bool, Error> {
     let ends: BTreeSet<RecordRef> = hoods.iter().flat_map(|hood| ends(ctx, kind, hood)).collect();
-    if ends.is_empty() {
+    let unseen: Vec<RecordRef> = ends.into_iter().filter(|end| looked.insert(end.clone())).collect();
+    if unseen.is_empty() {
         return Ok(false);
     }
-    let read = capture::records(ctx, &ends.into_iter().collect::<Vec<_>>()).await?;
+    let read = capture::records(ctx, &unseen).await?;
     settling::succeeded(ctx).await?;
     Ok(read.changed > 0)
 }

@@ -209,13 +209,26 @@ impl<'a> Pass<'a> {
             hoods = self.surroundings.of(self.ctx, kind, ids).await?;
         }
         let alone = hoods.iter().filter_map(|hood| again::alone(self.ctx, hood));
-        let again = again::look(self.ctx, self.keep, kind, alone.collect()).await?;
-        if bereft::look(self.ctx, kind, &hoods).await? || again {
-            let around = hoods.iter().flat_map(|hood| hood.targets.values()).filter_map(|it| it.entity);
-            self.surroundings.forget(around.chain(ids.iter().copied()).collect::<BTreeSet<_>>());
-            hoods = self.surroundings.of(self.ctx, kind, ids).await?;
+        if again::look(self.ctx, self.keep, kind, alone.collect()).await? {
+            hoods = self.hoods_again(kind, ids, &hoods).await?;
+        }
+        let mut looked = BTreeSet::new();
+        while bereft::look(self.ctx, kind, &hoods, &mut looked).await? {
+            hoods = self.hoods_again(kind, ids, &hoods).await?;
         }
         Ok(hoods)
+    }
+
+    /// The same entities, once what is around them was read again.
+    async fn hoods_again(
+        &mut self,
+        kind: Kind,
+        ids: &[EntityId],
+        hoods: &[Neighbourhood],
+    ) -> Result<Vec<Neighbourhood>, Error> {
+        let around = hoods.iter().flat_map(|hood| hood.targets.values()).filter_map(|it| it.entity);
+        self.surroundings.forget(around.chain(ids.iter().copied()).collect::<BTreeSet<_>>());
+        self.surroundings.of(self.ctx, kind, ids).await
     }
 
     /// What of these creates, of one kind and of one saved plan, would be planned now: what was made or matched meanwhile, what is

@@ -1,7 +1,9 @@
 //! Plans: operations in order, what is held back and why, and what it will cost.
 
 use crate::{
-    ids::{AttributeName, ConnectionName, EntityId, JournalSeq, Kind, RecordRef, RunId},
+    ids::{
+        AttributeName, ConnectionName, EntityId, FieldName, JournalSeq, Kind, ObjectName, RecordRef, RunId,
+    },
     operation::Operation,
     schema::SchemaDigest,
 };
@@ -207,6 +209,18 @@ pub enum HeldReason {
         /// What stands for that now.
         into: RecordRef,
     },
+    /// A field that a matching key is made of may not be seen, so nobody can tell whether the record is there already; released when
+    /// the schema, the permission or the keys change.
+    KeyHidden {
+        /// The key, as `match` names it.
+        key: Arc<str>,
+        /// The side that hides the field.
+        hidden_at: ConnectionName,
+        /// Its object.
+        object: ObjectName,
+        /// The field.
+        field: FieldName,
+    },
 }
 
 impl HeldReason {
@@ -235,6 +249,7 @@ impl HeldReason {
             Self::Undone { .. } => "SYN-2020",
             Self::OutOfScope => "SYN-2021",
             Self::MergedElsewhere { .. } => "SYN-2022",
+            Self::KeyHidden { .. } => "SYN-2023",
         }
     }
 
@@ -263,6 +278,7 @@ impl HeldReason {
             Self::Undone { .. } => "undone",
             Self::OutOfScope => "out_of_scope",
             Self::MergedElsewhere { .. } => "merged_elsewhere",
+            Self::KeyHidden { .. } => "key_hidden",
         }
     }
 }
@@ -304,6 +320,12 @@ impl fmt::Display for HeldReason {
             }
             Self::MergedElsewhere { record, into } => {
                 write!(f, "{record} became {into}, which is another one's; a person decides")
+            }
+            Self::KeyHidden { key, hidden_at, object, field } => {
+                write!(
+                    f,
+                    "it may be there already: `{field}` of {object} at {hidden_at}, which its {key} is, may not be seen"
+                )
             }
         }
     }

@@ -47,8 +47,10 @@ macro_rules! attr {
 
 /// From here on a number means an attribute of [`LATER`]: scripts and seeds from before there were any keep their stories.
 pub(crate) const MORE: u32 = 100_000;
+/// The attribute that a company's site is: its key in Salesforce. In HubSpot that is the domain.
+pub(crate) const SITE: &str = "website";
 /// The attributes that came later. Nobody gives them to new records, and only numbers from [`MORE`] on mean them.
-const LATER: [(Kind, &str); 1] = [(Kind::Organisation, "website")];
+const LATER: [(Kind, &str); 1] = [(Kind::Organisation, SITE)];
 
 /// All attributes, those with the token first of their kind.
 pub(crate) static ATTRS: [Attr; 21] = [

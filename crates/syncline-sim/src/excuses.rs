@@ -34,7 +34,9 @@ impl Player<'_> {
         let held: Vec<&Held> = reasons.iter().flat_map(held_in).collect();
         let concerned = || held.iter().filter(|held| concerns(held, fault.attribute));
         let excused = concerned().any(|held| self.bears_out(thing, held));
-        let follows = concerned().any(|held| matches!(held.reason, HeldReason::WaitsForParent { .. }));
+        let follows = concerned().any(|held| {
+            matches!(held.reason, HeldReason::WaitsForParent { .. } | HeldReason::WaitsForAccount)
+        });
         if excused || (follows && self.parent_waits(ctx, thing)?) || self.other_excuse(thing, &fault) {
             return Ok(());
         }
@@ -72,6 +74,7 @@ impl Player<'_> {
                         HeldReason::Parked { .. }
                             | HeldReason::Ambiguous { .. }
                             | HeldReason::DeletedElsewhere { .. }
+                            | HeldReason::KeyHidden { .. }
                     )
                 };
                 if held_in(&reasons).any(|held| asks(held) && self.bears_out(parent, held)) {
@@ -168,6 +171,13 @@ impl Player<'_> {
                 let mut parents = thing.edits(PARENT).iter().filter_map(|edit| edit.value.as_ref());
                 held.until.is_some_and(|until| until > self.world.net.now())
                     || parents.any(|token| self.people.ledger.get(token).is_some_and(|it| it.disputed))
+            }
+            HeldReason::KeyHidden { hidden_at, object, .. } => {
+                let kind = attrs::kind_of(object.as_str());
+                Side::of_connection(hidden_at.as_str()).zip(kind).is_some_and(|(side, kind)| {
+                    kind == thing.kind
+                        && self.people.rights.access.get(&(side, kind, attrs::SITE)) == Some(&Access::Hidden)
+                })
             }
             HeldReason::OutOfScope => self.may_be_out_of_scope(thing),
             HeldReason::NoSuchUser { .. }

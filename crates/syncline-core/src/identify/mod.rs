@@ -3,11 +3,15 @@
 //! person. Any permutation of one unlinked set gives the same answer, because an answer depends on the whole set of
 //! records that carry the key, never on who asks first.
 
+mod hidden;
 mod keys;
+mod normal;
 
-pub use keys::{RecordKey, company_name, domain, keys, planted_key, remembered};
+pub use hidden::{KeySight, hidden_at, hidden_keys, key_sight};
+pub use keys::{RecordKey, keys, planted_key, remembered};
+pub use normal::{company_name, domain};
 
-use crate::mapping::{KindModel, Mapping};
+use crate::mapping::{KindModel, Mapping, MatchRule};
 use std::{collections::BTreeMap, sync::Arc};
 use syncline_model::{
     ConnectionName, EntityId, Evidence, Kind, Link, LinkState, RecordRef, Snapshot,
@@ -21,6 +25,8 @@ pub struct Candidate {
     pub record: RecordRef,
     /// Its keys.
     pub keys: Vec<RecordKey>,
+    /// Keys that it may have and does not show.
+    pub hidden: Vec<Arc<str>>,
     /// Its link, if it has one.
     pub link: Option<Link>,
     /// The other records in force of its entity.
@@ -41,6 +47,7 @@ impl Candidate {
         Self {
             record: snapshot.record.clone(),
             keys: keys(mapping, kind, snapshot),
+            hidden: hidden_keys(mapping, kind, snapshot),
             link: links.iter().find(|link| link.facet == kind).cloned(),
             partners,
             former: Vec::new(),
@@ -111,6 +118,7 @@ fn among(
         let sharing: Vec<&Candidate> = carriers
             .iter()
             .filter(|other| other.keys.contains(key) && !apart(&record.record, &other.record))
+            .filter(|other| !is_unsure(model, key, record, other))
             .collect();
         if sharing.is_empty() {
             continue;
@@ -171,6 +179,18 @@ fn is_converted(candidate: &Candidate) -> bool {
 
 fn contradicts(better: &[RecordKey], theirs: &[RecordKey]) -> bool {
     better.iter().any(|mine| theirs.iter().any(|other| other.name == mine.name && other.value != mine.value))
+}
+
+/// Whether a better key than this might tell two apart, were it not hidden. They stay what they are until it can be seen: what
+/// would be made of them waits meanwhile (`key_hidden`).
+fn is_unsure(model: &KindModel, key: &RecordKey, mine: &Candidate, theirs: &Candidate) -> bool {
+    let has = |it: &Candidate, name: &Arc<str>| it.keys.iter().any(|key| key.name == *name);
+    let hides = |it: &Candidate, name: &Arc<str>| it.hidden.contains(name);
+    let better = model.match_keys.iter().take_while(|rule| !keys::makes(rule, key));
+    better.filter_map(MatchRule::attribute_key).any(|name| {
+        hides(mine, name) && (hides(theirs, name) || has(theirs, name))
+            || hides(theirs, name) && has(mine, name)
+    })
 }
 
 struct Question<'a, F> {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::mapping::{OnDelete, OnLeave};
+use crate::mapping::{KeySource, OnDelete, OnLeave};
 use proptest::prelude::*;
 use syncline_model::{JournalSeq, Kind};
 use uuid::Uuid;
@@ -28,6 +28,7 @@ fn candidate(address: &str, keys: &[(&str, &str)]) -> Candidate {
             .iter()
             .map(|(name, value)| RecordKey { name: (*name).into(), value: (*value).into() })
             .collect(),
+        hidden: Vec::new(),
         link: None,
         partners: Vec::new(),
         former: Vec::new(),
@@ -282,4 +283,52 @@ fn a_key_takes_no_second_record_out_of_its_entity() {
     assert!(
         matches!(what(&newcomer, &[second(), contact]), Identity::Joins { entity, .. } if entity.0.as_u128() == 7)
     );
+}
+
+/// By domain, then by name.
+fn by_name(domains: [Option<&str>; 2], hidden: [bool; 2]) -> Identity {
+    let rule = |key: &str, from| MatchRule::Attribute { key: key.into(), from };
+    let site = KeySource::Domain(vec!["website".into()]);
+    let name = KeySource::NameCountry("name".into(), None);
+    let model = KindModel { match_keys: vec![rule("domain", site), rule("name_country", name)], ..model() };
+    let one = |address, position: usize| {
+        let domain = domains[position].map(|it| ("domain", it));
+        let keys: Vec<_> = domain.into_iter().chain([("name_country", "acme|")]).collect();
+        let hidden = if hidden[position] { vec![Arc::from("domain")] } else { Vec::new() };
+        Candidate { hidden, ..candidate(address, &keys) }
+    };
+    identify(&model, &one("salesforce/Lead/1", 0), &[one("hubspot/contacts/1", 1)], |_, _| false)
+}
+
+#[test]
+fn a_name_makes_no_pair_where_a_hidden_domain_might_tell_the_two_apart() {
+    let (some, none) = (Some("acme.com"), None);
+    for (domains, hidden) in
+        [([some, none], [false, true]), ([none, some], [true, false]), ([none, none], [true, true])]
+    {
+        assert_eq!(by_name(domains, hidden), Identity::New, "{domains:?} {hidden:?}");
+    }
+    // Nothing on one side is nothing to be told apart by.
+    for (domains, hidden) in [
+        ([none, none], [true, false]),
+        ([none, none], [false, true]),
+        ([none, none], [false, false]),
+        ([some, none], [false, false]),
+    ] {
+        assert!(matches!(by_name(domains, hidden), Identity::Pairs { .. }), "{domains:?} {hidden:?}");
+    }
+}
+
+#[test]
+fn a_contact_beats_no_lead_that_a_hidden_key_might_tell_apart() {
+    let rule = MatchRule::Attribute { key: "domain".into(), from: KeySource::Domain(vec!["website".into()]) };
+    let model = KindModel { match_keys: vec![rule, MatchRule::Planted], ..model() };
+    let keys = [("planted", "e")];
+    let contact = Candidate { hidden: vec![Arc::from("domain")], ..candidate("salesforce/Contact/1", &keys) };
+    let beaten = |lead: Candidate| identify(&model, &lead, std::slice::from_ref(&contact), |_, _| false);
+    assert_eq!(
+        beaten(candidate("salesforce/Lead/1", &[("domain", "x.org"), ("planted", "e")])),
+        Identity::New
+    );
+    assert!(matches!(beaten(candidate("salesforce/Lead/1", &keys)), Identity::Beaten { .. }));
 }

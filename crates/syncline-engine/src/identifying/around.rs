@@ -3,7 +3,7 @@
 use super::Page;
 use crate::{error::Error, settling};
 use std::collections::{BTreeMap, BTreeSet};
-use syncline_core::identify::{Candidate, RecordKey, keys, remembered};
+use syncline_core::identify::{Candidate, RecordKey, hidden_keys, keys, remembered};
 use syncline_model::{EntityId, Kind, Link, LinkState, RecordRef};
 use syncline_store::MatchKey;
 
@@ -105,7 +105,9 @@ impl Page<'_> {
             members.filter(|member| *member != record).cloned().collect()
         };
         let (partners, former) = (others(&self.members), others(&self.former));
-        Candidate { record: record.clone(), keys: self.keys_of(kind, record), link, partners, former }
+        let stored = self.records.get(record).and_then(|stored| stored.snapshot.as_ref());
+        let hidden = stored.map(|seen| hidden_keys(self.ctx.mapping(), kind, seen)).unwrap_or_default();
+        Candidate { record: record.clone(), keys: self.keys_of(kind, record), hidden, link, partners, former }
     }
 
     /// Everyone with one of its keys, and everyone with one of theirs.

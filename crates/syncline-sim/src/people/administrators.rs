@@ -1,6 +1,6 @@
 //! What administrators take away and put back: fields and options.
 
-use super::{Act, People, making::SITE};
+use super::{Act, People};
 use crate::{
     attrs,
     script::{Access, Offered},
@@ -42,25 +42,12 @@ impl People {
             }
         }
         self.rights.touched.insert((attr.kind, attr.name));
-        if (side, attr.name, access) == (Salesforce, SITE, Access::Hidden) {
-            self.hide_sites();
-        }
         if access == Access::Full {
             self.rights.access.remove(&key);
         } else {
             self.rights.access.insert(key, access);
         }
         Act::Nothing
-    }
-
-    /// What may not be seen is no key any more: companies that both sides have and that have not met may be any.
-    fn hide_sites(&mut self) {
-        let picture = &self.picture;
-        for thing in self.ledger.things.iter_mut().filter(|it| it.kind == Kind::Organisation && !it.met) {
-            if Side::BOTH.iter().all(|side| picture.live(*side, &thing.token).next().is_some()) {
-                (thing.murky, thing.twofold) = (true, true);
-            }
-        }
     }
 
     pub(super) fn industry(&mut self, world: &World, side: Side, n: u32, offered: Offered) -> Act {

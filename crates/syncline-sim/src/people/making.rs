@@ -2,8 +2,9 @@
 
 use super::{Act, INDEXED, People, done};
 use crate::{
+    attrs,
     picture::{At, Life},
-    script::{Access, PersonAs},
+    script::PersonAs,
     side::Side::{self, HubSpot, Salesforce},
     world::World,
 };
@@ -153,13 +154,11 @@ impl People {
     }
 
     /// Whether a company can be known by the site that it was made with: in Salesforce that is one field, which people may
-    /// change and administrators hide. In HubSpot it is the domain, which nobody touches here.
+    /// change. In HubSpot it is the domain, which nobody touches here. Who hides it hides it from the engine only.
     fn is_known_by_site(&self, at: &At, token: &str) -> bool {
-        let shown = self.picture.records.get(at).and_then(|record| record.values.get(SITE));
+        let shown = self.picture.records.get(at).and_then(|record| record.values.get(attrs::SITE));
         let is_first = shown.is_some_and(|shown| shown.starts_with(&format!("{token}works.com")));
-        let is_hidden =
-            self.rights.access.get(&(Salesforce, Kind::Organisation, SITE)) == Some(&Access::Hidden);
-        !is_hidden && (at.side == HubSpot || is_first)
+        at.side == HubSpot || is_first
     }
 
     pub(super) fn double(&mut self, world: &World, thing: u32) -> Act {
@@ -177,9 +176,6 @@ impl People {
         }
     }
 }
-
-/// The attribute that a company's site is.
-pub(super) const SITE: &str = "website";
 
 /// The field of a company's web site, and the site of this one.
 pub(crate) fn site(side: Side, token: &str) -> (&'static str, Json) {

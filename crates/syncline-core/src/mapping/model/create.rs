@@ -32,6 +32,16 @@ pub enum MatchRule {
     },
 }
 
+impl MatchRule {
+    /// The name of a key that is made of attributes.
+    pub fn attribute_key(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Planted | Self::NativeConnector { .. } => None,
+            Self::Attribute { key, .. } => Some(key),
+        }
+    }
+}
+
 /// What a matching key is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

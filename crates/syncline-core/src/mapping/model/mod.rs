@@ -79,6 +79,21 @@ pub struct KindModel {
 }
 
 impl KindModel {
+    /// An attribute by name.
+    pub fn attribute(&self, name: &AttributeName) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| attribute.name == *name)
+    }
+
+    /// Where an attribute is kept in an object's records.
+    pub fn binding(
+        &self,
+        name: &AttributeName,
+        connection: &ConnectionName,
+        object: &ObjectName,
+    ) -> Option<&Binding> {
+        self.attribute(name)?.binding(connection, object)
+    }
+
     /// Whether an attribute only reads this field of a side while another one also writes it. A field has one base, and that is
     /// the other one's: what this one makes of a change says nothing about whether the change has travelled.
     pub fn is_of_another(&self, attribute: &Attribute, binding: &Binding) -> bool {

@@ -1,5 +1,6 @@
 //! Sides on which an entity has no record yet: whether one may be created, as what, and with what.
 
+mod known;
 mod relations;
 mod values;
 
@@ -58,6 +59,9 @@ impl Draftsman<'_> {
             return;
         }
         let Some(rule) = self.model.create.get(connection).cloned() else { return };
+        if rule.allowed != CreateAllowed::Never && self.hold_hidden_key(connection) {
+            return;
+        }
         let Some(object) = self.object_to_create(&rule.allowed, connection) else { return };
         let Some(fields) = self.new_fields(connection, &object) else { return };
         let Some((references, associations)) = self.new_edges(connection, &object) else { return };

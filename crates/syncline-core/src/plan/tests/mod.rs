@@ -6,6 +6,7 @@ mod edges;
 mod fields;
 mod heirs;
 mod identity;
+mod known;
 mod made;
 mod models;
 mod odds;
