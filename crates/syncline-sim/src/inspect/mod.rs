@@ -1,9 +1,11 @@
 //! What is checked once all is quiet: no loss, no orphan, nothing missing without a reason that people gave (invariants
 //! 2, 3, 6). What excuses a difference is in `excuses.rs`.
 
+mod edges;
+
 use crate::{
     attrs::{self, Attr},
-    ledger::{OWNER, PARENT, Thing},
+    ledger::Thing,
     picture::{At, Parent, Picture, Record},
     player::Player,
     profile::{Change, Ruler},
@@ -11,7 +13,6 @@ use crate::{
     side::Side,
     world::Broken,
 };
-use std::collections::BTreeSet;
 use syncline_model::Kind;
 
 /// What is wrong with a thing.
@@ -113,12 +114,7 @@ impl Player<'_> {
             }
         }
         faults.extend(self.parents(picture, thing, at, salesforce, hubspot));
-        if let (Some(left), Some(right)) = (&salesforce.owner, &hubspot.owner)
-            && left != right
-        {
-            let evidence = format!("the owner of {} is {left} and {right}", thing.token);
-            faults.push(Fault { invariant: "no_loss", attribute: Some(OWNER), evidence });
-        }
+        faults.extend(self.owners(thing, salesforce, hubspot));
         if thing.kind == Kind::Deal {
             faults.extend(self.participants(picture, thing, salesforce, hubspot));
         }
@@ -185,84 +181,6 @@ impl Player<'_> {
         }
     }
 
-    fn parents(
-        &self,
-        picture: &Picture,
-        thing: &Thing,
-        at: &At,
-        salesforce: &Record,
-        hubspot: &Record,
-    ) -> Option<Fault> {
-        if at.object == "Lead" || thing.kind == Kind::Organisation {
-            return None;
-        }
-        let there = |side: Side, parent: &Parent| match parent {
-            // A parent that is not once on both sides is a matter of its own.
-            Parent::Thing(token) => {
-                picture.live(side, token).count() == 1
-                    && picture.live(side.other(), token).count() == 1
-                    && self.people.ledger.get(token).is_some_and(|thing| !thing.murky)
-            }
-            Parent::Nameless => false,
-            Parent::None => true,
-        };
-        // The only company of a record counts as its parent whether it is marked or not (docs/configuration.md), unless
-        // it was left when the parent was cleared.
-        let only = match &salesforce.parent {
-            Parent::Thing(token) => hubspot.parent == Parent::None && hubspot.further.iter().eq([token]),
-            Parent::None | Parent::Nameless => false,
-        };
-        let same = salesforce.parent == hubspot.parent || only;
-        let counts = match (&hubspot.parent, hubspot.further.first()) {
-            (Parent::None, Some(token)) if hubspot.further.len() == 1 => &Parent::Thing(token.clone()),
-            (parent, _) => parent,
-        };
-        if same || !there(Side::Salesforce, &salesforce.parent) || !there(Side::HubSpot, counts) {
-            return None;
-        }
-        let invariant = if salesforce.parent == Parent::None || hubspot.parent == Parent::None {
-            "no_orphan"
-        } else {
-            "no_loss"
-        };
-        let evidence = format!(
-            "{} belongs to {:?} in Salesforce and to {:?} in HubSpot; people said {:?}",
-            thing.token,
-            salesforce.parent,
-            hubspot.parent,
-            recent(thing, PARENT, self.people.ledger.stretch),
-        );
-        Some(Fault { invariant, attribute: Some(PARENT), evidence })
-    }
-
-    fn participants(
-        &self,
-        picture: &Picture,
-        thing: &Thing,
-        salesforce: &Record,
-        hubspot: &Record,
-    ) -> Option<Fault> {
-        let both = |token: &String| {
-            let mut there = picture.live(Side::Salesforce, token);
-            let contact =
-                there.next().is_some_and(|(at, _)| at.object == "Contact") && there.next().is_none();
-            let murky = self.people.ledger.get(token).is_none_or(|thing| thing.murky);
-            contact && picture.live(Side::HubSpot, token).count() == 1 && !murky
-        };
-        let said =
-            |token: &String| self.people.ledger.involved.contains(&(thing.token.clone(), token.clone()));
-        let apart: BTreeSet<&String> = salesforce
-            .people
-            .symmetric_difference(&hubspot.people)
-            .filter(|token| both(token) && said(token))
-            .collect();
-        if apart.is_empty() {
-            return None;
-        }
-        let evidence = format!("of the people of {} only one side has {apart:?}", thing.token);
-        Some(Fault { invariant: "no_loss", attribute: Some("contacts"), evidence })
-    }
-
     /// A thing that only one side has.
     fn alone(&self, picture: &Picture, thing: &Thing, (at, record): (&At, &Record)) -> Option<Fault> {
         let missing = at.side.other();
@@ -326,6 +244,7 @@ impl Player<'_> {
                     thing.agreed.remove(attr.name);
                 }
             }
+            edges::agree(&mut thing.agreed, salesforce, hubspot);
         }
         self.people.ledger.stretch += 1;
     }
