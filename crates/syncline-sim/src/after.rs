@@ -2,7 +2,7 @@
 //! delete, writes within the plan, budget.
 
 use crate::{
-    attrs::{self, PLACEHOLDER},
+    attrs::{self, PLACEHOLDER, Type},
     ledger::PARENT,
     picture::{At, Life, Parent, Picture, Record},
     player::Player,
@@ -144,7 +144,8 @@ impl Player<'_> {
             }
             if record.life == Life::Live {
                 let changed = self.changed(at, was, record, intended).into_iter();
-                broken.extend(changed.filter(|(invariant, _)| !undoing || *invariant == "writes_in_plan"));
+                let judged = |invariant| !undoing || matches!(invariant, "writes_in_plan" | "consent");
+                broken.extend(changed.filter(|(invariant, _)| judged(*invariant)));
             }
         }
         for (key, count) in created {
@@ -226,6 +227,9 @@ impl Player<'_> {
             let (from, to) = (old.get(attr.name), record.values.get(attr.name));
             if from == to {
                 continue;
+            }
+            if attr.of == Type::Consent && was.is_some() && to.is_none() {
+                broken.push(("consent", format!("{at} ({token}) had opted out, and no longer has")));
             }
             let known = match to {
                 Some(value) => thing.was_ever(attr.name, Some(value)) || value == PLACEHOLDER,

@@ -20,6 +20,8 @@ pub(crate) enum Type {
     Industry,
     Stage,
     Url,
+    /// Opted out, or nothing: what is no opt-out is not told apart from a blank.
+    Consent,
 }
 
 /// An attribute.
@@ -49,11 +51,15 @@ macro_rules! attr {
 pub(crate) const MORE: u32 = 100_000;
 /// The attribute that a company's site is: its key in Salesforce. In HubSpot that is the domain.
 pub(crate) const SITE: &str = "website";
+/// Whether a person wants no mail.
+pub(crate) const CONSENT: &str = "opted_out";
+/// HubSpot's property of it: its own may not be written by anybody [docs].
+pub(crate) const CONSENT_PROPERTY: &str = "no_mail";
 /// The attributes that came later. Nobody gives them to new records, and only numbers from [`MORE`] on mean them.
-const LATER: [(Kind, &str); 1] = [(Kind::Organisation, SITE)];
+const LATER: [(Kind, &str); 2] = [(Kind::Organisation, SITE), (Kind::Person, CONSENT)];
 
 /// All attributes, those with the token first of their kind.
-pub(crate) static ATTRS: [Attr; 21] = [
+pub(crate) static ATTRS: [Attr; 22] = [
     attr!(Organisation, "name", "name", [(ACCOUNT, "Name")], Name),
     attr!(Organisation, "phone", "phone", [(ACCOUNT, "Phone")], Phone),
     attr!(Organisation, "city", "city", [(ACCOUNT, "BillingCity")], Text),
@@ -76,6 +82,13 @@ pub(crate) static ATTRS: [Attr; 21] = [
     attr!(Deal, "description", "description", [(OPPORTUNITY, "Description")], Text),
     // A field that two attributes of the configuration read: the domain of a company is taken from it where it has none.
     attr!(Organisation, "website", "website", [(ACCOUNT, "Website")], Url),
+    attr!(
+        Person,
+        "opted_out",
+        "no_mail",
+        [(LEAD, "HasOptedOutOfEmail"), (CONTACT, "HasOptedOutOfEmail")],
+        Consent
+    ),
 ];
 
 /// Stages: HubSpot's id, Salesforce's label.
@@ -112,7 +125,13 @@ impl Attr {
         match self.of {
             Type::Name | Type::Email | Type::Stage => false,
             Type::Date => false,
-            Type::Text | Type::Phone | Type::Number | Type::Money | Type::Industry | Type::Url => true,
+            Type::Text
+            | Type::Phone
+            | Type::Number
+            | Type::Money
+            | Type::Industry
+            | Type::Url
+            | Type::Consent => true,
         }
     }
 
@@ -138,6 +157,7 @@ impl Attr {
             // Another page of the same site mostly, and sometimes another site.
             Type::Url if n.is_multiple_of(3) => format!("{token}site{}.com", n % 4),
             Type::Url => format!("{token}works.com/{}", n % 100),
+            Type::Consent => n.is_multiple_of(3).to_string(),
         }
     }
 
@@ -166,6 +186,7 @@ impl Attr {
             (Type::Date, Side::HubSpot) => Json::String(format!("{value}T00:00:00Z")),
             (Type::Url, Side::Salesforce) => Json::String(format!("https://www.{value}")),
             (Type::Url, Side::HubSpot) => Json::String(format!("http://{value}/")),
+            (Type::Consent, Side::Salesforce) => Json::Bool(value == "true"),
             (
                 Type::Text
                 | Type::Name
@@ -174,7 +195,8 @@ impl Attr {
                 | Type::Number
                 | Type::Money
                 | Type::Industry
-                | Type::Stage,
+                | Type::Stage
+                | Type::Consent,
                 _,
             ) => text(value),
         }
@@ -185,12 +207,15 @@ impl Attr {
         let text = match shown {
             Json::String(text) => text.trim().to_owned(),
             Json::Number(number) => number.to_string(),
-            Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => return None,
+            Json::Bool(yes) => yes.to_string(),
+            Json::Null | Json::Array(_) | Json::Object(_) => return None,
         };
         if text.is_empty() {
             return None;
         }
         Some(match self.of {
+            Type::Consent if text == "true" => text,
+            Type::Consent => return None,
             Type::Text | Type::Name => text,
             Type::Email => text.to_lowercase(),
             Type::Phone => text.chars().filter(char::is_ascii_digit).collect(),

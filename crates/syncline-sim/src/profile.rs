@@ -1,5 +1,6 @@
 //! How a simulated company has set Syncline up.
 
+use crate::attrs::{CONSENT, CONSENT_PROPERTY};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -75,6 +76,7 @@ impl Profile {
         match (self, kind, attribute) {
             (Self::Ruled, Organisation, "phone") => Some(Ruler::AlwaysSalesforce),
             (Self::Ruled, Person, "title") => Some(Ruler::PreferHubSpot),
+            (_, Person, CONSENT) => Some(Ruler::Strictest),
             _ => None,
         }
     }
@@ -99,6 +101,7 @@ impl Profile {
             text = in_table(&text, "[kind.organisation.field.phone]", "rule = \"always salesforce\"");
             text = in_table(&text, "[kind.person.field.title]", "rule = \"prefer hubspot\"");
         }
+        text.push_str(&consent());
         for change in changes {
             text = change.made(&text);
         }
@@ -130,6 +133,8 @@ impl Profile {
 pub(crate) enum Ruler {
     AlwaysSalesforce,
     PreferHubSpot,
+    /// Whichever allows less.
+    Strictest,
 }
 
 /// A change of the configuration while the company works.
@@ -157,6 +162,14 @@ impl Change {
             }
         }
     }
+}
+
+/// The field of whoever wants no mail.
+fn consent() -> String {
+    let fields = "salesforce = { Lead = \"HasOptedOutOfEmail\", Contact = \"HasOptedOutOfEmail\" }";
+    format!(
+        "\n[kind.person.field.{CONSENT}]\ntype = \"bool\"\nrule = \"most_restrictive\"\n{fields}\nhubspot = \"{CONSENT_PROPERTY}\"\n"
+    )
 }
 
 /// Adds a line right after a table's head.

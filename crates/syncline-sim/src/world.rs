@@ -1,6 +1,7 @@
 //! A simulated company: both systems, a workspace on them, the process at work.
 
 use crate::{
+    attrs,
     clock::VirtualClock,
     net::Net,
     picture::{Owners, Picture, Reader},
@@ -147,6 +148,7 @@ impl World {
         };
         world.users()?;
         world.habits(seed)?;
+        world.add_consent()?;
         if profile.keyed() {
             world.plant_keys()?;
         }
@@ -183,6 +185,12 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    fn add_consent(&self) -> Result<(), Broken> {
+        let property = json!({"do": "add_property", "object": "contacts", "name": attrs::CONSENT_PROPERTY,
+            "label": "No mail", "groupName": "contactinformation", "type": "bool", "fieldType": "booleancheckbox"});
+        self.admin(HubSpot, &property).map_err(Broken).map(drop)
     }
 
     fn plant_keys(&mut self) -> Result<(), Broken> {

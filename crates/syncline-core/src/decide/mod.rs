@@ -95,13 +95,13 @@ pub enum Decision<V> {
 
 /// Decides one attribute or single-target edge.
 ///
-/// `more_restrictive(a, b)` says whether `a` allows less than `b`; only `most_restrictive` uses it.
+/// `restricts` says whether a value forbids something; only `most_restrictive` uses it.
 pub fn decide<V: Clone + Eq>(
     rule: &Rule,
     tie: Option<&ConnectionName>,
     clear: Clear,
     sides: &[Side<V>],
-    more_restrictive: impl Fn(&V, &V) -> bool,
+    restricts: impl Fn(&V) -> bool,
 ) -> Decision<V> {
     let kept: Vec<Side<V>>;
     let mut kept_clear = false;
@@ -120,7 +120,7 @@ pub fn decide<V: Clone + Eq>(
         Rule::Manual => table.two_way(Conflict::Ask),
         Rule::Always(ruler) => table.always(ruler),
         Rule::Prefer(ruler) => table.prefer(ruler),
-        Rule::MostRestrictive => table.most_restrictive(&more_restrictive),
+        Rule::MostRestrictive => table.most_restrictive(&restricts),
         // Single values under `union` behave like `two_way`; sets go through `decide_set`.
         Rule::Union => table.two_way(Conflict::NewestElseTie),
     };
@@ -305,20 +305,17 @@ impl<'a, V: Clone + Eq> Table<'a, V> {
         }
     }
 
-    fn most_restrictive(&self, more_restrictive: &impl Fn(&V, &V) -> bool) -> Decision<V> {
+    /// What forbids goes everywhere. What allows goes nowhere, not even where nothing is shown: an index may be behind, and a write
+    /// would take back what somebody has just forbidden. It takes all sides to allow again.
+    fn most_restrictive(&self, restricts: &impl Fn(&V) -> bool) -> Decision<V> {
         if self.changes().is_empty() && !self.has_unagreed() {
             return Decision::Nothing;
         }
-        let filled = self.filled();
-        let Some(mut best) = filled.first().copied() else {
-            return if self.is_in_part() { Decision::Nothing } else { Decision::Keep };
-        };
-        for candidate in &filled[1..] {
-            if more_restrictive(candidate.1, best.1) {
-                best = *candidate;
-            }
+        match self.filled().into_iter().find(|(_, value)| restricts(value)) {
+            Some((from, value)) => self.agree(Some(value), from, Case::MostRestrictive),
+            None if self.is_in_part() => Decision::Nothing,
+            None => Decision::Keep,
         }
-        self.agree(Some(best.1), best.0, Case::MostRestrictive)
     }
 
     fn others_moved(&self, ruler: &ConnectionName) -> bool {

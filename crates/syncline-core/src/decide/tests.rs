@@ -13,7 +13,7 @@ fn side(connection: &str, stand: Stand<u8>) -> Side<u8> {
 }
 
 fn run(rule: &Rule, left: Stand<u8>, right: Stand<u8>) -> Decision<u8> {
-    decide(rule, Some(&A.into()), Clear::Travel, &[side(A, left), side(B, right)], |a, b| a > b)
+    decide(rule, Some(&A.into()), Clear::Travel, &[side(A, left), side(B, right)], |value| *value == 2)
 }
 
 fn agree(value: Option<u8>, from: &str, case: Case) -> Decision<u8> {
@@ -118,12 +118,25 @@ fn manual_asks_only_about_conflicts() {
 
 #[test]
 fn consent_only_tightens() {
-    // 1 = opted out allows less than 0.
+    // 2: opted out.
     let rule = Rule::MostRestrictive;
-    assert_eq!(run(&rule, changed(1, None), same(0)), agree(Some(1), A, Case::MostRestrictive));
-    assert_eq!(run(&rule, changed(0, None), same(1)), agree(Some(1), B, Case::MostRestrictive));
-    assert_eq!(run(&rule, fresh(0), fresh(1)), agree(Some(1), B, Case::MostRestrictive));
-    assert_eq!(run(&rule, same(0), same(0)), Decision::Nothing);
+    assert_eq!(run(&rule, changed(2, None), same(1)), agree(Some(2), A, Case::MostRestrictive));
+    assert_eq!(run(&rule, changed(1, None), same(2)), agree(Some(2), B, Case::MostRestrictive));
+    assert_eq!(run(&rule, fresh(1), fresh(2)), agree(Some(2), B, Case::MostRestrictive));
+    assert_eq!(run(&rule, same(1), same(1)), Decision::Nothing);
+}
+
+#[test]
+fn what_allows_is_written_nowhere() {
+    let rule = Rule::MostRestrictive;
+    // An index may not show yet what somebody has just forbidden there.
+    for blank in [fresh(None), same(None), changed(None, None)] {
+        assert_eq!(run(&rule, fresh(1), blank.clone()), Decision::Keep, "{blank:?}");
+        assert_eq!(run(&rule, changed(1, None), blank.clone()), Decision::Keep, "{blank:?}");
+        assert_eq!(run(&rule, blank.clone(), changed(1, None)), Decision::Keep, "{blank:?}");
+    }
+    assert_eq!(run(&rule, changed(1, None), changed(1, None)), Decision::Keep, "taken back on both");
+    assert_eq!(run(&rule, changed(1, None), Stand::Unknown), Decision::Nothing, "what is hidden may forbid");
 }
 
 #[test]
@@ -133,12 +146,12 @@ fn a_clear_that_is_kept_stays_where_it_happened() {
         Some(&A.into()),
         Clear::Keep,
         &[side(A, changed(None, None)), side(B, same(1))],
-        |a, b| a > b,
+        |value| *value == 2,
     );
     assert_eq!(decided, Decision::Keep);
     let kept = |left: Stand<u8>, right: Stand<u8>| {
         let sides = [side(A, left), side(B, right)];
-        decide(&Rule::TwoWay, Some(&A.into()), Clear::Keep, &sides, |a, b| a > b)
+        decide(&Rule::TwoWay, Some(&A.into()), Clear::Keep, &sides, |value| *value == 2)
     };
     assert_eq!(kept(changed(2, None), same(1)), agree(Some(2), A, Case::OneChanged), "a value travels");
     assert_eq!(kept(changed(None, None), changed(2, None)), agree(Some(2), B, Case::OneChanged));
@@ -204,7 +217,7 @@ fn every_case_of_two_sides_keeps_the_promises() {
                     Some(&B.into()),
                     Clear::Travel,
                     &[side(A, right.clone()), side(B, left.clone())],
-                    |a, b| a > b,
+                    |value| *value == 2,
                 );
                 let value = |decision: &Decision<u8>| match decision {
                     Decision::Agree { value, .. } => Some(*value),

@@ -249,15 +249,24 @@ fn decide_one(attribute: &Attribute, sides: &[Side<Value>], bound: &[Bound<'_>])
             bound.iter().map(|side| side.standing.agreed.as_ref()).collect();
         return decide_options(sides, &agreed);
     }
-    // Consent: "opted out" is true and allows least.
-    let restrictive =
-        |left: &Value, right: &Value| matches!((left, right), (Value::Bool(true), Value::Bool(false)));
-    match decide(&attribute.rule, attribute.tie.as_ref(), attribute.clear, sides, restrictive) {
+    match decide(&attribute.rule, attribute.tie.as_ref(), attribute.clear, sides, opts_out) {
         // Nothing on any readable side: that blanks no side which is only written.
         Decision::Agree { value: None, case: Case::FillBlank, .. } => Decision::Keep,
-        Decision::Nothing => fill_written(sides, bound),
+        Decision::Nothing => match fill_written(sides, bound) {
+            Decision::Agree { value: Some(value), .. }
+                if attribute.rule == Rule::MostRestrictive && !opts_out(&value) =>
+            {
+                Decision::Nothing
+            }
+            decision => decision,
+        },
         decision @ (Decision::Agree { .. } | Decision::Keep | Decision::Ask) => decision,
     }
+}
+
+/// Consent: "opted out" is true.
+pub(super) fn opts_out(value: &Value) -> bool {
+    *value == Value::Bool(true)
 }
 
 /// A side that is only written and has never agreed (a new binding) takes what the others hold.

@@ -164,6 +164,16 @@ impl Player<'_> {
                 (None, None, Some(None)) => value.is_none(),
                 (None, _, None) => any(),
             },
+            // Who said so on one side wants none, until it is taken back on both before a run has read one of them.
+            Some(Ruler::Strictest) => match value {
+                Some(_) => thing.was_ever(attr.name, value),
+                None => {
+                    let said = |side| thing.edits(attr.name).iter().rfind(|edit| edit.side == side);
+                    let wants = |side| said(side).is_some_and(|edit| edit.value.is_some());
+                    let took_back = [salesforce, hubspot].iter().all(|last| *last == Some(None));
+                    !Side::BOTH.into_iter().any(wants) && (agreed.flatten().is_none() || took_back)
+                }
+            },
             None => match (salesforce, hubspot, agreed) {
                 (None, None, Some(agreed)) => value == agreed,
                 (None, None, None) => any(),

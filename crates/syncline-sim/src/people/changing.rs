@@ -27,6 +27,7 @@ impl People {
         let value = match n {
             Some(n) => attr.spelt(side, &attr.value(n, &token)),
             None if !attr.may_be_cleared() => return Act::Nothing,
+            None if attr.of == Type::Consent => attr.spelt(side, "false"),
             None if side == Salesforce => Json::Null,
             None => json!(""),
         };

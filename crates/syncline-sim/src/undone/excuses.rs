@@ -95,7 +95,8 @@ impl Excuses<'_> {
                     || regrouped(after, found)
                     || self.people.saved.contains(&(at.side, at.id.clone()))
             }
-            Why::Consent | Why::Other(_) => false,
+            Why::Consent => note.attribute.as_deref() == Some(attrs::CONSENT),
+            Why::Other(_) => false,
             Why::FormerUnknown => {
                 !seen
                     || known.is_some_and(|record| {

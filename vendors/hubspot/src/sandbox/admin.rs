@@ -40,6 +40,10 @@ impl HubSpot {
                 let read_only = body.get("value").is_none_or(|_| flag_at(body, "value"));
                 self.on_property(body, |def| def.read_only = read_only)
             }
+            "add_property" => {
+                let kind = Self::kind_of(body)?;
+                self.create_property(kind, body, now).map_err(|error| json!(error.body).to_string())
+            }
             "add_option" => self.add_option(body),
             "remove_option" => {
                 let value = text_at(body, "value").ok_or("value is missing")?;

@@ -1,6 +1,6 @@
 //! The values of a new record.
 
-use super::super::{Draftsman, align::companion_change};
+use super::super::{Draftsman, align::companion_change, attributes::opts_out};
 use crate::mapping::{Attribute, AttributeType, Binding, CreateAllowed, FieldState, Mapping, Rule};
 use syncline_model::{
     After, ConnectionName, EdgeName, FieldChange, Kind, ObjectName, Observed, Reason, RecordRef, Value,
@@ -62,6 +62,9 @@ impl Draftsman<'_> {
         let FieldState::Present { createable, required, .. } = &binding.field_state else {
             return if value.is_some() { Err(HeldReason::NoSuchField) } else { Ok(Vec::new()) };
         };
+        // A create that is sent again may find a record whose person has opted out since (its answer was lost).
+        let value =
+            value.filter(|value| *required || attribute.rule != Rule::MostRestrictive || opts_out(value));
         let after = match (value, &binding.placeholder) {
             (None, None) if *required => {
                 return Err(HeldReason::DoesNotFit {

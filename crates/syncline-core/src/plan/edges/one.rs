@@ -78,7 +78,7 @@ impl<'a> Draftsman<'a> {
             self.hold_resting(resting);
             return;
         }
-        let decision = match decide(&edge.rule, edge.tie.as_ref(), Clear::Travel, &sides, |_, _| false) {
+        let decision = match decide(&edge.rule, edge.tie.as_ref(), Clear::Travel, &sides, |_| false) {
             Decision::Agree { value: None, case: Case::FillBlank, .. } => Decision::Keep,
             Decision::Nothing if edge.rule != Rule::Off => fill_written(&sides, &readings),
             decision @ (Decision::Agree { .. } | Decision::Keep | Decision::Nothing | Decision::Ask) => {

@@ -256,6 +256,24 @@ fn consent_only_tightens() {
     assert_eq!(operations(&case(false, true).plan()), ["update salesforce/Contact/003 OptedOut=true"]);
     assert_eq!(operations(&case(true, false).plan()), ["update hubspot/contacts/1 opted_out=true"]);
     assert_eq!(operations(&case(false, false).plan()), Vec::<String>::new());
+    // An index may not show yet that somebody has just opted out: what allows is written over nothing.
+    let allows = [("OptedOut", yes(false))];
+    assert_eq!(operations(&pair().seen(C, 10, &allows).plan()), Vec::<String>::new());
+    let only_written = pair().bindings("opted_out", HS, |binding| binding.direction = Direction::Out);
+    assert_eq!(operations(&only_written.seen(C, 10, &allows).plan()), Vec::<String>::new());
+}
+
+#[test]
+fn who_has_not_opted_out_is_made_without_a_word_on_it() {
+    let made = |opted_out: bool| {
+        let fields = [("LastName", text("Lee")), ("Email", text("l@x.org"))];
+        let said = ("OptedOut", Observed::Value(Value::Bool(opted_out)));
+        let plan = Case::of(Kind::Person).fresh(C, &[fields[0].clone(), fields[1].clone(), said]).plan();
+        operations(&plan).iter().find(|it| it.starts_with("create ")).map(|it| it.contains("opted_out"))
+    };
+    assert_eq!(made(true), Some(true));
+    // The create may be sent again, and find that the person has opted out since.
+    assert_eq!(made(false), Some(false));
 }
 
 #[test]

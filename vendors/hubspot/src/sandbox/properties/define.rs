@@ -17,11 +17,11 @@ const UNIQUE: usize = 10;
 const CUSTOM: usize = 1000;
 
 impl HubSpot {
-    pub(super) fn create_property(
+    pub(in crate::sandbox) fn create_property(
         &mut self,
         kind: Kind,
         body: &Value,
-        call: &Call<'_>,
+        now: i64,
     ) -> Result<Value, ApiError> {
         let needed = |name: &str| {
             text_at(body, name)
@@ -103,8 +103,8 @@ impl HubSpot {
             referenced: None,
             no_access: false,
             archived_at: None,
-            created_at: call.now(),
-            updated_at: call.now(),
+            created_at: now,
+            updated_at: now,
         };
         let value = json!(shown(&def));
         let registry = &mut self.portal.table_mut(kind).registry;

@@ -24,7 +24,7 @@ impl HubSpot {
         match (&call.req.method, rest.as_slice()) {
             (&Method::GET, []) => Ok(self.definitions(kind, call.req.query_flag("archived"))),
             (&Method::POST, []) => {
-                let value = self.create_property(kind, &call.body, call)?;
+                let value = self.create_property(kind, &call.body, call.now())?;
                 Ok(Reply::json(StatusCode::CREATED, &value))
             }
             (&Method::POST, ["batch", verb]) => self.batch_properties(kind, verb, call),
@@ -52,7 +52,7 @@ impl HubSpot {
         for input in inputs {
             let name = text_at(input, "name").unwrap_or_default();
             let outcome = match verb {
-                "create" => self.create_property(kind, input, call).map(Some),
+                "create" => self.create_property(kind, input, call.now()).map(Some),
                 "archive" => self.archive_property(kind, &name, call.now()).map(|()| None),
                 "read" => {
                     let registry = &self.portal.table(kind).registry;

@@ -86,7 +86,12 @@ fn check_agreement(
                 let model = &world.mapping.connections[connection];
                 match codec::decode(attribute, binding, model, seen) {
                     codec::Meaning::Known(seen) if seen.is_known() => {
-                        Some(seen.value().map(|value| codec::normalise(attribute.value_type, value)))
+                        // What is no opt-out is written nowhere, also not over a blank.
+                        let says = |value: &&Value| {
+                            attribute.rule != Rule::MostRestrictive || **value == Value::Bool(true)
+                        };
+                        let value = seen.value().filter(says);
+                        Some(value.map(|value| codec::normalise(attribute.value_type, value)))
                     }
                     codec::Meaning::Known(_) | codec::Meaning::Unmapped(_) => None,
                 }
