@@ -259,8 +259,15 @@ fn consent_only_tightens() {
     // An index may not show yet that somebody has just opted out: what allows is written over nothing.
     let allows = [("OptedOut", yes(false))];
     assert_eq!(operations(&pair().seen(C, 10, &allows).plan()), Vec::<String>::new());
-    let only_written = pair().bindings("opted_out", HS, |binding| binding.direction = Direction::Out);
-    assert_eq!(operations(&only_written.seen(C, 10, &allows).plan()), Vec::<String>::new());
+    let only_written = |opted_out: bool| {
+        let said = [("LastName", text("Lee")), ("Email", text("l@x.org")), ("OptedOut", yes(opted_out))];
+        let there = [("lastname", text("Lee")), ("email", text("l@x.org"))];
+        let both = Case::of(Kind::Person).agreed(C, &said).fresh(H, &there);
+        let plan = both.bindings("opted_out", HS, |binding| binding.direction = Direction::Out).plan();
+        operations(&plan)
+    };
+    assert_eq!(only_written(true), ["update hubspot/contacts/1 opted_out=true"]);
+    assert_eq!(only_written(false), Vec::<String>::new());
 }
 
 #[test]
