@@ -24,6 +24,10 @@ pub(crate) struct Intended {
     /// Creates by connection and object.
     creates: BTreeMap<(String, String), usize>,
     archives: BTreeSet<(String, String, String)>,
+    /// Records of which relations were to be made or ended.
+    relations: BTreeSet<(String, String, String)>,
+    /// Whether there were relations of records that were not there yet.
+    of_new: bool,
 }
 
 impl Player<'_> {
@@ -255,6 +259,9 @@ impl Player<'_> {
                 ));
             }
         }
+        if let Some(was) = was {
+            broken.extend(self.related(at, (was, record), intended, &planned));
+        }
         let parent = was.map_or(&Parent::None, |was| &was.parent);
         if let (Parent::Thing(old), true) = (parent, *parent != record.parent)
             && !self.profile.archives()
@@ -290,6 +297,42 @@ impl Player<'_> {
             && self.people.ledger.get(new).is_some_and(|parent| !parent.murky)
         {
             broken.push(("no_invention", format!("{at} ({token}) now belongs to {new}, which nobody said")));
+        }
+        broken
+    }
+
+    /// Owners, parents and participants that the engine changed, and no operation says so.
+    fn related(
+        &self,
+        at: &At,
+        (was, record): (&Record, &Record),
+        intended: &Intended,
+        planned: &impl Fn(&str) -> bool,
+    ) -> Vec<(&'static str, String)> {
+        let mut broken = Vec::new();
+        let mut found = |what: &str, is_planned: bool| {
+            if !is_planned {
+                broken.push(("writes_in_plan", format!("{at} has other {what}, and no operation says so")));
+            }
+        };
+        let [owner, account] = match at.side {
+            Side::Salesforce => ["OwnerId", "AccountId"],
+            Side::HubSpot => ["hubspot_owner_id", ""],
+        };
+        // What goes takes its relations along.
+        let there = |id: &String| {
+            let mut all = self.people.picture.of_side(at.side);
+            all.any(|(other, record)| other.id == *id && record.life == Life::Live)
+        };
+        let tied = || planned(account) || intended.of_new || intended.relations.contains(&key(at));
+        if was.owner != record.owner {
+            found("owners", planned(owner));
+        }
+        if was.under != record.under && was.under.as_ref().is_none_or(there) {
+            found("parents", tied());
+        }
+        if was.persons.symmetric_difference(&record.persons).any(there) {
+            found("people", tied());
         }
         broken
     }
@@ -353,13 +396,16 @@ impl Intended {
                 if &*row.word == "archive" {
                     self.archives.insert(key.clone());
                 }
+                if matches!(&*row.word, "associate" | "dissociate") {
+                    self.relations.insert(key.clone());
+                }
                 self.fields.entry(key).or_default().extend(row.fields.iter().map(|field| field.to_string()));
             }
             (None, Some(object)) => {
                 let key = (connection.to_owned(), object.as_str().to_owned());
                 *self.creates.entry(key).or_default() += 1;
             }
-            (None, None) => {}
+            (None, None) => self.of_new = true,
         }
     }
 }

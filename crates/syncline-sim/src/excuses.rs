@@ -109,16 +109,18 @@ impl Player<'_> {
     }
 
     /// Whether a record is in the bin, or nowhere.
-    fn is_gone(&self, record: &RecordRef) -> bool {
+    pub(crate) fn is_gone(&self, record: &RecordRef) -> bool {
         let mut all = self.people.picture.records.iter();
-        let mut there = all
-            .by_ref()
-            .filter(|(at, _)| at.side.name() == record.connection.as_str() && at.id == record.id.as_str());
+        let mut there = all.by_ref().filter(|(at, _)| {
+            at.side.name() == record.connection.as_str()
+                && at.object == record.object.as_str()
+                && at.id == record.id.as_str()
+        });
         !there.any(|(_, there)| there.life == Life::Live)
     }
 
     /// Whether what people did explains why this is held.
-    fn bears_out(&self, thing: &Thing, held: &Held) -> bool {
+    pub(crate) fn bears_out(&self, thing: &Thing, held: &Held) -> bool {
         let side = Side::of_connection(held.connection.as_str());
         let closed = |name: &str| {
             side.is_some_and(|side| {
@@ -133,8 +135,13 @@ impl Player<'_> {
         let is_industry = attribute == Some("industry");
         match &held.reason {
             HeldReason::NotWritable | HeldReason::NoSuchField => attribute.is_some_and(closed),
+            // Whose options may not be seen has none.
             HeldReason::Unmapped { .. } | HeldReason::DoesNotFit { .. } => {
-                is_industry && !self.people.rights.industries.is_empty()
+                let hides = |side: &Side| {
+                    let seen = (*side, Kind::Organisation, "industry");
+                    self.people.rights.access.get(&seen) == Some(&Access::Hidden)
+                };
+                is_industry && (!self.people.rights.industries.is_empty() || Side::BOTH.iter().any(hides))
             }
             HeldReason::Refused { .. } => {
                 (is_industry && !self.people.rights.industries.is_empty()) || attribute.is_some_and(closed)

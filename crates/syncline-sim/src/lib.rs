@@ -36,6 +36,7 @@ mod store;
 mod told;
 mod undo;
 mod undone;
+mod waiting;
 mod world;
 
 pub use campaign::{AfterViolation, Campaign, Report, Size, Watch, attempt};

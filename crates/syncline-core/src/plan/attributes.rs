@@ -252,14 +252,7 @@ fn decide_one(attribute: &Attribute, sides: &[Side<Value>], bound: &[Bound<'_>])
     match decide(&attribute.rule, attribute.tie.as_ref(), attribute.clear, sides, opts_out) {
         // Nothing on any readable side: that blanks no side which is only written.
         Decision::Agree { value: None, case: Case::FillBlank, .. } => Decision::Keep,
-        Decision::Nothing => match fill_written(sides, bound) {
-            Decision::Agree { value: Some(value), .. }
-                if attribute.rule == Rule::MostRestrictive && !opts_out(&value) =>
-            {
-                Decision::Nothing
-            }
-            decision => decision,
-        },
+        Decision::Nothing => fill_written(attribute, sides, bound),
         decision @ (Decision::Agree { .. } | Decision::Keep | Decision::Ask) => decision,
     }
 }
@@ -270,13 +263,14 @@ pub(super) fn opts_out(value: &Value) -> bool {
 }
 
 /// A side that is only written and has never agreed (a new binding) takes what the others hold.
-fn fill_written(sides: &[Side<Value>], bound: &[Bound<'_>]) -> Decision<Value> {
+fn fill_written(attribute: &Attribute, sides: &[Side<Value>], bound: &[Bound<'_>]) -> Decision<Value> {
+    let may_travel = |value: &Value| attribute.rule != Rule::MostRestrictive || opts_out(value);
     let unwritten = bound
         .iter()
         .any(|side| !side.binding.direction.reads() && matches!(side.standing.stand, Stand::NoBase(_)));
     let shown = sides.iter().find_map(|side| side.stand.shows().flatten().map(|value| (side, value)));
     match shown {
-        Some((side, value)) if unwritten => Decision::Agree {
+        Some((side, value)) if unwritten && may_travel(value) => Decision::Agree {
             value: Some(value.clone()),
             from: side.connection.clone(),
             case: Case::FillBlank,

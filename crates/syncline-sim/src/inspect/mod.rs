@@ -46,6 +46,7 @@ impl Player<'_> {
                 self.judge(&thing, &seen, fault)?;
             }
         }
+        self.waits()?;
         self.settle(&picture);
         self.people.rights.looked_at();
         Ok(())

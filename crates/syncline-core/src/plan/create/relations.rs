@@ -91,7 +91,7 @@ impl Draftsman<'_> {
             }
             (entity, unresolved) => {
                 let parent = entity
-                    .and_then(|entity| self.record_of(entity, connection))
+                    .and_then(|entity| self.known_as(entity, connection))
                     .or(unresolved)
                     .or_else(|| self.sides.first().map(|side| side.record.clone()))?;
                 let mut wake = vec![format!("record:{parent}")];

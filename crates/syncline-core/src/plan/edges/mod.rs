@@ -157,9 +157,17 @@ impl<'a> Draftsman<'a> {
     /// A target that has no record on a side yet: listed, with what releases it.
     fn wait_for(&mut self, edge: &Edge, name: &AttributeName, position: usize, entity: EntityId) {
         let record = self.sides[position].record.clone();
-        let source = self.record_of(entity, &record.connection).unwrap_or_else(|| record.clone());
+        let source = self.known_as(entity, &record.connection).unwrap_or_else(|| record.clone());
         let reason = self.waiting(edge, name, source);
         self.hold(Some(name), &record.connection, reason, vec![format!("entity:{entity}")]);
+    }
+
+    /// How the other sides know an entity that is not on this one: by its record in force, else by one that a person is asked about.
+    pub(super) fn known_as(&self, entity: EntityId, connection: &ConnectionName) -> Option<RecordRef> {
+        let targets = || self.hood.targets.iter().filter(|(_, target)| target.entity == Some(entity));
+        let other = || targets().find(|(record, _)| record.connection != *connection);
+        self.record_of(entity, connection)
+            .or_else(|| other().or_else(|| targets().next()).map(|(it, _)| it.clone()))
     }
 
     /// Records that are nobody's yet: what points to them travels once they are somebody's.

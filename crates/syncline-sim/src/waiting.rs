@@ -1,0 +1,83 @@
+//! Everything that waits once all is quiet: for a reason, and for one that there is. What has been released does not go on
+//! waiting, whether or not anything is missing for it.
+
+use crate::{
+    attrs,
+    picture::At,
+    player::Player,
+    side::Side,
+    world::{Broken, finish},
+};
+use syncline_model::{
+    RecordRef,
+    plan::{Held, HeldReason},
+};
+
+/// Relations that the oracle reads.
+const EDGES: [&str; 4] = ["account", "company", "contacts", "owner"];
+/// Entities read at a time.
+const PAGE: usize = 500;
+
+impl Player<'_> {
+    /// Looks at all that the engine says is waiting.
+    pub(crate) fn waits(&mut self) -> Result<(), Broken> {
+        let mut idle = Vec::new();
+        let mut after = None;
+        loop {
+            let page = finish("what waits", self.world.store().held(None, after, PAGE))?
+                .map_err(|error| Broken::new("what waits", error))?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.entity);
+            for held in page.iter().flat_map(|it| &it.held) {
+                if let Some(evidence) = self.idle(held)? {
+                    idle.push(evidence);
+                }
+            }
+        }
+        for evidence in idle {
+            self.violated("liveness", evidence);
+        }
+        Ok(())
+    }
+
+    /// What waits for nothing that there is.
+    fn idle(&self, held: &Held) -> Result<Option<String>, Broken> {
+        let Some(token) = self.token_at(&held.record) else { return Ok(None) };
+        let Some(thing) = self.people.ledger.get(token).filter(|thing| !thing.murky) else { return Ok(None) };
+        let read = held.attribute.as_ref().is_none_or(|name| {
+            EDGES.contains(&name.as_str()) || attrs::named(thing.kind, name.as_str()).is_some()
+        });
+        if !read {
+            return Ok(None);
+        }
+        let is_so = match &held.reason {
+            HeldReason::WaitsForParent { parent, .. } => self.is_missed(parent, held),
+            HeldReason::DeletedElsewhere { record, .. } if held.attribute.is_some() => self.is_gone(record),
+            _ => false,
+        };
+        if is_so || self.bears_out(thing, held) {
+            return Ok(None);
+        }
+        let attribute = held.attribute.as_ref().map_or("*", |name| name.as_str());
+        Ok(Some(format!(
+            "{} ({token}) waits with {attribute}: {}, and that is not so",
+            held.record, held.reason
+        )))
+    }
+
+    /// Whether a parent, or a participant, has no record on the side that waits for it: a lead is none.
+    fn is_missed(&self, parent: &RecordRef, held: &Held) -> bool {
+        let Some(side) = Side::of_connection(held.connection.as_str()) else { return false };
+        let Some(token) = self.token_at(parent) else { return true };
+        let murky = self.people.ledger.get(token).is_none_or(|it| it.murky || it.disputed);
+        murky || !self.people.picture.live(side, token).any(|(at, _)| at.object != "Lead")
+    }
+
+    fn token_at(&self, record: &RecordRef) -> Option<&str> {
+        let side = Side::of_connection(record.connection.as_str())?;
+        let known = |at: &&At| at.object == record.object.as_str() && at.id == record.id.as_str();
+        attrs::kind_of(record.object.as_str())?;
+        let at = self.people.picture.of_side(side).map(|(at, _)| at).find(known)?;
+        self.people.picture.records.get(at)?.token.as_deref()
+    }
+}
