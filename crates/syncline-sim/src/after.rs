@@ -221,11 +221,8 @@ impl Player<'_> {
         let blank = BTreeMap::new();
         let old = was.map_or(&blank, |was| &*was.values);
         let planned = |field: &str| {
-            intended.fields.iter().any(|(place, fields)| {
-                // What HubSpot merged answers under its former ids.
-                let alias = place.0 == at.side.name() && place.1 == at.object && !self.is_live(place);
-                (*place == key(at) || alias) && fields.contains(field)
-            })
+            let fields = intended.fields.iter();
+            fields.into_iter().any(|(place, fields)| self.is_meant(place, at) && fields.contains(field))
         };
         for attr in attrs::of_kind(record.kind) {
             let (from, to) = (old.get(attr.name), record.values.get(attr.name));
@@ -301,6 +298,12 @@ impl Player<'_> {
         broken
     }
 
+    /// Whether an address is of this record: what HubSpot merged answers under its former ids.
+    fn is_meant(&self, place: &(String, String, String), at: &At) -> bool {
+        let alias = place.0 == at.side.name() && place.1 == at.object && !self.is_live(place);
+        *place == key(at) || alias
+    }
+
     /// Owners, parents and participants that the engine changed, and no operation says so.
     fn related(
         &self,
@@ -324,15 +327,16 @@ impl Player<'_> {
             let mut all = self.people.picture.of_side(at.side);
             all.any(|(other, record)| other.id == *id && record.life == Life::Live)
         };
-        let tied = || planned(account) || intended.of_new || intended.relations.contains(&key(at));
+        let mut relations = intended.relations.iter();
+        let is_tied = planned(account) || intended.of_new || relations.any(|place| self.is_meant(place, at));
         if was.owner != record.owner {
             found("owners", planned(owner));
         }
         if was.under != record.under && was.under.as_ref().is_none_or(there) {
-            found("parents", tied());
+            found("parents", is_tied);
         }
         if was.persons.symmetric_difference(&record.persons).any(there) {
-            found("people", tied());
+            found("people", is_tied);
         }
         broken
     }

@@ -283,7 +283,9 @@ mod tests {
             for n in 0..50 {
                 let value = attr.value(n, "q7");
                 for side in Side::BOTH {
-                    assert_eq!(attr.read(&attr.spelt(side, &value)).as_ref(), Some(&value), "{}", attr.name);
+                    let is_nothing = attr.of == Type::Consent && value == "false";
+                    let expected = Some(&value).filter(|_| !is_nothing);
+                    assert_eq!(attr.read(&attr.spelt(side, &value)).as_ref(), expected, "{}", attr.name);
                 }
             }
         }
