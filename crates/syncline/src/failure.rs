@@ -73,6 +73,11 @@ impl Failure {
         Self::new(Exit::Error, Code(1), "the result cannot be written to standard output").because(error)
     }
 
+    /// With another exit code than usual.
+    pub(crate) fn exit(self, exit: Exit) -> Self {
+        Self { exit, ..self }
+    }
+
     /// No port to listen on.
     pub(crate) fn cannot_listen(address: impl fmt::Display, cause: impl fmt::Display) -> Self {
         Self::new(Exit::Error, Code(106), "the address cannot be listened on")

@@ -4,13 +4,14 @@ mod watching;
 
 use crate::failure::{Exit, Failure};
 use std::{
+    fmt::Display,
     io::{IsTerminal, Write},
     path::PathBuf,
     time::{Duration, Instant},
 };
 use syncline_model::{RecordRef, error::Code};
 use syncline_sim::{
-    AfterViolation, Broken, Campaign, Profile, Report, Script, Told, Violation, attempt, defects, shrink,
+    AfterViolation, Campaign, Profile, Report, Script, Told, Violation, attempt, defects, shrink,
 };
 use watching::{Watching, interrupted};
 
@@ -82,7 +83,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     if let Some(name) = &args.defect
         && !defects::list().iter().any(|(known, _)| known == name)
     {
-        return Err(Failure::new(Exit::Usage, Code(117), format!("no planted defect is called {name}")).fix(
+        return Err(no_defect(format!("no planted defect is called {name}")).fix(
             "`syncline sim --defect list` prints those this program was built with (cargo feature `defects`)",
         ));
     }
@@ -102,10 +103,10 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
     let bar =
         (std::io::stderr().is_terminal() && !args.json).then(|| indicatif::ProgressBar::new(args.seeds));
     let watching = Watching::new(args.start, std::io::stderr(), bar, EVERY, interrupted()?);
-    let report = campaign.run(&watching).map_err(|error| internal(&error))?;
+    let report = campaign.run(&watching).map_err(internal)?;
     let next = watching.ended().filter(|_| report.seeds < args.seeds);
     let written = if args.json {
-        let text = serde_json::to_string(&report).map_err(|error| internal(&Broken(error.to_string())))?;
+        let text = serde_json::to_string(&report).map_err(internal)?;
         writeln!(out, "{text}")
     } else {
         write_report(&report, began.elapsed().as_secs_f64(), &mut out)
@@ -126,7 +127,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
 fn list(out: &mut impl Write) -> Result<(), Failure> {
     let all = defects::list();
     if all.is_empty() {
-        return Err(Failure::new(Exit::Usage, Code(117), "this program was built without planted defects")
+        return Err(no_defect("this program was built without planted defects")
             .fix("build with `--features defects`: `cargo run --release -p syncline --features defects -- sim --defect list`"));
     }
     for (name, story) in all {
@@ -152,17 +153,17 @@ fn wrong_script(path: &std::path::Path, why: String) -> Failure {
 fn tell(args: &Args, script: &Script, out: &mut impl Write) -> Result<(), Failure> {
     let _planted = defects::plant(args.defect.as_deref());
     if args.shrink {
-        let (shorter, violation) = shrink(script).map_err(|error| internal(&error))?;
+        let (shorter, violation) = shrink(script).map_err(internal)?;
         let Some(violation) = violation else {
             writeln!(out, "# nothing is violated").map_err(|error| unwritten(&error))?;
             return Ok(());
         };
-        let text = shorter.to_text().map_err(|error| internal(&Broken(error.to_string())))?;
+        let text = shorter.to_text().map_err(internal)?;
         writeln!(out, "# {}: {}\n{text}", violation.invariant, violation.evidence)
             .map_err(|error| unwritten(&error))?;
         return verdict(args, &[violation]);
     }
-    let played = attempt(script, Told::With(args.explain.clone())).map_err(|error| internal(&error))?;
+    let played = attempt(script, Told::With(args.explain.clone())).map_err(internal)?;
     for line in &played.story {
         writeln!(out, "{line}").map_err(|error| unwritten(&error))?;
     }
@@ -225,20 +226,22 @@ fn again(args: &Args, seed: u64) -> String {
 /// A campaign that was ended before its time shows nothing of the seeds that it did not play.
 fn ended_early(args: &Args, next: u64) -> Failure {
     let left = args.start.saturating_add(args.seeds).saturating_sub(next);
-    Failure::new(Exit::of(INTERNAL), Code(120), "the simulation cannot go on")
-        .because("it was ended by a signal")
+    internal("it was ended by a signal")
         .fix(format!("the rest is `--start {next} --seeds {left}`, with what else was given"))
 }
 
 /// Internal errors of the simulation end with 3, by the command's contract.
-fn internal(error: &Broken) -> Failure {
-    Failure::new(Exit::of(INTERNAL), Code(120), "the simulation cannot go on").because(error)
+fn internal(cause: impl Display) -> Failure {
+    Failure::new(Exit::of(INTERNAL), Code(120), "the simulation cannot go on").because(cause)
+}
+
+fn no_defect(what: impl Into<String>) -> Failure {
+    Failure::new(Exit::Usage, Code(117), what)
 }
 
 /// 1 would say that an invariant is violated.
 fn unwritten(error: &std::io::Error) -> Failure {
-    Failure::new(Exit::of(INTERNAL), Code(1), "the result cannot be written to standard output")
-        .because(error)
+    Failure::output(error).exit(Exit::of(INTERNAL))
 }
 
 #[cfg(test)]
