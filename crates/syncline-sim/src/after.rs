@@ -3,7 +3,7 @@
 
 use crate::{
     attrs::{self, PLACEHOLDER, Type},
-    ledger::PARENT,
+    ledger::{PARENT, Thing},
     picture::{At, Life, Parent, Picture, Record},
     player::Player,
     side::Side,
@@ -236,7 +236,7 @@ impl Player<'_> {
                 Some(value) => thing.was_ever(attr.name, Some(value)) || value == PLACEHOLDER,
                 None => thing.was_ever(attr.name, None),
             };
-            if !known && !thing.murky {
+            if !known && !self.is_of_part(thing, attr.name, to.map(String::as_str)) {
                 let name = if to.is_none() { "permission_is_not_absence" } else { "no_invention" };
                 let shown = to.map_or("nothing", String::as_str);
                 broken.push((
@@ -296,6 +296,12 @@ impl Player<'_> {
             broken.push(("no_invention", format!("{at} ({token}) now belongs to {new}, which nobody said")));
         }
         broken
+    }
+
+    /// Whether somebody gave this value to one of those it was merged with, or may be one with.
+    fn is_of_part(&self, thing: &Thing, name: &str, value: Option<&str>) -> bool {
+        let mut parts = thing.parts.iter().filter_map(|part| self.people.ledger.get(part));
+        parts.any(|part| part.was_ever(name, value))
     }
 
     /// Whether an address is of this record: what HubSpot merged answers under its former ids.

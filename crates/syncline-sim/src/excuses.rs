@@ -147,9 +147,11 @@ impl Player<'_> {
                 (is_industry && !self.people.rights.industries.is_empty()) || attribute.is_some_and(closed)
             }
             HeldReason::ModelForbidsCreate => {
-                thing.kind == Kind::Organisation && !self.profile.creates_everywhere()
+                thing.kind == Kind::Organisation
+                    && side == Some(Side::Salesforce)
+                    && !self.profile.creates_everywhere()
             }
-            HeldReason::WaitsForAccount => thing.kind == Kind::Deal && !self.profile.creates_everywhere(),
+            HeldReason::WaitsForAccount => thing.kind == Kind::Deal && self.lacks_account(thing),
             // Whoever belongs to what was deleted keeps it on the other side while somebody is asked about that.
             HeldReason::DeletedElsewhere { record, .. }
                 if matches!(attribute, Some("company" | "account")) =>
@@ -197,6 +199,22 @@ impl Player<'_> {
             HeldReason::Oscillates => attribute.is_some_and(|name| self.is_set_back(thing, name)),
             HeldReason::Undone { .. } => self.undo.was_undone(&thing.token, attribute),
         }
+    }
+
+    /// Whether the company of a deal in HubSpot is no account that is certainly the same.
+    fn lacks_account(&self, thing: &Thing) -> bool {
+        let picture = &self.people.picture;
+        let is_account = |token: &String| {
+            let known = self.people.ledger.get(token).is_some_and(|it| !it.murky && !it.disputed);
+            known && picture.live(Side::Salesforce, token).any(|(at, _)| at.object == "Account")
+        };
+        picture.live(Side::HubSpot, &thing.token).any(|(_, deal)| {
+            match (&deal.parent, deal.further.first()) {
+                (Parent::Thing(token), _) => !is_account(token),
+                (Parent::None, Some(token)) => deal.further.len() > 1 || !is_account(token),
+                (Parent::None | Parent::Nameless, _) => true,
+            }
+        })
     }
 
     /// Whether the scope is narrowed to what this thing lacks on some side, or shows on none.

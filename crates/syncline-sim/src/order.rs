@@ -55,8 +55,8 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// A new company with these records, in this order. `None` where a vendor does not take one of them.
-    fn outcome(&self, things: &[(&At, &Record)]) -> Result<Option<Outcome>, Broken> {
+    /// A new company with these records, in this order. `None` where a vendor does not take one of them, or nothing comes of it.
+    fn outcome(&mut self, things: &[(&At, &Record)]) -> Result<Option<Outcome>, Broken> {
         let mut world = World::new(self.profile, self.seed())?;
         let mut made = Made::new();
         for (at, record) in things {
@@ -79,7 +79,11 @@ impl Player<'_> {
             world.advance(AN_HOUR);
         }
         if !still {
-            return Err(Broken::new("a new company", "it does not come to rest"));
+            self.violated(
+                "convergence",
+                format!("a new company of {} records does not come to rest", made.len()),
+            );
+            return Ok(None);
         }
         let picture = world.half(Salesforce)?.with(HubSpot, world.half(HubSpot)?);
         outcome(&world, &picture).map(Some)

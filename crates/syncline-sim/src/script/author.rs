@@ -11,6 +11,8 @@ use crate::{
 
 /// Steps after the first contact. With what comes before it a seed has a hundred and more.
 const STEPS: std::ops::Range<usize> = 82..94;
+/// Things of a seed, at the least.
+const LEAST: usize = 20;
 /// Things before the first contact.
 const FIRST: std::ops::Range<usize> = 14..24;
 /// What the end of a seed is drawn from, beside the seed.
@@ -30,6 +32,7 @@ impl Script {
             steps: Vec::new(),
         };
         author.write();
+        author.fill();
         // A stream of its own: what a seed did before there was an undo, it does still.
         author.rng = fastrand::Rng::with_seed(seed ^ END_STREAM);
         author.end();
@@ -82,6 +85,17 @@ impl Author {
             }
         }
         self.steps.push(Step::Quiesce);
+    }
+
+    /// Where too few things are made by and by, more are there from the beginning.
+    fn fill(&mut self) {
+        let is_birth = |step: &&Step| {
+            matches!(step, Step::Organisation { .. } | Step::Person { .. } | Step::Deal { .. })
+        };
+        for _ in self.steps.iter().filter(is_birth).count()..LEAST {
+            let step = self.birth();
+            self.steps.insert(0, step);
+        }
     }
 
     fn number(&mut self) -> u32 {
