@@ -300,8 +300,8 @@ impl Player<'_> {
 
     /// Whether somebody gave this value to one of those it was merged with, or may be one with.
     fn is_of_part(&self, thing: &Thing, name: &str, value: Option<&str>) -> bool {
-        let mut parts = thing.parts.iter().filter_map(|part| self.people.ledger.get(part));
-        parts.any(|part| part.was_ever(name, value))
+        let all = thing.parts.iter().chain(&thing.said_to_be);
+        all.filter_map(|part| self.people.ledger.get(part)).any(|part| part.was_ever(name, value))
     }
 
     /// Whether an address is of this record: what HubSpot merged answers under its former ids.

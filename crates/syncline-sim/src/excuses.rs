@@ -205,7 +205,9 @@ impl Player<'_> {
     fn lacks_account(&self, thing: &Thing) -> bool {
         let picture = &self.people.picture;
         let is_account = |token: &String| {
-            let known = self.people.ledger.get(token).is_some_and(|it| !it.murky && !it.disputed);
+            let site = (Side::Salesforce, Kind::Organisation, attrs::SITE);
+            let known = self.people.rights.access.get(&site) != Some(&Access::Hidden)
+                && self.people.ledger.get(token).is_some_and(|it| !it.murky && !it.disputed);
             known && picture.live(Side::Salesforce, token).any(|(at, _)| at.object == "Account")
         };
         picture.live(Side::HubSpot, &thing.token).any(|(_, deal)| {

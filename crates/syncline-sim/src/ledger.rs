@@ -31,6 +31,8 @@ pub(crate) struct Thing {
     pub(crate) murky: bool,
     /// What was merged with it.
     pub(crate) parts: BTreeSet<String>,
+    /// What somebody said that it is, though it may have been another one.
+    pub(crate) said_to_be: BTreeSet<String>,
     /// In which stretch it became a contact, if it did: what is blank from the first sight on is not cleared.
     pub(crate) converted: Option<u32>,
     /// In which stretch a new record of it took the place of one that was deleted on the same side, if one did: what was said
@@ -125,6 +127,7 @@ impl Ledger {
             ended: BTreeSet::new(),
             murky: false,
             parts: BTreeSet::new(),
+            said_to_be: BTreeSet::new(),
             converted: None,
             replaced: None,
             disputed: false,

@@ -5,11 +5,12 @@ use crate::{
     attrs,
     picture::At,
     player::Player,
+    script::Access,
     side::Side,
     world::{Broken, finish},
 };
 use syncline_model::{
-    RecordRef,
+    Kind, RecordRef,
     plan::{Held, HeldReason},
 };
 
@@ -78,8 +79,13 @@ impl Player<'_> {
     fn is_missed(&self, parent: &RecordRef, held: &Held) -> bool {
         let Some(side) = Side::of_connection(held.connection.as_str()) else { return false };
         let Some(token) = self.token_at(parent) else { return true };
-        let murky = self.people.ledger.get(token).is_none_or(|it| it.murky || it.disputed);
-        murky || !self.people.picture.live(side, token).any(|(at, _)| at.object != "Lead")
+        let parent = self.people.ledger.get(token);
+        let murky = parent.is_none_or(|it| it.murky || it.disputed);
+        // What a hidden site keeps apart is there and not known to be.
+        let site = (Side::Salesforce, Kind::Organisation, attrs::SITE);
+        let apart = parent.is_some_and(|it| it.kind == Kind::Organisation)
+            && self.people.rights.access.get(&site) == Some(&Access::Hidden);
+        murky || apart || !self.people.picture.live(side, token).any(|(at, _)| at.object != "Lead")
     }
 
     fn token_at(&self, record: &RecordRef) -> Option<&str> {

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 impl Ledger {
     /// Takes in what an act of a person (and the vendor's own answer to it) changed.
     pub(crate) fn absorb(&mut self, before: &Picture, after: &Picture) {
+        let mut gone_with = Vec::new();
         for (at, record) in after.records.iter() {
             let Some(token) = &record.token else { continue };
             let was = before.records.get(at);
@@ -30,6 +31,9 @@ impl Ledger {
             }
             if let Some(thing) = self.get_mut(token) {
                 if came {
+                    // What was deleted with something else may come back without those who were on it.
+                    let back = was.is_some();
+                    gone_with.extend(back.then(|| (token.clone(), record.people.clone())));
                     if was.is_none() && before.bins(at.side, token) {
                         thing.replaced = Some(stretch);
                     }
@@ -43,6 +47,9 @@ impl Ledger {
                     }
                 }
             }
+        }
+        for (deal, people) in gone_with {
+            self.involved.retain(|(of, person)| *of != deal || people.contains(person));
         }
         // What a vendor removes for good (HubSpot's merged records) shows by its absence.
         for (at, record) in before.records.iter() {

@@ -36,9 +36,11 @@ impl People {
         if companies.is_empty() {
             return;
         }
-        for token in companies.iter().map(String::as_str).chain([account]) {
+        let all: BTreeSet<String> = companies.into_iter().chain([account.to_owned()]).collect();
+        for token in &all {
             if let Some(thing) = self.ledger.get_mut(token) {
                 thing.murky = true;
+                thing.said_to_be.extend(all.iter().filter(|other| *other != token).cloned());
             }
         }
     }
