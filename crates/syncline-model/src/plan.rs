@@ -165,7 +165,7 @@ pub enum HeldReason {
     NotWritable,
     /// The field does not exist there; released when the schema changes.
     NoSuchField,
-    /// The amount's currency is not the account's, and no conversion is declared.
+    /// The amount's currency is not the account's: amounts are not converted.
     CurrencyMismatch {
         /// What differs.
         problem: Arc<str>,

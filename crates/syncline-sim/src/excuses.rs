@@ -225,12 +225,14 @@ impl Player<'_> {
             let mut there = self.people.picture.live(side, &thing.token);
             there.any(|(_, record)| !record.values.contains_key("amount"))
         };
+        let is_on = |side: Side| self.people.picture.live(side, &thing.token).next().is_some();
         let hides = |side: Side| {
             self.people.rights.access.get(&(side, Kind::Deal, "amount")) == Some(&Access::Hidden)
         };
         thing.kind == Kind::Deal
             && self.dropped(Change::ScopeOfDeals)
-            && (Side::BOTH.into_iter().any(lacks) || Side::BOTH.into_iter().all(hides))
+            && (Side::BOTH.into_iter().any(lacks)
+                || Side::BOTH.into_iter().filter(|side| is_on(*side)).all(hides))
     }
 
     /// Whether people so often edited what the other side rules that it counts as something that sets it back (decisions

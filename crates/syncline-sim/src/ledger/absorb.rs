@@ -38,8 +38,9 @@ impl Ledger {
                         thing.replaced = Some(stretch);
                     }
                     thing.ended.remove(&at.side);
-                    // A lead that is converted into no account makes one, also of a company that is there already.
-                    thing.murky |= was.is_none() && after.live(at.side, token).nth(1).is_some();
+                    // A lead that is converted into no account makes one, also of a company that is there already; what is restored
+                    // may stand beside what was made in its place.
+                    thing.murky |= after.live(at.side, token).nth(1).is_some();
                 } else if went {
                     thing.was_ended = true;
                     if after.live(at.side, token).next().is_none() {
