@@ -158,6 +158,11 @@ impl Ctx {
         Ok(())
     }
 
+    /// What is read of each connection.
+    pub(crate) fn wanted(&self) -> Vec<(ConnectionName, CaptureWant)> {
+        self.force.wants.iter().map(|(name, want)| (name.clone(), want.clone())).collect()
+    }
+
     /// Where the mapping is another one than before, everything linked is to be planned again. Only under the claim: a run
     /// that is under way elsewhere would end that work under the mapping before, for good.
     ///

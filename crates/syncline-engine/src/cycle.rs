@@ -136,18 +136,28 @@ pub async fn look(ctx: &mut Ctx) -> Result<(), Error> {
 /// [`Error::Vendor`]; [`Error::Store`].
 pub(crate) async fn observe(ctx: &mut Ctx, only: Option<&BTreeSet<ConnectionName>>) -> Result<(), Error> {
     begin(ctx).await?;
-    let mut schemas_changed = false;
-    let names: Vec<ConnectionName> =
+    let mut names: Vec<ConnectionName> =
         ctx.connections.keys().filter(|name| only.is_none_or(|only| only.contains(*name))).cloned().collect();
-    for name in names {
-        if planted(Defect::EventsOnly) && ctx.store.get(&format!("events/{name}")).await?.is_some() {
-            continue;
+    // A permission that is noticed while records are read was not heeded by that reading. Nothing is told apart, and nothing made,
+    // before they are read with it: what may be seen since may be what they are known by.
+    for _look in 0..LOOKS {
+        let mut schemas_changed = false;
+        for name in &names {
+            if planted(Defect::EventsOnly) && ctx.store.get(&format!("events/{name}")).await?.is_some() {
+                continue;
+            }
+            schemas_changed |= capture::cycle(ctx, name).await?.schemas_changed;
         }
-        schemas_changed |= capture::cycle(ctx, &name).await?.schemas_changed;
-    }
-    if schemas_changed {
+        if !schemas_changed {
+            break;
+        }
+        let wanted = ctx.wanted();
         ctx.freshen().await?;
         ctx.remark().await?;
+        names = ctx.wanted().into_iter().filter(|now| !wanted.contains(now)).map(|(name, _)| name).collect();
+        if names.is_empty() {
+            break;
+        }
     }
     clocks::note(ctx).await?;
     restored::look(ctx).await?;
@@ -158,6 +168,9 @@ pub(crate) async fn observe(ctx: &mut Ctx, only: Option<&BTreeSet<ConnectionName
     identifying::run(ctx).await?;
     Ok(())
 }
+
+/// So often what is wanted may change while it is read.
+const LOOKS: usize = 4;
 
 /// What comes before anything is read: the mapping in force is known to whoever comes next, calls that a crash left open end.
 async fn begin(ctx: &Ctx) -> Result<(), Error> {

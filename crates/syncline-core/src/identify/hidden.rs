@@ -90,3 +90,17 @@ pub fn hidden_at(
         KeySource::NameCountry(name, country) => hidden(name).or_else(|| country.as_ref().and_then(hidden)),
     }
 }
+
+/// Whether records of an object can have a key.
+pub fn is_bound(
+    model: &KindModel,
+    from: &KeySource,
+    connection: &ConnectionName,
+    object: &ObjectName,
+) -> bool {
+    let bound = |name: &AttributeName| model.binding(name, connection, object).is_some();
+    match from {
+        KeySource::Email(name) | KeySource::Exact(name) | KeySource::NameCountry(name, _) => bound(name),
+        KeySource::Domain(names) => names.iter().any(bound),
+    }
+}

@@ -2,7 +2,7 @@
 
 use super::normal::{company_name, domain, email, fold};
 use crate::mapping::{
-    AttributeType, KeySource, KindModel, Mapping, MatchRule,
+    AttributeType, FieldState, KeySource, KindModel, Mapping, MatchRule,
     codec::{Meaning, decode, normalise},
 };
 use std::sync::Arc;
@@ -127,6 +127,10 @@ pub(super) fn meaning(
 ) -> Option<String> {
     let attribute = model.attribute(name)?;
     let binding = attribute.binding(&snapshot.record.connection, &snapshot.record.object)?;
+    // What is known from before it was hidden may be another one by now.
+    if binding.field_state == FieldState::Missing {
+        return None;
+    }
     let connection = mapping.connections.get(&snapshot.record.connection)?;
     match decode(attribute, binding, connection, snapshot.field(binding.field.as_str())) {
         Meaning::Known(Observed::Value(value)) => Some(normal_text(attribute.value_type, &value)),

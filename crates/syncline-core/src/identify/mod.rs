@@ -7,7 +7,7 @@ mod hidden;
 mod keys;
 mod normal;
 
-pub use hidden::{KeySight, hidden_at, hidden_keys, key_sight};
+pub use hidden::{KeySight, hidden_at, hidden_keys, is_bound, key_sight};
 pub use keys::{RecordKey, keys, planted_key, remembered};
 pub use normal::{company_name, domain};
 
@@ -114,11 +114,12 @@ fn among(
     carriers: &[Candidate],
     apart: &impl Fn(&RecordRef, &RecordRef) -> bool,
 ) -> Identity {
+    let same_side = |other: &&Candidate| other.record.connection == record.record.connection;
     for (rank, key) in record.keys.iter().enumerate() {
         let sharing: Vec<&Candidate> = carriers
             .iter()
             .filter(|other| other.keys.contains(key) && !apart(&record.record, &other.record))
-            .filter(|other| !is_unsure(model, key, record, other))
+            .filter(|other| same_side(other) || !is_unsure(model, key, record, other))
             .collect();
         if sharing.is_empty() {
             continue;
@@ -127,7 +128,6 @@ fn among(
         // A record on the same side that a better key tells apart is simply another thing.
         let (contradicted, agreeing): (Vec<&Candidate>, Vec<&Candidate>) =
             sharing.into_iter().partition(|other| contradicts(better, &other.keys));
-        let same_side = |other: &&Candidate| other.record.connection == record.record.connection;
         let rivals: Vec<&Candidate> = agreeing.iter().copied().filter(|other| same_side(other)).collect();
         let others: Vec<&Candidate> = agreeing.iter().copied().filter(|other| !same_side(other)).collect();
         let doubtful: Vec<&Candidate> = contradicted.into_iter().filter(|other| !same_side(other)).collect();
@@ -184,6 +184,10 @@ fn contradicts(better: &[RecordKey], theirs: &[RecordKey]) -> bool {
 /// Whether a better key than this might tell two apart, were it not hidden. They stay what they are until it can be seen: what
 /// would be made of them waits meanwhile (`key_hidden`).
 fn is_unsure(model: &KindModel, key: &RecordKey, mine: &Candidate, theirs: &Candidate) -> bool {
+    // What we planted, or another connector left, is proof.
+    if key.name.as_ref() == keys::PLANTED || key.name.starts_with(keys::NATIVE) {
+        return false;
+    }
     let has = |it: &Candidate, name: &Arc<str>| it.keys.iter().any(|key| key.name == *name);
     let hides = |it: &Candidate, name: &Arc<str>| it.hidden.contains(name);
     let better = model.match_keys.iter().take_while(|rule| !keys::makes(rule, key));

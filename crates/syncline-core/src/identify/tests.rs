@@ -320,15 +320,23 @@ fn a_name_makes_no_pair_where_a_hidden_domain_might_tell_the_two_apart() {
 }
 
 #[test]
-fn a_contact_beats_no_lead_that_a_hidden_key_might_tell_apart() {
+fn what_was_planted_is_proof_whatever_is_hidden() {
     let rule = MatchRule::Attribute { key: "domain".into(), from: KeySource::Domain(vec!["website".into()]) };
     let model = KindModel { match_keys: vec![rule, MatchRule::Planted], ..model() };
     let keys = [("planted", "e")];
-    let contact = Candidate { hidden: vec![Arc::from("domain")], ..candidate("salesforce/Contact/1", &keys) };
-    let beaten = |lead: Candidate| identify(&model, &lead, std::slice::from_ref(&contact), |_, _| false);
-    assert_eq!(
-        beaten(candidate("salesforce/Lead/1", &[("domain", "x.org"), ("planted", "e")])),
-        Identity::New
-    );
-    assert!(matches!(beaten(candidate("salesforce/Lead/1", &keys)), Identity::Beaten { .. }));
+    let contact = Candidate { hidden: vec![Arc::from("domain")], ..candidate("hubspot/contacts/1", &keys) };
+    let lead = candidate("salesforce/Lead/1", &[("domain", "x.org"), ("planted", "e")]);
+    assert!(matches!(identify(&model, &lead, &[contact], |_, _| false), Identity::Pairs { .. }));
+}
+
+#[test]
+fn a_contact_beats_a_lead_also_where_a_hidden_key_might_tell_them_apart() {
+    let rule = |key: &str| MatchRule::Attribute { key: key.into(), from: KeySource::Exact(key.into()) };
+    let model = KindModel { match_keys: vec![rule("number"), rule("email")], ..model() };
+    let email = ("email", "a@x");
+    let lead = candidate("salesforce/Lead/1", &[("number", "7"), email]);
+    let contact =
+        Candidate { hidden: vec![Arc::from("number")], ..candidate("salesforce/Contact/1", &[email]) };
+    let identity = identify(&model, &lead, &[contact], |_, _| false);
+    assert!(matches!(identity, Identity::Beaten { .. }), "{identity:?}");
 }

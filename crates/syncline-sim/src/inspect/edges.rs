@@ -126,7 +126,11 @@ impl Player<'_> {
             (Some(said), None, Some(_)) | (None, Some(said), Some(_)) => value == said,
             (Some(one), Some(other), Some(_)) => value == one || value == other,
             // Not agreed before: either may have had something from earlier. Salesforce gives a new record to who makes it.
-            (_, _, None) => value.is_none() || edge == OWNER || thing.was_ever(edge, value),
+            // What belonged to an account that had no name yet belongs to what that is called now.
+            (_, _, None) => {
+                let nameless = edge == PARENT && thing.was_ever(edge, Some(""));
+                value.is_none() || edge == OWNER || nameless || thing.was_ever(edge, value)
+            }
         };
         if is_right {
             return None;

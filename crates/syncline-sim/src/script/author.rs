@@ -11,8 +11,8 @@ use crate::{
 
 /// Steps after the first contact. With what comes before it a seed has a hundred and more.
 const STEPS: std::ops::Range<usize> = 82..94;
-/// Things of a seed, at the least.
-const LEAST: usize = 20;
+/// Things of a seed, at the least: not every birth comes about, and twenty things are promised.
+const LEAST: usize = 22;
 /// Things before the first contact.
 const FIRST: std::ops::Range<usize> = 14..24;
 /// What the end of a seed is drawn from, beside the seed.

@@ -2,7 +2,7 @@
 
 use super::super::Draftsman;
 use crate::{
-    identify::{KeySight, hidden_at, key_sight},
+    identify::{KeySight, hidden_at, is_bound, key_sight},
     mapping::{KeySource, MatchRule},
 };
 use std::sync::Arc;
@@ -44,10 +44,11 @@ impl Draftsman<'_> {
                 }
             }
         }
-        if !shown {
-            return hidden;
-        }
         let mut objects = self.model.objects.get(to).into_iter().flatten();
+        if !shown {
+            // A key that nobody has there makes no pair, whatever it is.
+            return hidden.filter(|_| objects.any(|object| is_bound(self.model, from, to, object)));
+        }
         objects
             .find_map(|object| Some((to.clone(), object.clone(), hidden_at(self.model, from, to, object)?)))
     }

@@ -64,6 +64,25 @@ fn a_key_that_the_other_side_hides_is_waited_for_by_who_has_one() {
 }
 
 #[test]
+fn a_key_that_the_other_side_has_no_field_for_is_not_waited_for() {
+    let one_sided = by_site().attribute("website", |attribute| {
+        attribute.bindings.retain(|binding| binding.connection.as_str() != HS);
+    });
+    assert_eq!(alone(one_sided, ACCOUNT, &[("Website", Observed::NotPermitted)]), made());
+}
+
+#[test]
+fn what_is_known_from_before_it_was_hidden_is_no_key() {
+    let keys = |case: Case| {
+        let case = case.fresh(ACCOUNT, &[("Name", text("Acme")), ("Website", text("acme.com"))]);
+        let seen = case.hood.snapshots[0].clone().unwrap();
+        crate::identify::keys(&case.mapping, Kind::Organisation, &seen).len()
+    };
+    assert_eq!(keys(by_site()), 1);
+    assert_eq!(keys(hide(by_site(), "website", SF)), 0);
+}
+
+#[test]
 fn of_several_web_addresses_one_that_is_seen_is_enough() {
     let both = || keyed("domain", KeySource::Domain(vec!["name".into(), "website".into()]));
     let waits = waits("salesforce - key_hidden [schema:hubspot/companies config]");
