@@ -236,12 +236,7 @@ impl Player<'_> {
                 Some(value) => thing.was_ever(attr.name, Some(value)) || value == PLACEHOLDER,
                 None => thing.was_ever(attr.name, None),
             };
-            // A blank of what was merged is not judged: docs/simulation.md, limits.
-            let of_part = match to {
-                Some(value) => self.is_of_part(thing, attr.name, Some(value)),
-                None => thing.murky,
-            };
-            if !known && !of_part {
+            if !known && !self.is_of_part(thing, attr.name, to.map(String::as_str)) {
                 let name = if to.is_none() { "permission_is_not_absence" } else { "no_invention" };
                 let shown = to.map_or("nothing", String::as_str);
                 broken.push((

@@ -53,6 +53,32 @@ fn the_contact_agrees_on_what_its_lead_agreed_on_and_the_lead_on_nothing_more() 
 }
 
 #[test]
+fn what_took_the_place_while_a_field_was_hidden_clears_nothing_when_it_is_shown_blank() {
+    let missing = |case: Case| {
+        let hidden = case.bindings("title", SF, |binding| binding.field_state = FieldState::Missing);
+        hidden.edge("company", |edge| {
+            let there = edge.bindings.iter_mut().filter(|it| it.connection.as_str() == SF);
+            there.for_each(|binding| binding.field_state = FieldState::Missing);
+        })
+    };
+    let merged = RecordState::MergedInto("00R".into());
+    for (state, successor) in [(converted(), CONTACT), (merged, "salesforce/Lead/00R")] {
+        let hidden = missing(becomes(pair(), LEAD, state));
+        let base = put(&settled(&hidden, &[]), 1).base.clone().unwrap();
+        let agreed = |field: &str| base.entries[field].agreed.clone();
+        assert_eq!((agreed("LastName"), agreed("Title")), (Some(text("Lovelace")), None));
+        let followed = settled(&hidden, &[]);
+        let fields = [("LastName", text("Lovelace")), ("Email", text("ada@acme.com"))];
+        let mut case = follow(hidden, followed).seen(successor, 10, &fields);
+        case = case.seen(successor, 10, &[("Title", Observed::NotPermitted)]);
+        assert!(operations(&case.plan()).is_empty());
+        case.mapping = pair().mapping;
+        let plan = case.seen(successor, 20, &[("Title", Observed::Empty)]).plan();
+        assert_eq!(operations(&plan), [format!("update {successor} Title=Dr")]);
+    }
+}
+
+#[test]
 fn a_lead_that_was_merged_away_and_went_on_puts_its_contact_in_force() {
     let mut lead = pair();
     lead.link_mut(LEAD).state = LinkState::MergedInto("00R".into());

@@ -6,11 +6,15 @@ mod merges;
 mod seconds;
 
 use super::world::*;
-use crate::plan::{
-    Beside, Earlier, LinkChange, Settled, Successor, is_of_lead, looked_at, settle, side_digest, side_fields,
+use crate::{
+    mapping::FieldState,
+    plan::{
+        Beside, Earlier, LinkChange, Settled, Successor, is_of_lead, looked_at, settle, side_digest,
+        side_fields,
+    },
 };
 use syncline_model::{
-    BaseEntry, Evidence, Kind, Link, LinkState, RecordRef, RecordState, Watch, review::Question,
+    BaseEntry, Evidence, Kind, Link, LinkState, Observed, RecordRef, RecordState, Watch, review::Question,
 };
 
 const LEAD: &str = "salesforce/Lead/00Q";
