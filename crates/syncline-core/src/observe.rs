@@ -1,7 +1,9 @@
 //! Takes in one observation: what the snapshot becomes, and what the bases of the record's links must remember of what
 //! it was. After this the base of a field is either "what the snapshot shows" (no entry) or an explicit entry.
 
-use syncline_model::{BaseEntry, FieldName, Interval, Link, Observation, Observed, RecordState, Snapshot};
+use syncline_model::{
+    BaseEntry, FieldName, Interval, Link, Observation, Observed, RecordState, Sight, Snapshot,
+};
 
 /// What an observation brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +117,7 @@ fn remember(
     for link in links {
         let Some(base) = &mut link.base else { continue };
         let agreed = match base.entries.get(field) {
+            Some(entry) if entry.sight == Sight::Unseen && came_blank(before, after) => None,
             Some(entry) => entry.agreed.clone(),
             None if before.is_known() => Some(before.clone()),
             None => None,
@@ -123,10 +126,22 @@ fn remember(
             base.entries.remove(field);
         } else {
             // A value that cannot be seen has not changed: the interval of a real change is kept.
-            let kept = base.entries.get(field).and_then(|entry| entry.changed);
-            let changed = if after.is_known() { changed } else { kept };
-            base.entries.insert(field.clone(), BaseEntry { agreed, changed });
+            let entry = base.entries.get(field);
+            let changed = if after.is_known() { changed } else { entry.and_then(|entry| entry.changed) };
+            let unseen = entry.is_some_and(|entry| entry.sight == Sight::Unseen);
+            let is_seen = before.is_known() || after.is_known();
+            let sight = if unseen && !is_seen { Sight::Unseen } else { Sight::Seen };
+            base.entries.insert(field.clone(), BaseEntry { agreed, changed, sight });
         }
+    }
+}
+
+/// Whether the first that can be seen of what took another record's place is a blank, which it came with: no clear (CRM-4).
+fn came_blank(before: &Observed, after: &Observed) -> bool {
+    match (before.is_known(), after.is_known()) {
+        (false, _) => *after == Observed::Empty,
+        (true, false) => *before == Observed::Empty,
+        (true, true) => false,
     }
 }
 

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::{collections::BTreeMap, sync::Arc};
 use syncline_kit::vendor::{Maker, Origin, WriteRow};
 use syncline_model::{
-    Base, BaseEntry, ConnectionName, EntityId, Interval, Link, Operation, RecordRef, RunId, Snapshot,
+    Base, BaseEntry, ConnectionName, EntityId, Interval, Link, Operation, RecordRef, RunId, Sight, Snapshot,
     journal::CallId,
 };
 
@@ -155,7 +155,7 @@ impl Sent {
             let changed =
                 until.map(|until| Interval { after: then.modified.filter(|stamp| *stamp < until), until });
             let base = link.base.get_or_insert_with(|| unagreed(&link.record));
-            let entry = BaseEntry { agreed: Some(agreed.clone()), changed };
+            let entry = BaseEntry { agreed: Some(agreed.clone()), changed, sight: Sight::Seen };
             base.entries.insert(field.clone(), entry);
         }
     }

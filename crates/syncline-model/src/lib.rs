@@ -16,7 +16,7 @@ pub mod value;
 
 pub use edge::{EdgeSet, Ref};
 pub use ids::*;
-pub use link::{Base, BaseEntry, Evidence, Link, LinkState, Rest, Watch};
+pub use link::{Base, BaseEntry, Evidence, Link, LinkState, Rest, Sight, Watch};
 pub use observation::{Interval, Observation, Observed, RecordState, Snapshot, Version};
 pub use operation::*;
 pub use schema::{Account, FieldSchema, FieldType, ObjectSchema, SchemaDigest};

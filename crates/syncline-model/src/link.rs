@@ -116,6 +116,32 @@ pub struct BaseEntry {
     pub agreed: Option<Observed>,
     /// When the side changed away from it; `None` where nothing was agreed.
     pub changed: Option<Interval>,
+    /// Whether the record was ever seen to hold something in this field.
+    #[serde(default, skip_serializing_if = "Sight::is_seen")]
+    pub sight: Sight,
+}
+
+impl BaseEntry {
+    /// Nothing was ever agreed.
+    pub const NEVER: Self = Self { agreed: None, changed: None, sight: Sight::Seen };
+}
+
+/// Whether what was agreed is known of the record itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sight {
+    /// It is.
+    #[default]
+    Seen,
+    /// It was taken over from the record whose place this one took, and what this one holds was not seen yet: a blank that
+    /// is seen first is no clear.
+    Unseen,
+}
+
+impl Sight {
+    fn is_seen(&self) -> bool {
+        *self == Self::Seen
+    }
 }
 
 /// What is remembered of a field that we wrote, to see whether somebody takes our writes back. Values are kept as digests
@@ -149,6 +175,9 @@ pub enum Rest {
         attribute: AttributeName,
         /// By which run.
         run: RunId,
+        /// Digest of what the sides showed then.
+        #[serde(default)]
+        shown: u64,
     },
 }
 

@@ -3,17 +3,16 @@
 //! what was there before (CRM-4).
 
 use super::{Earlier, side_digest, side_fields, stand::base_of};
-use crate::mapping::{FieldState, Mapping};
+use crate::mapping::Mapping;
 use std::collections::BTreeMap;
-use syncline_model::{Base, BaseEntry, FieldName, Link, RecordRef, Snapshot};
+use syncline_model::{Base, BaseEntry, FieldName, Link, RecordRef, Sight, Snapshot};
 
 /// The base that `record` takes over from `before`, whose record last showed `snapshot`; `None` where nothing was agreed. What was
 /// agreed under another binding than the one in force is none for that field only (decisions §2).
 ///
 /// What is remembered of our writes goes along: what a person took back is not made again, and what flips is still counted.
 /// Every bound field gets an entry: what the successor shows is not known here, and an entry that equals what it shows
-/// counts as unchanged. In a field that may not be seen it agrees on nothing: what was merged or converted carries what people
-/// choose, so that a blank which is shown later need not be somebody's, and would pass for a clear.
+/// counts as unchanged. A blank that is seen first is no clear, however long the field was hidden before.
 pub(super) fn inherited(
     mapping: &Mapping,
     earlier: &Earlier,
@@ -29,44 +28,30 @@ pub(super) fn inherited(
         earlier.get(&base.mapping)?
     };
     let (mut entries, mut watches) = (BTreeMap::new(), BTreeMap::new());
-    for Heirloom { from, to, shown } in heirlooms(mapping, before, record) {
+    for (from, to) in pairs(mapping, before, record) {
         let from = from.filter(|from| then.get(from) == now.get(from));
         if let Some(watch) = from.as_ref().and_then(|from| base.watches.get(from)) {
             watches.insert(to.clone(), watch.clone());
         }
-        let agreed =
-            from.filter(|_| shown).and_then(|from| base_of(base, &from, snapshot.field(from.as_str())).0);
-        entries.insert(to, BaseEntry { agreed, changed: None });
+        let agreed = from.and_then(|from| base_of(base, &from, snapshot.field(from.as_str())).0);
+        entries.insert(to, BaseEntry { agreed, changed: None, sight: Sight::Unseen });
     }
     Some(Base { mapping: side_digest(mapping, before.facet, record), entries, watches })
 }
 
-/// A bound field of the successor.
-struct Heirloom {
-    /// The predecessor's field for the same attribute or edge, if it has one.
-    from: Option<FieldName>,
-    to: FieldName,
-    /// Whether the connection's user may see it.
-    shown: bool,
-}
-
-fn heirlooms(mapping: &Mapping, before: &Link, record: &RecordRef) -> Vec<Heirloom> {
+/// The successor's bound fields, each with the predecessor's field for the same attribute or edge, if it has one.
+fn pairs(mapping: &Mapping, before: &Link, record: &RecordRef) -> Vec<(Option<FieldName>, FieldName)> {
     let Some(model) = mapping.kinds.get(&before.facet) else { return Vec::new() };
     let (old, new) = (&before.record, record);
-    let heirloom = |from: Option<&FieldName>, to: &FieldName, state: &FieldState| Heirloom {
-        from: from.cloned(),
-        to: to.clone(),
-        shown: *state != FieldState::Missing,
-    };
     let attributes = model.attributes.iter().filter_map(|attribute| {
         let to = attribute.binding(&new.connection, &new.object)?;
-        let from = attribute.binding(&old.connection, &old.object).map(|binding| &binding.field);
-        Some(heirloom(from, &to.field, &to.field_state))
+        let from = attribute.binding(&old.connection, &old.object).map(|binding| binding.field.clone());
+        Some((from, to.field.clone()))
     });
     let edges = model.edges.iter().filter_map(|edge| {
         let to = edge.binding(&new.connection, &new.object)?;
-        let from = edge.binding(&old.connection, &old.object).map(|binding| &binding.field);
-        Some(heirloom(from, &to.field, &to.field_state))
+        let from = edge.binding(&old.connection, &old.object).map(|binding| binding.field.clone());
+        Some((from, to.field.clone()))
     });
     attributes.chain(edges).collect()
 }

@@ -32,13 +32,13 @@ pub use neighbourhood::{
 };
 pub use preconditions::{before_hash, of as precondition};
 pub use settle::{Beside, LinkChange, Settled, Successor, at_odds, is_of_lead, looked_at, settle};
-pub use watch::{Wrote, note_step, note_undone, note_write, shows_same};
+pub use watch::{Shown, Wrote, note_step, note_undone, note_write, shows_same};
 
 use scope::Scope;
 use std::collections::BTreeMap;
 use syncline_model::{
     Action, AttributeName, Base, BaseEntry, ConnectionName, EntityId, FieldChange, FieldName, Link,
-    LinkState, Observed, Precondition, RecordRef, Value,
+    LinkState, Observed, Precondition, RecordRef, Sight, Value,
     defect::{Defect, planted},
     operation::{Association, Case},
     plan::{Finding, Held, HeldReason},
@@ -301,7 +301,8 @@ impl Draftsman<'_> {
                     }
                     Moved::To(agreed) => {
                         let changed = base.entries.get(&field).and_then(|entry| entry.changed);
-                        base.entries.insert(field, BaseEntry { agreed: Some(agreed), changed });
+                        base.entries
+                            .insert(field, BaseEntry { agreed: Some(agreed), changed, sight: Sight::Seen });
                     }
                 }
             }

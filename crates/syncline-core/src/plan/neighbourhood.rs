@@ -319,7 +319,7 @@ impl Context<'_> {
     /// A base as it counts under the mapping in force: fields that were agreed under another binding have none, and
     /// neither has any field of a link that never agreed on anything (decisions §2).
     pub(crate) fn base_under(&self, kind: Kind, record: &RecordRef, base: Option<&Base>) -> Base {
-        let unagreed = || BaseEntry { agreed: None, changed: None };
+        let unagreed = || BaseEntry::NEVER;
         let Some(side) = self.sides.get(kind, record) else {
             return base.cloned().unwrap_or_default();
         };

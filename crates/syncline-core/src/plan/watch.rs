@@ -17,8 +17,8 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use syncline_model::{
-    AttributeName, Base, ConnectionName, FieldName, Kind, Observed, RecordRef, Rest, RunId, Value, Watch,
-    operation::Case, plan::HeldReason, review::Question,
+    AttributeName, Base, ConnectionName, FieldName, Kind, Link, Observed, RecordRef, Rest, RunId, Snapshot,
+    Value, Watch, operation::Case, plan::HeldReason, review::Question,
 };
 
 /// Writes of one field that are remembered: more than any guard counts makes no difference.
@@ -60,10 +60,59 @@ pub fn note_write(mapping: &Mapping, kind: Kind, record: &RecordRef, base: &mut 
     watch.wrote = shows;
 }
 
-/// Notes that a person took back what we had written to a field: it rests until a side moves.
-pub fn note_undone(base: &mut Base, field: &FieldName, attribute: &AttributeName, run: RunId) {
+/// Notes that a person took back what we had written to a field, while the sides showed this: it rests until one moves.
+pub fn note_undone(
+    base: &mut Base,
+    field: &FieldName,
+    attribute: &AttributeName,
+    run: RunId,
+    Shown(shown): Shown,
+) {
     let watch = base.watches.entry(field.clone()).or_default();
-    watch.rest = Some(Rest::Undone { attribute: attribute.clone(), run });
+    watch.rest = Some(Rest::Undone { attribute: attribute.clone(), run, shown });
+}
+
+/// What the sides of an attribute or edge show, as a number to compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shown(u64);
+
+impl Shown {
+    /// What the records of an entity that are in force show of an attribute or edge.
+    pub fn of(
+        mapping: &Mapping,
+        kind: Kind,
+        links: &[Link],
+        snapshots: &[Option<Snapshot>],
+        name: &AttributeName,
+    ) -> Self {
+        let sides = links.iter().zip(snapshots).filter(|(link, _)| link.state.is_active());
+        let model = mapping.kinds.get(&kind);
+        let all = sides.filter_map(|(link, snapshot)| {
+            let RecordRef { connection, object, .. } = &link.record;
+            let mut attributes = model?.attributes.iter().filter(|it| it.name == *name);
+            let mut edges = model?.edges.iter().filter(|it| it.name.as_str() == name.as_str());
+            let field = attributes
+                .find_map(|it| it.binding(connection, object).map(|binding| &binding.field))
+                .or_else(|| {
+                    edges.find_map(|it| it.binding(connection, object).map(|binding| &binding.field))
+                })?;
+            Some((&link.record, field, snapshot.as_ref()?.field(field.as_str())))
+        });
+        Self::by(mapping, kind, all)
+    }
+
+    /// The order of the sides makes no difference.
+    fn by<'s>(
+        mapping: &Mapping,
+        kind: Kind,
+        sides: impl Iterator<Item = (&'s RecordRef, &'s FieldName, &'s Observed)>,
+    ) -> Self {
+        let one = |(record, field, seen): (&RecordRef, &FieldName, &Observed)| {
+            let connection = short(record.connection.as_str());
+            digest(mapping, kind, record, field, seen).map(|shown| connection.rotate_left(7) ^ shown)
+        };
+        Self(sides.filter_map(one).fold(0, u64::wrapping_add))
+    }
 }
 
 /// Remembers a step of a write that may take two: a relation taken away, then the new one made. A step that goes on from
@@ -148,8 +197,11 @@ fn digest(
             format!("{seen:?}")
         }
     };
-    let bytes = Sha256::digest(normal);
-    Some(bytes.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    Some(short(&normal))
+}
+
+fn short(text: &str) -> u64 {
+    Sha256::digest(text).iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// A field of a side that rests.
@@ -168,7 +220,8 @@ impl Draftsman<'_> {
     }
 
     /// Why these fields of an attribute or edge rest; a field that two attributes read rests for the one that was taken back. Where the sides agree nothing rests any more; what a person took back
-    /// does not either once a side moves.
+    /// does not either once a side moves. One that had moved before then, and could not travel on since (another side may not
+    /// be written), has not.
     pub(super) fn resting(
         &mut self,
         name: &AttributeName,
@@ -177,10 +230,18 @@ impl Draftsman<'_> {
         moved: Moving,
     ) -> Option<Resting> {
         let mut found = None;
+        let sides = fields.iter().map(|(position, field)| {
+            let ActiveSide { record, snapshot, .. } = &self.sides[*position];
+            (*record, field, snapshot.field(field.as_str()))
+        });
+        let now = Shown::by(self.context.mapping, self.hood.kind, sides);
         for (position, field) in fields {
             let Some(watch) = self.bases[*position].watches.get(field) else { continue };
             let Some(rest) = watch.rest.clone().filter(|rest| rest.attribute() == name) else { continue };
-            let over = moved == Moving::Yes && matches!(rest, Rest::Undone { .. });
+            let over = match rest {
+                Rest::Undone { shown, .. } => moved == Moving::Yes && Shown(shown) != now,
+                Rest::Oscillates { .. } => false,
+            };
             if agree == Agree::Yes || over {
                 self.bases[*position].watches.remove(field);
             } else if found.is_none() {
@@ -195,7 +256,7 @@ impl Draftsman<'_> {
         let Resting { connection, rest } = resting;
         match rest {
             Rest::Oscillates { attribute, since } => self.hold_oscillating(&attribute, &connection, since),
-            Rest::Undone { attribute, run } => {
+            Rest::Undone { attribute, run, shown: _ } => {
                 self.hold(Some(&attribute), &connection, HeldReason::Undone { run }, Vec::new());
             }
         }

@@ -2,7 +2,7 @@
 
 use super::{Fault, recent};
 use crate::{
-    ledger::{OWNER, PARENT, Thing},
+    ledger::{Edit, OWNER, PARENT, Thing},
     picture::{At, Parent, Picture, Record},
     player::Player,
     side::Side,
@@ -92,13 +92,14 @@ impl Player<'_> {
         let value = token_of(parent)?;
         // Who waits for a parent, or lost one, has reasons of its own.
         let stretch = self.people.ledger.stretch;
-        let said = thing.edits(PARENT).iter().filter(|edit| edit.stretch == stretch);
-        let agreed = thing.agreed.get(PARENT).into_iter().flatten();
+        let agreed = thing.agreed.get(PARENT);
+        let counts = |edit: &&Edit| edit.stretch == stretch || agreed.is_none();
+        let said = thing.edits(PARENT).iter().filter(counts);
         let clear = |token: &String| {
             Side::BOTH.iter().all(|side| picture.live(*side, token).count() == 1)
                 && self.people.ledger.get(token).is_some_and(|it| !it.murky && !it.was_ended)
         };
-        if !said.filter_map(|edit| edit.value.as_ref()).chain(agreed).all(clear) {
+        if !said.filter_map(|edit| edit.value.as_ref()).chain(agreed.into_iter().flatten()).all(clear) {
             return None;
         }
         self.stands(thing, PARENT, value, "parent")

@@ -6,12 +6,14 @@ use super::{
 };
 use crate::StoreError;
 use std::collections::BTreeMap;
-use syncline_model::{Base, BaseEntry, Evidence, FieldName, LinkState, Rest, RunId, Watch};
+use syncline_model::{Base, BaseEntry, Evidence, FieldName, LinkState, Rest, RunId, Sight, Watch};
 
 const DETAIL_FORMAT: u8 = 1;
 /// Without watches, as most are.
 const BASE_FORMAT: u8 = 1;
 const BASE_WATCHED_FORMAT: u8 = 2;
+/// The flag of an entry whose record was not seen yet.
+const UNSEEN: u8 = 4;
 
 /// The state's number in its column.
 pub(crate) fn link_state_code(state: &LinkState) -> i16 {
@@ -110,7 +112,11 @@ pub(crate) fn encode_base(base: &Base) -> Vec<u8> {
     to.uint(base.entries.len() as u128);
     for (field, entry) in &base.entries {
         to.text(field.as_str());
-        to.byte(u8::from(entry.agreed.is_some()) | u8::from(entry.changed.is_some()) << 1);
+        let sight = match entry.sight {
+            Sight::Seen => 0,
+            Sight::Unseen => UNSEEN,
+        };
+        to.byte(u8::from(entry.agreed.is_some()) | u8::from(entry.changed.is_some()) << 1 | sight);
         if let Some(agreed) = &entry.agreed {
             write_observed(&mut to, agreed);
         }
@@ -146,10 +152,11 @@ fn write_watch(to: &mut Writer, watch: &Watch) {
             to.text(attribute.as_str());
             write_instant(to, *since);
         }
-        Some(Rest::Undone { attribute, run }) => {
-            to.byte(2);
+        Some(Rest::Undone { attribute, run, shown }) => {
+            to.byte(3);
             to.text(attribute.as_str());
             to.raw(run.0.as_bytes());
+            to.raw(&shown.to_le_bytes());
         }
     }
 }
@@ -165,7 +172,13 @@ fn read_watch(from: &mut Reader<'_>) -> Result<Watch, StoreError> {
     watch.rest = match from.byte()? {
         0 => None,
         1 => Some(Rest::Oscillates { attribute: from.text()?.into(), since: read_instant(from)? }),
-        2 => Some(Rest::Undone { attribute: from.text()?.into(), run: read_run(from)? }),
+        // From before it was kept what the sides showed.
+        2 => Some(Rest::Undone { attribute: from.text()?.into(), run: read_run(from)?, shown: 0 }),
+        3 => Some(Rest::Undone {
+            attribute: from.text()?.into(),
+            run: read_run(from)?,
+            shown: read_digest(from)?,
+        }),
         _ => return Err(from.broken("a field rests for no known reason")),
     };
     Ok(watch)
@@ -193,12 +206,13 @@ pub(crate) fn decode_base(bytes: &[u8]) -> Result<Base, StoreError> {
     for _ in 0..from.count()? {
         let field = FieldName::from(from.text()?);
         let flags = from.byte()?;
-        if flags > 3 {
+        if flags > 7 {
             return Err(from.broken("an entry has unknown flags"));
         }
         let agreed = if flags & 1 != 0 { Some(read_observed(&mut from)?) } else { None };
         let changed = if flags & 2 != 0 { Some(read_interval(&mut from)?) } else { None };
-        entries.insert(field, BaseEntry { agreed, changed });
+        let sight = if flags & UNSEEN == 0 { Sight::Seen } else { Sight::Unseen };
+        entries.insert(field, BaseEntry { agreed, changed, sight });
     }
     let mut watches = BTreeMap::new();
     if format == BASE_WATCHED_FORMAT {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use syncline_model::{
     Action, After, Association, Base, BaseEntry, BundleId, Case, Currency, Endpoint, EntityId, Evidence,
     FieldChange, FieldName, Interval, JournalSeq, Kind, Link, LinkState, Money, Observed, Operation,
-    OperationId, Reason, RecordId, RecordRef, RecordState, Ref, Rest, RunId, Snapshot, Tied, Value, Version,
-    Watch,
+    OperationId, Reason, RecordId, RecordRef, RecordState, Ref, Rest, RunId, Sight, Snapshot, Tied, Value,
+    Version, Watch,
     journal::{Moved, RowValues, Written},
 };
 use uuid::Uuid;
@@ -176,8 +176,9 @@ pub fn link_state() -> impl Strategy<Value = LinkState> {
 
 pub fn base() -> impl Strategy<Value = Base> {
     let interval = (option::of(instant()), instant()).prop_map(|(after, until)| Interval { after, until });
-    let entry = (option::of(observed()), option::of(interval))
-        .prop_map(|(agreed, changed)| BaseEntry { agreed, changed });
+    let sight = prop_oneof![Just(Sight::Seen), Just(Sight::Unseen)];
+    let entry = (option::of(observed()), option::of(interval), sight)
+        .prop_map(|(agreed, changed, sight)| BaseEntry { agreed, changed, sight });
     (any::<u32>(), vec((text(), entry), 0..3), vec((text(), watch()), 0..2)).prop_map(
         |(mapping, entries, watches)| Base {
             mapping,
@@ -193,9 +194,10 @@ pub fn base() -> impl Strategy<Value = Base> {
 fn watch() -> impl Strategy<Value = Watch> {
     let oscillates = (text(), instant())
         .prop_map(|(attribute, since)| Rest::Oscillates { attribute: attribute.into(), since });
-    let undone = (text(), any::<u128>()).prop_map(|(attribute, run)| Rest::Undone {
+    let undone = (text(), any::<u128>(), any::<u64>()).prop_map(|(attribute, run, shown)| Rest::Undone {
         attribute: attribute.into(),
         run: RunId(Uuid::from_u128(run)),
+        shown,
     });
     let replaced = vec((any::<u64>(), instant()), 0..3);
     (any::<u64>(), replaced, vec(instant(), 0..3), option::of(prop_oneof![oscillates, undone]))

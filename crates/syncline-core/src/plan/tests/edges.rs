@@ -305,7 +305,10 @@ fn a_contact_that_is_not_there_yet_does_not_keep_the_others_from_agreeing() {
     let mut removed = later.hood.links.clone();
     removed.iter_mut().for_each(|link| {
         if link.record.connection.as_str() == SF {
-            let entry = syncline_model::BaseEntry { agreed: Some(refs(&["Contact/P1"])), changed: None };
+            let entry = syncline_model::BaseEntry {
+                agreed: Some(refs(&["Contact/P1"])),
+                ..syncline_model::BaseEntry::NEVER
+            };
             link.base.as_mut().unwrap().entries.insert("@OpportunityContactRole".into(), entry);
         }
     });

@@ -127,7 +127,7 @@ fn a_relation_that_is_only_written_is_given_once() {
     let pair = known().agreed(O, &sf(refs(&["Account/A2"]))).agreed(D, &hs(Observed::Empty));
     let mut case = on(pair, HS, |binding| binding.direction = Direction::Out);
     assert_eq!(operations(&case.plan()), Vec::<String>::new(), "agreed as it is");
-    let never = BaseEntry { agreed: None, changed: None };
+    let never = BaseEntry::NEVER;
     case.link_mut(D).base.as_mut().unwrap().entries.insert("@deal_to_company".into(), never);
     let given = [format!("associate {D} @deal_to_company hubspot/companies/C2 primary")];
     assert_eq!(operations(&case.plan()), given);
@@ -155,7 +155,7 @@ fn a_relation_that_is_off_is_not_given_to_a_new_record_either() {
     assert_eq!((alone(Rule::TwoWay), alone(Rule::Off)), (1, 0));
     let written = known().agreed(O, &sf(refs(&["Account/A2"]))).agreed(D, &hs(Observed::Empty));
     let mut written = on(written, HS, |binding| binding.direction = Direction::Out);
-    let never = BaseEntry { agreed: None, changed: None };
+    let never = BaseEntry::NEVER;
     written.link_mut(D).base.as_mut().unwrap().entries.insert("@deal_to_company".into(), never);
     assert_eq!(operations(&written.plan()).len(), 1);
     assert_eq!(

@@ -96,7 +96,7 @@ fn a_side_that_is_only_written_gets_what_the_others_hold_once() {
     let mut case =
         pair(text("Dr"), Observed::Empty).bindings("title", HS, |binding| binding.direction = Direction::Out);
     assert_eq!(operations(&case.plan()), Vec::<String>::new(), "agreed as it is");
-    let never = BaseEntry { agreed: None, changed: None };
+    let never = BaseEntry::NEVER;
     case.link_mut(H).base.as_mut().unwrap().entries.insert("jobtitle".into(), never.clone());
     let plan = case.plan();
     assert_eq!(operations(&plan), [format!("update {H} jobtitle=Dr")]);
@@ -130,7 +130,7 @@ fn an_amount_is_not_put_where_one_of_another_currency_stands() {
 fn a_value_agreed_on_unseen_is_no_base() {
     let mut case = pair(text("Dr"), text("Mr"));
     let changed = Some(Interval { after: Some(at(1)), until: at(2) });
-    let unseen = BaseEntry { agreed: Some(Observed::NotPermitted), changed };
+    let unseen = BaseEntry { agreed: Some(Observed::NotPermitted), changed, ..BaseEntry::NEVER };
     case.link_mut(H).base.as_mut().unwrap().entries.insert("jobtitle".into(), unseen);
     assert_eq!(operations(&case.plan()), [format!("update {H} jobtitle=Dr")], "first contact: the tie");
     let hidden = pair(text("Dr"), Observed::NotPermitted).plan();

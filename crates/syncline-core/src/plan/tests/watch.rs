@@ -3,7 +3,7 @@
 use super::world::*;
 use crate::{
     mapping::Rule,
-    plan::{Wrote, note_step, note_undone, note_write, shows_same},
+    plan::{Shown, Wrote, note_step, note_undone, note_write, shows_same},
 };
 use syncline_model::{FieldName, Kind, Observed, Rest, RunId, Watch, operation::Case as Reason};
 
@@ -167,15 +167,24 @@ fn steps_of_one_write_are_one_write() {
 fn a_field_whose_write_was_undone_rests_until_a_side_moves() {
     let mut case = ruled().attribute("title", |attribute| attribute.rule = Rule::TwoWay);
     let run = RunId(uuid::Uuid::from_u128(7));
-    note_undone(case.link_mut(H).base.as_mut().unwrap(), &"jobtitle".into(), &"title".into(), run);
+    let snapshot = case.hood.snapshots[1].as_mut().unwrap();
+    snapshot.fields.iter_mut().find(|(field, _)| field.as_str() == "jobtitle").unwrap().1 = text("Mr");
     let undone = |case: &mut Case| {
-        let snapshot = case.hood.snapshots[1].as_mut().unwrap();
-        snapshot.fields.iter_mut().find(|(field, _)| field.as_str() == "jobtitle").unwrap().1 = text("Mr");
+        let shown =
+            Shown::of(&case.mapping, Kind::Person, &case.hood.links, &case.hood.snapshots, &"title".into());
+        note_undone(case.link_mut(H).base.as_mut().unwrap(), &"jobtitle".into(), &"title".into(), run, shown);
     };
     undone(&mut case);
     let plan = case.plan();
     assert_eq!((operations(&plan), held(&plan)), (vec![], vec!["hubspot title undone []".to_owned()]));
-    let moved = case.seen(C, 10, &[("Title", text("Prof"))]).plan();
+    let mut case = case.seen(C, 10, &[("Title", text("Prof"))]);
+    let moved = case.plan();
     assert_eq!((operations(&moved), held(&moved)), (vec![format!("update {H} jobtitle=Prof")], vec![]));
+    // One that had moved before the undo, and was not agreed on since, has not moved since.
+    undone(&mut case);
+    let plan = case.plan();
+    assert_eq!((operations(&plan), held(&plan)), (vec![], vec!["hubspot title undone []".to_owned()]));
+    let moved = case.seen(C, 20, &[("Title", text("Dame"))]).plan();
+    assert_eq!((operations(&moved), held(&moved)), (vec![format!("update {H} jobtitle=Dame")], vec![]));
     // One that is parked rests whatever moves: see above.
 }

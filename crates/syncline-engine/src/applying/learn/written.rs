@@ -10,7 +10,8 @@ use syncline_core::{
     mapping::{Carrier, EdgeBinding},
     observe::observe,
     plan::{
-        Neighbourhood, Target, Wrote, company_binding, note_undone, note_write, side_digest, side_fields,
+        Neighbourhood, Shown, Target, Wrote, company_binding, note_undone, note_write, side_digest,
+        side_fields,
     },
 };
 use syncline_kit::vendor::{Write, WriteRow};
@@ -193,7 +194,7 @@ impl Lesson {
         if operation.action.fields().iter().any(referred) {
             self.batch.wake.push(format!("record:{record}"));
         }
-        let Neighbourhood { links, snapshots, kind, .. } = hood;
+        let Neighbourhood { links, snapshots, kind, .. } = &mut *hood;
         if let (Some(base), Some(shown)) = (&mut links[position].base, &snapshots[position]) {
             // What the answer shows for a field that we wrote is what was agreed, however the vendor spells it (HUB-9).
             for (field, _) in written {
@@ -208,9 +209,13 @@ impl Lesson {
                     at: self.batch.at,
                 };
                 note_write(ctx.mapping(), *kind, record, base, wrote);
-                if let (Case::Undone, Some(run)) = (change.reason.case, self.batch.run) {
-                    note_undone(base, &change.field, &change.attribute, run);
-                }
+            }
+        }
+        for change in operation.action.fields() {
+            let (Case::Undone, Some(run)) = (change.reason.case, self.batch.run) else { continue };
+            let shown = Shown::of(ctx.mapping(), hood.kind, &hood.links, &hood.snapshots, &change.attribute);
+            if let Some(base) = &mut hood.links[position].base {
+                note_undone(base, &change.field, &change.attribute, run, shown);
             }
         }
         self.touched.insert(record.clone());
@@ -245,7 +250,7 @@ fn unrelated(ctx: &Ctx, operation: &Operation, record: &RecordRef) -> Base {
     let bindings = model.into_iter().flat_map(|model| &model.edges).filter_map(|edge| {
         edge.binding(&record.connection, &record.object).filter(|it| it.carrier == Carrier::Association)
     });
-    let never = |binding: &EdgeBinding| (binding.field.clone(), BaseEntry { agreed: None, changed: None });
+    let never = |binding: &EdgeBinding| (binding.field.clone(), BaseEntry::NEVER);
     Base { entries: bindings.map(never).collect(), ..Base::default() }
 }
 
@@ -254,7 +259,7 @@ pub(super) fn unagreed(ctx: &Ctx, kind: Kind, record: &RecordRef) -> Base {
     let fields = side_fields(ctx.mapping(), kind, record).into_keys();
     Base {
         mapping: side_digest(ctx.mapping(), kind, record),
-        entries: fields.map(|field| (field, BaseEntry { agreed: None, changed: None })).collect(),
+        entries: fields.map(|field| (field, BaseEntry::NEVER)).collect(),
         ..Base::default()
     }
 }

@@ -259,7 +259,7 @@ impl World {
         if agreed.as_ref() == Some(&after) {
             base.entries.remove(&association.field);
         } else {
-            base.entries.insert(association.field.clone(), BaseEntry { agreed, changed });
+            base.entries.insert(association.field.clone(), BaseEntry { agreed, changed, ..BaseEntry::NEVER });
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use crate::{
         Attribute, AttributeType, Binding, Clear, Codec, Direction, FieldState, OnDelete, Predicate, Rule,
     },
     plan::{
-        ClockOffset, Refusal, RefusedPart, Wrote, note_undone, note_write, side_fields,
+        ClockOffset, Refusal, RefusedPart, Shown, Wrote, note_undone, note_write, side_fields,
         tests::world::{HS, SF, at, entity, text},
     },
 };
@@ -134,11 +134,12 @@ fn remap(it: &mut Situation, link: usize, how: u8) {
 /// A field that was written and taken back, or taken back by an undo.
 fn watch(it: &mut Situation, link: usize, how: u8) {
     let Some(snapshot) = it.hood.snapshots.get(link).cloned().flatten() else { return };
+    let shown = Shown::of(&it.mapping, it.hood.kind, &it.hood.links, &it.hood.snapshots, &"name".into());
     let Some(Link { record, base: Some(base), .. }) = it.hood.links.get_mut(link) else { return };
     let names: Vec<FieldName> = side_fields(&it.mapping, it.hood.kind, record).into_keys().collect();
     let field = &names[usize::from(how) % names.len()];
     if how > 150 {
-        note_undone(base, field, &"name".into(), RunId(Uuid::from_u128(1)));
+        note_undone(base, field, &"name".into(), RunId(Uuid::from_u128(1)), shown);
         base.entries.clear();
         return show(it, field.as_str(), &text("apart"));
     }

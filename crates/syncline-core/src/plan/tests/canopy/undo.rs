@@ -3,7 +3,7 @@
 
 use super::{come_to_rest, edit, seed, world::World};
 use crate::{
-    plan::{before_hash, note_undone},
+    plan::{Shown, before_hash, note_undone},
     undo::{Inverse, Present, Standing, Step, inverse},
 };
 use proptest::prelude::*;
@@ -65,10 +65,11 @@ impl World {
                 let values: Vec<_> = values.collect();
                 self.second += 3;
                 self.observe(id, position, values);
-                if let Some(base) = &mut self.things.get_mut(&id).unwrap().links[position].base {
-                    for change in fields {
+                for change in fields {
+                    let shown = self.shown(id, &change.attribute);
+                    if let Some(base) = &mut self.things.get_mut(&id).unwrap().links[position].base {
                         base.entries.remove(&change.field);
-                        note_undone(base, &change.field, &change.attribute, UNDO);
+                        note_undone(base, &change.field, &change.attribute, UNDO, shown);
                     }
                 }
             }
@@ -85,13 +86,20 @@ impl World {
                     unreachable!("named by record")
                 };
                 let position = self.position(id, from);
+                let name = AttributeName::new(it.edge.as_str());
+                let shown = self.shown(id, &name);
                 if let Some(base) = &mut self.things.get_mut(&id).unwrap().links[position].base {
-                    note_undone(base, &it.field, &AttributeName::new(it.edge.as_str()), UNDO);
+                    note_undone(base, &it.field, &name, UNDO, shown);
                 }
             }
             Action::Create { .. } => return Err(TestCaseError::fail("nothing had been archived")),
         }
         Ok(())
+    }
+
+    fn shown(&self, id: syncline_model::EntityId, name: &AttributeName) -> Shown {
+        let thing = &self.things[&id];
+        Shown::of(&self.mapping, thing.kind, &thing.links, &thing.snapshots, name)
     }
 
     /// Of which attribute or edge a field is; companions by the attribute that they go with.

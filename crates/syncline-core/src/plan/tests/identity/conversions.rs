@@ -63,18 +63,39 @@ fn what_took_the_place_while_a_field_was_hidden_clears_nothing_when_it_is_shown_
     };
     let merged = RecordState::MergedInto("00R".into());
     for (state, successor) in [(converted(), CONTACT), (merged, "salesforce/Lead/00R")] {
-        let hidden = missing(becomes(pair(), LEAD, state));
-        let base = put(&settled(&hidden, &[]), 1).base.clone().unwrap();
-        let agreed = |field: &str| base.entries[field].agreed.clone();
-        assert_eq!((agreed("LastName"), agreed("Title")), (Some(text("Lovelace")), None));
-        let followed = settled(&hidden, &[]);
         let fields = [("LastName", text("Lovelace")), ("Email", text("ada@acme.com"))];
-        let mut case = follow(hidden, followed).seen(successor, 10, &fields);
-        case = case.seen(successor, 10, &[("Title", Observed::NotPermitted)]);
-        assert!(operations(&case.plan()).is_empty());
-        case.mapping = pair().mapping;
-        let plan = case.seen(successor, 20, &[("Title", Observed::Empty)]).plan();
-        assert_eq!(operations(&plan), [format!("update {successor} Title=Dr")]);
+        let follow = || {
+            let hidden = missing(becomes(pair(), LEAD, state.clone()));
+            let followed = settled(&hidden, &[]);
+            follow(hidden, followed).seen(successor, 10, &fields)
+        };
+        let unseen = |mut case: Case| {
+            let all = &mut case.hood.snapshots.last_mut().unwrap().as_mut().unwrap().fields;
+            all.iter_mut().find(|(field, _)| field.as_str() == "Title").unwrap().1 = Observed::NotPermitted;
+            case
+        };
+        // It was hidden from the first, or blank at first.
+        for hidden in [unseen(follow()), follow().seen(successor, 10, &[("Title", Observed::NotPermitted)])] {
+            assert!(operations(&hidden.plan()).is_empty());
+            let case = Case { mapping: pair().mapping, ..hidden };
+            let plan = case.seen(successor, 20, &[("Title", Observed::Empty)]).plan();
+            assert_eq!(operations(&plan), [format!("update {successor} Title=Dr")]);
+        }
+        // What was agreed counts still: of what comes with another value, and of who clears it once it was seen.
+        let shown = Case { mapping: pair().mapping, ..unseen(follow()) };
+        let shown =
+            shown.seen(successor, 20, &[("Title", text("Dr"))]).seen(H, 20, &[("jobtitle", text("Prof"))]);
+        assert_eq!(operations(&shown.plan()), [format!("update {successor} Title=Prof")]);
+        let shown = Case { mapping: pair().mapping, ..unseen(follow()) };
+        let shown = shown.seen(successor, 20, &[("Title", text("Dr"))]);
+        let cleared = shown.seen(successor, 30, &[("Title", Observed::Empty)]);
+        assert_eq!(operations(&cleared.plan()), [format!("update {H} jobtitle=")]);
+        // Also where that was hidden.
+        let shown = Case { mapping: pair().mapping, ..unseen(follow()) };
+        let shown = shown.seen(successor, 20, &[("Title", text("Prof"))]);
+        let hidden = shown.seen(successor, 30, &[("Title", Observed::NotPermitted)]);
+        let cleared = hidden.seen(successor, 40, &[("Title", Observed::Empty)]);
+        assert_eq!(operations(&cleared.plan()), [format!("update {H} jobtitle=")]);
     }
 }
 

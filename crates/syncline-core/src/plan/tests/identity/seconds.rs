@@ -123,7 +123,7 @@ fn who_is_restored_and_takes_in_who_stood_for_it_agrees_on_what_that_one_did() {
             case = twice(LinkState::Active, LinkState::Deleted);
         }
         case.link_mut(stood).base.as_mut().unwrap().entries =
-            [("Title".into(), BaseEntry { agreed: Some(text("Prof")), changed: None })].into();
+            [("Title".into(), BaseEntry { agreed: Some(text("Prof")), ..BaseEntry::NEVER })].into();
         let survivor = record(restored).id;
         let case = becomes(case, stood, RecordState::MergedInto(survivor));
         let known = case.hood.links.clone();
