@@ -230,16 +230,11 @@ impl Draftsman<'_> {
         moved: Moving,
     ) -> Option<Resting> {
         let mut found = None;
-        let sides = fields.iter().map(|(position, field)| {
-            let ActiveSide { record, snapshot, .. } = &self.sides[*position];
-            (*record, field, snapshot.field(field.as_str()))
-        });
-        let now = Shown::by(self.context.mapping, self.hood.kind, sides);
         for (position, field) in fields {
             let Some(watch) = self.bases[*position].watches.get(field) else { continue };
             let Some(rest) = watch.rest.clone().filter(|rest| rest.attribute() == name) else { continue };
             let over = match rest {
-                Rest::Undone { shown, .. } => moved == Moving::Yes && Shown(shown) != now,
+                Rest::Undone { shown, .. } => moved == Moving::Yes && Shown(shown) != self.shown(fields),
                 Rest::Oscillates { .. } => false,
             };
             if agree == Agree::Yes || over {
@@ -249,6 +244,14 @@ impl Draftsman<'_> {
             }
         }
         found
+    }
+
+    fn shown(&self, fields: &[(usize, FieldName)]) -> Shown {
+        let sides = fields.iter().map(|(position, field)| {
+            let ActiveSide { record, snapshot, .. } = &self.sides[*position];
+            (*record, field, snapshot.field(field.as_str()))
+        });
+        Shown::by(self.context.mapping, self.hood.kind, sides)
     }
 
     /// Lists an attribute that rests.
