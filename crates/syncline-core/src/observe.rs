@@ -116,8 +116,8 @@ fn remember(
         .map(|until| Interval { after: old.modified.filter(|stamp| *stamp < until), until });
     for link in links {
         let Some(base) = &mut link.base else { continue };
-        let agreed = match base.entries.get(field) {
-            Some(entry) if entry.sight == Sight::Unseen && came_blank(before, after) => None,
+        let entry = base.entries.get(field);
+        let agreed = match entry {
             Some(entry) => entry.agreed.clone(),
             None if before.is_known() => Some(before.clone()),
             None => None,
@@ -126,22 +126,13 @@ fn remember(
             base.entries.remove(field);
         } else {
             // A value that cannot be seen has not changed: the interval of a real change is kept.
-            let entry = base.entries.get(field);
-            let changed = if after.is_known() { changed } else { entry.and_then(|entry| entry.changed) };
             let unseen = entry.is_some_and(|entry| entry.sight == Sight::Unseen);
-            let is_seen = before.is_known() || after.is_known();
-            let sight = if unseen && !is_seen { Sight::Unseen } else { Sight::Seen };
+            let held = before.value().is_some() || after.value().is_some();
+            let sight = if unseen && !held { Sight::Unseen } else { Sight::Seen };
+            let is_change = after.is_known() && sight == Sight::Seen;
+            let changed = if is_change { changed } else { entry.and_then(|entry| entry.changed) };
             base.entries.insert(field.clone(), BaseEntry { agreed, changed, sight });
         }
-    }
-}
-
-/// Whether the first that can be seen of what took another record's place is a blank, which it came with: no clear (CRM-4).
-fn came_blank(before: &Observed, after: &Observed) -> bool {
-    match (before.is_known(), after.is_known()) {
-        (false, _) => *after == Observed::Empty,
-        (true, false) => *before == Observed::Empty,
-        (true, true) => false,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     capture, clocks, confirm,
     ctx::Ctx,
     error::Error,
-    guards::{self, Tripped},
+    guards::{self, Counts, Tripped},
     identifying,
     lease::Former,
     moot,
@@ -249,13 +249,14 @@ async fn claimed(ctx: &mut Ctx, backfill: &Backfill, by: &str) -> Result<Outcome
     let mut needs = None;
     let mut journalled = false;
     let mut first = BTreeSet::new();
+    let mut done = Counts::default();
     let mut only: Option<BTreeSet<ConnectionName>> = None;
     while rounds < ROUNDS {
         claim(ctx).await?;
         observe(ctx, only.as_ref()).await?;
         rounds += 1;
         // Also later on: what automation made of the last round was never looked at.
-        needs = permission(ctx, backfill, &mut first).await?;
+        needs = permission(ctx, backfill, &mut first, &done).await?;
         if needs.is_some() {
             break;
         }
@@ -269,6 +270,7 @@ async fn claimed(ctx: &mut Ctx, backfill: &Backfill, by: &str) -> Result<Outcome
         }
         let applied = apply_all(ctx).await?;
         tally.add(&applied.tally);
+        done.join(applied.done);
         if applied.tally.writes() == 0 && applied.tally.rejected == 0 && applied.kept == 0 {
             break;
         }
@@ -305,11 +307,12 @@ async fn ended(ctx: &mut Ctx, done: Done) -> Result<Outcome, Error> {
 }
 
 /// Whether this run may write: confirmed contacts, guards. `first` are the kinds whose first contact somebody confirmed for
-/// this run: their creates, in whichever round, are what was confirmed.
+/// this run: their creates, in whichever round, are what was confirmed; `done` is what its former rounds did.
 async fn permission(
     ctx: &Ctx,
     backfill: &Backfill,
     first: &mut BTreeSet<Kind>,
+    done: &Counts,
 ) -> Result<Option<Needs>, Error> {
     let pending = confirm::pending(ctx).await?;
     let confirmed = match backfill {
@@ -321,7 +324,7 @@ async fn permission(
         Confirms::FirstContact { kind } => Some(*kind),
         Confirms::Backfill { .. } => None,
     }));
-    let tripped = guards::check(ctx, first).await?;
+    let tripped = guards::check(ctx, first, done).await?;
     if !tripped.is_empty() {
         return Ok(Some(Needs::Guard(tripped)));
     }
@@ -347,6 +350,8 @@ pub(crate) struct Applied {
     /// Records that were not archived because somebody refers to them: that is planned anew.
     pub(crate) kept: u64,
     pub(crate) written: BTreeSet<ConnectionName>,
+    /// What guards count of it.
+    pub(crate) done: Counts,
 }
 
 /// Plans and applies all work there is, parents before children.
@@ -365,7 +370,7 @@ async fn apply_all(ctx: &Ctx) -> Result<Applied, Error> {
         }
     }
     applier.finish(&mut pass).await?;
-    Ok(Applied { tally: applier.tally, kept: applier.kept, written: applier.written })
+    Ok(Applied { tally: applier.tally, kept: applier.kept, written: applier.written, done: applier.done })
 }
 
 /// Stores what the sides agree on now, and ends the work that has nothing to write; writes to no vendor.

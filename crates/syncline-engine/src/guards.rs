@@ -1,4 +1,5 @@
-//! Circuit breakers (HUB-7): what a round would create, blank or archive is counted before its first write.
+//! Circuit breakers (HUB-7): what a run would create, blank or archive is counted before each round's first write, with
+//! what its former rounds did.
 
 use crate::{
     ctx::Ctx,
@@ -20,7 +21,7 @@ pub struct Tripped {
     pub connection: ConnectionName,
     /// Of which object.
     pub object: ObjectName,
-    /// How many the run would do.
+    /// How many the run would do, or has done.
     pub count: u64,
     /// How many are allowed.
     pub allowed: u64,
@@ -33,20 +34,26 @@ impl std::fmt::Display for Tripped {
     }
 }
 
-/// Counts by guard, connection and object.
-struct Counts<'a> {
-    /// Kinds whose creates somebody confirmed as a first contact.
-    first: &'a BTreeSet<Kind>,
-    counts: BTreeMap<(&'static str, ConnectionName, ObjectName), u64>,
-}
+/// What is counted: by guard, kind of entity, connection and object.
+type Counted = (&'static str, Kind, ConnectionName, ObjectName);
 
-impl Counts<'_> {
-    fn add(&mut self, mapping: &Mapping, kind: Kind, connection: &ConnectionName, action: &Action) {
+/// How much of what the guards count there is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counts(BTreeMap<Counted, u64>);
+
+impl Counts {
+    /// Counts an operation.
+    pub(crate) fn add(
+        &mut self,
+        mapping: &Mapping,
+        kind: Kind,
+        connection: &ConnectionName,
+        action: &Action,
+    ) {
         let mut count = |guard, object: &ObjectName| {
-            *self.counts.entry((guard, connection.clone(), object.clone())).or_default() += 1;
+            *self.0.entry((guard, kind, connection.clone(), object.clone())).or_default() += 1;
         };
         match action {
-            Action::Create { .. } if self.first.contains(&kind) => {}
             Action::Create { object, .. } => count(CREATE, object),
             Action::Archive { record, .. } => count("archive", &record.object),
             Action::Update { record, fields } => {
@@ -58,21 +65,22 @@ impl Counts<'_> {
         }
     }
 
-    async fn tripped(self, ctx: &Ctx) -> Result<Vec<Tripped>, Error> {
-        let guard = &ctx.mapping().guard;
-        let mut tripped = Vec::new();
-        for ((name, connection, object), count) in self.counts {
-            let breaker = breaker(guard, name);
-            if count <= breaker.count {
-                continue;
-            }
-            let live = ctx.store.count_since(&connection, &object, jiff::Timestamp::MIN).await?;
-            let allowed = breaker.allows(live);
-            if count > allowed {
-                tripped.push(Tripped { guard: name, connection, object, count, allowed });
+    /// Adds what others counted.
+    pub(crate) fn join(&mut self, other: Self) {
+        for (counted, count) in other.0 {
+            *self.0.entry(counted).or_default() += count;
+        }
+    }
+
+    /// By guard, connection and object; creates of the kinds of a first contact are left out.
+    fn sums(&self, first: &BTreeSet<Kind>) -> BTreeMap<(&'static str, ConnectionName, ObjectName), u64> {
+        let mut sums = BTreeMap::new();
+        for ((guard, kind, connection, object), count) in &self.0 {
+            if *guard != CREATE || !first.contains(kind) {
+                *sums.entry((*guard, connection.clone(), object.clone())).or_default() += count;
             }
         }
-        Ok(tripped)
+        sums
     }
 }
 
@@ -99,25 +107,40 @@ fn breaker(guard: &Guard, name: &str) -> Breaker {
     }
 }
 
-/// Which guards a run over the present work would trip, but for creates of the kinds of a first contact. Work too little to
-/// trip any is not counted.
+/// Which guards a run that has done this already would trip by the present work, but for creates of the kinds of a first
+/// contact. Work too little to trip any is not counted.
 ///
 /// # Errors
 /// [`Error::Store`].
-pub(crate) async fn check(ctx: &Ctx, first: &BTreeSet<Kind>) -> Result<Vec<Tripped>, Error> {
+pub(crate) async fn check(ctx: &Ctx, first: &BTreeSet<Kind>, done: &Counts) -> Result<Vec<Tripped>, Error> {
     let guard = &ctx.mapping().guard;
     let least = guard.create.count.min(guard.blank.count).min(guard.archive.count);
-    if ctx.store.dirty_count().await? <= least {
+    let done = done.sums(first);
+    if ctx.store.dirty_count().await? + done.values().max().copied().unwrap_or_default() <= least {
         return Ok(Vec::new());
     }
-    let mut counts = Counts { first, counts: BTreeMap::new() };
+    let mut planned = Counts::default();
     let mut pass = Pass::start(ctx, Keep::Nothing).await?;
     while let Some((_, page)) = pass.next_page().await? {
-        for planned in &page {
-            for draft in &planned.plan.operations {
-                counts.add(ctx.mapping(), planned.hood.kind, &draft.connection, &draft.action);
+        for entity in &page {
+            for draft in &entity.plan.operations {
+                planned.add(ctx.mapping(), entity.hood.kind, &draft.connection, &draft.action);
             }
         }
     }
-    counts.tripped(ctx).await
+    let mut tripped = Vec::new();
+    for (counted, planned) in planned.sums(first) {
+        let count = planned + done.get(&counted).copied().unwrap_or_default();
+        let (name, connection, object) = counted;
+        let breaker = breaker(guard, name);
+        if count <= breaker.count {
+            continue;
+        }
+        let live = ctx.store.count_since(&connection, &object, jiff::Timestamp::MIN).await?;
+        let allowed = breaker.allows(live);
+        if count > allowed {
+            tripped.push(Tripped { guard: name, connection, object, count, allowed });
+        }
+    }
+    Ok(tripped)
 }

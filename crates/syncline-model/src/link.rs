@@ -133,8 +133,8 @@ pub enum Sight {
     /// It is.
     #[default]
     Seen,
-    /// It was taken over from the record whose place this one took, and what this one holds was not seen yet: a blank that
-    /// is seen first is no clear.
+    /// It was taken over from the record whose place this one took, which was not seen to hold anything since: a blank is
+    /// what it came with, and no clear.
     Unseen,
 }
 
@@ -148,7 +148,10 @@ impl Sight {
 /// of their normal form: they are compared only.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Watch {
-    /// What we wrote last.
+    /// What we sent last.
+    #[serde(default)]
+    pub sent: u64,
+    /// What that left.
     pub wrote: u64,
     /// What our writes replaced, and when; the newest last.
     pub replaced: Vec<(u64, Timestamp)>,
@@ -175,9 +178,9 @@ pub enum Rest {
         attribute: AttributeName,
         /// By which run.
         run: RunId,
-        /// Digest of what the sides showed then.
+        /// Digest of the value of an attribute that was taken back: a side that shows it has not changed since it was written.
         #[serde(default)]
-        shown: u64,
+        took: Option<u64>,
     },
 }
 

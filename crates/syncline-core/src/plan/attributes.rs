@@ -45,10 +45,12 @@ impl<'a> Draftsman<'a> {
                 stand: self.counts_as(side, &bound),
             })
             .collect();
-        let fields: Vec<_> = bound.iter().map(|side| (side.position, side.binding.field.clone())).collect();
+        let fields: Vec<_> = bound
+            .iter()
+            .map(|side| (side.position, side.binding.field.clone(), Moving::to(&side.standing.stand)))
+            .collect();
         let agree = Agree::of(bound.iter().filter_map(|side| side.standing.stand.shows()));
-        let moving = Moving::of(bound.iter().map(|side| &side.standing.stand));
-        if let Some(resting) = self.resting(&attribute.name, &fields, agree, moving) {
+        if let Some(resting) = self.resting(&attribute.name, &fields, agree) {
             self.derive(attribute, &bound, &sides, &Decision::Nothing);
             self.note_unmapped(attribute, &bound);
             self.note_current(attribute, &sides, &bound);

@@ -5,7 +5,7 @@
 use super::{Earlier, side_digest, side_fields, stand::base_of};
 use crate::mapping::Mapping;
 use std::collections::BTreeMap;
-use syncline_model::{Base, BaseEntry, FieldName, Link, RecordRef, Sight, Snapshot};
+use syncline_model::{Base, BaseEntry, FieldName, Link, Observed, RecordRef, Sight, Snapshot};
 
 /// The base that `record` takes over from `before`, whose record last showed `snapshot`; `None` where nothing was agreed. What was
 /// agreed under another binding than the one in force is none for that field only (decisions §2).
@@ -33,10 +33,25 @@ pub(super) fn inherited(
         if let Some(watch) = from.as_ref().and_then(|from| base.watches.get(from)) {
             watches.insert(to.clone(), watch.clone());
         }
-        let agreed = from.and_then(|from| base_of(base, &from, snapshot.field(from.as_str())).0);
-        entries.insert(to, BaseEntry { agreed, changed: None, sight: Sight::Unseen });
+        let taken = from.map_or(BaseEntry::NEVER, |from| taken(base, &from, snapshot));
+        // A field that two attributes read is the one's that agreed on it.
+        if taken.agreed.is_some() || !entries.contains_key(&to) {
+            entries.insert(to, taken);
+        }
     }
     Some(Base { mapping: side_digest(mapping, before.facet, record), entries, watches })
+}
+
+/// What is taken over of a field: what was agreed, and a clear that waits, but no other change: what the successor holds is
+/// told by itself.
+fn taken(base: &Base, field: &FieldName, last: &Snapshot) -> BaseEntry {
+    let shown = last.field(field.as_str());
+    let entry = base_of(base, field, shown);
+    if *shown == Observed::Empty && entry.agreed.as_ref().is_some_and(|agreed| agreed != shown) {
+        entry
+    } else {
+        BaseEntry { changed: None, sight: Sight::Unseen, ..entry }
+    }
 }
 
 /// The successor's bound fields, each with the predecessor's field for the same attribute or edge, if it has one.

@@ -32,7 +32,7 @@ pub use neighbourhood::{
 };
 pub use preconditions::{before_hash, of as precondition};
 pub use settle::{Beside, LinkChange, Settled, Successor, at_odds, is_of_lead, looked_at, settle};
-pub use watch::{Shown, Wrote, note_step, note_undone, note_write, shows_same};
+pub use watch::{TakenBack, Wrote, note_step, note_undone, note_write, shows_same};
 
 use scope::Scope;
 use std::collections::BTreeMap;

@@ -10,7 +10,7 @@ use crate::{
 };
 use std::sync::Arc;
 use syncline_model::{
-    Base, ConnectionName, FieldName, Interval, Observed, Value,
+    Base, BaseEntry, ConnectionName, FieldName, Interval, Observed, Sight, Value,
     defect::{Defect, planted},
 };
 
@@ -31,16 +31,12 @@ pub(super) struct Standing {
     pub(super) seen: SideSeen,
 }
 
-/// What a field's base is: `None`, nothing was agreed.
-pub(super) fn base_of(
-    base: &Base,
-    field: &FieldName,
-    now: &Observed,
-) -> (Option<Observed>, Option<Interval>) {
+/// What a field's base is.
+pub(super) fn base_of(base: &Base, field: &FieldName, now: &Observed) -> BaseEntry {
     match base.entries.get(field) {
-        Some(entry) => (entry.agreed.clone(), entry.changed),
-        None if now.is_known() => (Some(now.clone()), None),
-        None => (None, None),
+        Some(entry) => entry.clone(),
+        None if now.is_known() => BaseEntry { agreed: Some(now.clone()), ..BaseEntry::NEVER },
+        None => BaseEntry::NEVER,
     }
 }
 
@@ -59,7 +55,8 @@ impl Draftsman<'_> {
             FieldState::Missing => &Observed::NotPermitted,
             FieldState::Present { .. } => shown,
         };
-        let (agreed, interval) = base_of(base, &binding.field, if is_blanked { shown } else { now });
+        let BaseEntry { agreed, changed: interval, sight } =
+            base_of(base, &binding.field, if is_blanked { shown } else { now });
         let mut standing = Standing {
             stand: Stand::Unknown,
             spelling: None,
@@ -104,6 +101,12 @@ impl Draftsman<'_> {
         }
         standing.stand = match agreed.as_ref().map(read) {
             None => Stand::NoBase(meaning),
+            // Inherited, and blank from the first sight on: what a conversion does not carry over is not cleared.
+            Some(Meaning::Known(Observed::Value(_)) | Meaning::Unmapped(_))
+                if sight == Sight::Unseen && meaning.is_none() =>
+            {
+                Stand::NoBase(None)
+            }
             Some(Meaning::Known(observed)) if observed.is_known() => {
                 let agreed_meaning = normal(observed.value());
                 let same = agreed_meaning == meaning;
@@ -111,10 +114,6 @@ impl Draftsman<'_> {
                 if same {
                     standing.respelled = agreed.as_ref() != Some(now);
                     Stand::Same(meaning)
-                } else if interval.is_none() && meaning.is_none() {
-                    // Inherited, and blank from the first sight on: what a conversion does not carry over is not cleared.
-                    standing.agreed = None;
-                    Stand::NoBase(meaning)
                 } else {
                     changed(meaning)
                 }

@@ -9,7 +9,7 @@ use super::{ActiveSide, Draftsman, edges::picked};
 use crate::{
     decide::Stand,
     mapping::{
-        Mapping, Oscillation,
+        Attribute, Binding, ConnectionModel, Mapping, Oscillation,
         codec::{Meaning, decode, normalise},
     },
 };
@@ -17,8 +17,8 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use syncline_model::{
-    AttributeName, Base, ConnectionName, FieldName, Kind, Link, Observed, RecordRef, Rest, RunId, Snapshot,
-    Value, Watch, operation::Case, plan::HeldReason, review::Question,
+    AttributeName, Base, ConnectionName, FieldName, Kind, Observed, RecordRef, Rest, RunId, Value, Watch,
+    operation::Case, plan::HeldReason, review::Question,
 };
 
 /// Writes of one field that are remembered: more than any guard counts makes no difference.
@@ -31,7 +31,9 @@ pub struct Wrote<'a> {
     pub field: &'a FieldName,
     /// What it held when the write was planned.
     pub before: &'a Observed,
-    /// What it shows now.
+    /// What was sent.
+    pub sent: &'a Observed,
+    /// What it shows now, as the vendor made of it.
     pub shows: &'a Observed,
     /// Why it was written.
     pub case: Case,
@@ -41,10 +43,10 @@ pub struct Wrote<'a> {
 
 /// Remembers a write in the base of its record's link. Fields that the mapping does not bind are not remembered.
 pub fn note_write(mapping: &Mapping, kind: Kind, record: &RecordRef, base: &mut Base, wrote: Wrote<'_>) {
-    let (Some(before), Some(shows)) = (
-        digest(mapping, kind, record, wrote.field, wrote.before),
-        digest(mapping, kind, record, wrote.field, wrote.shows),
-    ) else {
+    let digest = |seen| digest(mapping, kind, record, wrote.field, seen);
+    let (Some(before), Some(sent), Some(shows)) =
+        (digest(wrote.before), digest(wrote.sent), digest(wrote.shows))
+    else {
         return;
     };
     let limit = mapping.guard.oscillation;
@@ -57,62 +59,49 @@ pub fn note_write(mapping: &Mapping, kind: Kind, record: &RecordRef, base: &mut 
     if watch.replaced.len() > REMEMBERED {
         watch.replaced.remove(0);
     }
-    watch.wrote = shows;
+    (watch.sent, watch.wrote) = (sent, shows);
 }
 
-/// Notes that a person took back what we had written to a field, while the sides showed this: it rests until one moves.
+/// A value or relation that a person took back.
+#[derive(Debug, Clone, Copy)]
+pub struct TakenBack<'a> {
+    /// The field.
+    pub field: &'a FieldName,
+    /// The attribute or edge.
+    pub attribute: &'a AttributeName,
+    /// What it held until then.
+    pub held: &'a Observed,
+    /// The run that took it back.
+    pub by: RunId,
+}
+
+/// Notes that a person takes back what we had written to a field, before that is noted as a write: it rests until a side moves.
+/// What is written together with the attribute's own field does not rest by itself.
 pub fn note_undone(
+    mapping: &Mapping,
+    kind: Kind,
+    record: &RecordRef,
     base: &mut Base,
-    field: &FieldName,
-    attribute: &AttributeName,
-    run: RunId,
-    Shown(shown): Shown,
+    TakenBack { field, attribute, held, by }: TakenBack<'_>,
 ) {
+    let model = mapping.kinds.get(&kind);
+    let known = model.into_iter().flat_map(|model| &model.attributes).find(|it| it.name == *attribute);
+    let took = match known {
+        None => None,
+        Some(known) => {
+            let connection = mapping.connections.get(&record.connection);
+            let binding = known.binding(&record.connection, &record.object);
+            let (Some(connection), Some(binding)) = (connection, binding.filter(|it| it.field == *field))
+            else {
+                return;
+            };
+            // What was sent, where that is remembered: a vendor may make something else of it.
+            let sent = base.watches.get(field).filter(|watch| !watch.replaced.is_empty());
+            Some(sent.map_or_else(|| short(&meaning(known, binding, connection, held)), |watch| watch.sent))
+        }
+    };
     let watch = base.watches.entry(field.clone()).or_default();
-    watch.rest = Some(Rest::Undone { attribute: attribute.clone(), run, shown });
-}
-
-/// What the sides of an attribute or edge show, as a number to compare.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shown(u64);
-
-impl Shown {
-    /// What the records of an entity that are in force show of an attribute or edge.
-    pub fn of(
-        mapping: &Mapping,
-        kind: Kind,
-        links: &[Link],
-        snapshots: &[Option<Snapshot>],
-        name: &AttributeName,
-    ) -> Self {
-        let sides = links.iter().zip(snapshots).filter(|(link, _)| link.state.is_active());
-        let model = mapping.kinds.get(&kind);
-        let all = sides.filter_map(|(link, snapshot)| {
-            let RecordRef { connection, object, .. } = &link.record;
-            let mut attributes = model?.attributes.iter().filter(|it| it.name == *name);
-            let mut edges = model?.edges.iter().filter(|it| it.name.as_str() == name.as_str());
-            let field = attributes
-                .find_map(|it| it.binding(connection, object).map(|binding| &binding.field))
-                .or_else(|| {
-                    edges.find_map(|it| it.binding(connection, object).map(|binding| &binding.field))
-                })?;
-            Some((&link.record, field, snapshot.as_ref()?.field(field.as_str())))
-        });
-        Self::by(mapping, kind, all)
-    }
-
-    /// The order of the sides makes no difference.
-    fn by<'s>(
-        mapping: &Mapping,
-        kind: Kind,
-        sides: impl Iterator<Item = (&'s RecordRef, &'s FieldName, &'s Observed)>,
-    ) -> Self {
-        let one = |(record, field, seen): (&RecordRef, &FieldName, &Observed)| {
-            let connection = short(record.connection.as_str());
-            digest(mapping, kind, record, field, seen).map(|shown| connection.rotate_left(7) ^ shown)
-        };
-        Self(sides.filter_map(one).fold(0, u64::wrapping_add))
-    }
+    watch.rest = Some(Rest::Undone { attribute: attribute.clone(), run: by, took });
 }
 
 /// Remembers a step of a write that may take two: a relation taken away, then the new one made. A step that goes on from
@@ -122,7 +111,7 @@ pub fn note_step(mapping: &Mapping, kind: Kind, record: &RecordRef, base: &mut B
     let shows = digest(mapping, kind, record, wrote.field, wrote.shows);
     match (base.watches.get_mut(wrote.field), shows) {
         (Some(watch), Some(shows)) if !watch.replaced.is_empty() && before == Some(watch.wrote) => {
-            watch.wrote = shows;
+            (watch.sent, watch.wrote) = (shows, shows);
         }
         _ => note_write(mapping, kind, record, base, wrote),
     }
@@ -175,13 +164,7 @@ fn digest(
         (binding.field == *field).then_some((attribute, binding))
     });
     let normal = if let Some((attribute, binding)) = attribute {
-        match decode(attribute, binding, connection, seen) {
-            Meaning::Known(Observed::Value(value)) => {
-                format!("{:?}", normalise(attribute.value_type, &value))
-            }
-            Meaning::Known(other) => format!("{other:?}"),
-            Meaning::Unmapped(text) => format!("unmapped {text}"),
-        }
+        meaning(attribute, binding, connection, seen)
     } else {
         let mut bindings =
             model.edges.iter().filter_map(|edge| edge.binding(&record.connection, &record.object));
@@ -198,6 +181,25 @@ fn digest(
         }
     };
     Some(short(&normal))
+}
+
+/// What a field means for an attribute, in normal form.
+fn meaning(
+    attribute: &Attribute,
+    binding: &Binding,
+    connection: &ConnectionModel,
+    seen: &Observed,
+) -> String {
+    match decode(attribute, binding, connection, seen) {
+        Meaning::Known(Observed::Value(value)) => spelled(Some(&normalise(attribute.value_type, &value))),
+        Meaning::Known(Observed::Empty) => spelled(None),
+        Meaning::Known(other) => format!("{other:?}"),
+        Meaning::Unmapped(text) => format!("unmapped {text}"),
+    }
+}
+
+fn spelled(value: Option<&Value>) -> String {
+    value.map_or_else(|| format!("{:?}", Observed::Empty), |value| format!("{value:?}"))
 }
 
 fn short(text: &str) -> u64 {
@@ -220,21 +222,26 @@ impl Draftsman<'_> {
     }
 
     /// Why these fields of an attribute or edge rest; a field that two attributes read rests for the one that was taken back. Where the sides agree nothing rests any more; what a person took back
-    /// does not either once a side moves. One that had moved before then, and could not travel on since (another side may not
-    /// be written), has not.
+    /// does not either once a side moves. A side that shows what was taken back has not moved since that was written: it only could not travel on (another side may not be written).
     pub(super) fn resting(
         &mut self,
         name: &AttributeName,
-        fields: &[(usize, FieldName)],
+        fields: &[(usize, FieldName, Moving<'_>)],
         agree: Agree,
-        moved: Moving,
     ) -> Option<Resting> {
         let mut found = None;
-        for (position, field) in fields {
+        for (position, field, _) in fields {
             let Some(watch) = self.bases[*position].watches.get(field) else { continue };
             let Some(rest) = watch.rest.clone().filter(|rest| rest.attribute() == name) else { continue };
             let over = match rest {
-                Rest::Undone { shown, .. } => moved == Moving::Yes && Shown(shown) != self.shown(fields),
+                Rest::Undone { took, .. } => {
+                    let mut sides = fields.iter().map(|(at, _, moving)| (at == position, moving));
+                    sides.any(|(rests, moving)| match moving {
+                        Moving::No => false,
+                        Moving::Yes => true,
+                        Moving::To(value) => rests || took != Some(short(&spelled(*value))),
+                    })
+                }
                 Rest::Oscillates { .. } => false,
             };
             if agree == Agree::Yes || over {
@@ -246,20 +253,12 @@ impl Draftsman<'_> {
         found
     }
 
-    fn shown(&self, fields: &[(usize, FieldName)]) -> Shown {
-        let sides = fields.iter().map(|(position, field)| {
-            let ActiveSide { record, snapshot, .. } = &self.sides[*position];
-            (*record, field, snapshot.field(field.as_str()))
-        });
-        Shown::by(self.context.mapping, self.hood.kind, sides)
-    }
-
     /// Lists an attribute that rests.
     pub(super) fn hold_resting(&mut self, resting: Resting) {
         let Resting { connection, rest } = resting;
         match rest {
             Rest::Oscillates { attribute, since } => self.hold_oscillating(&attribute, &connection, since),
-            Rest::Undone { attribute, run, shown: _ } => {
+            Rest::Undone { attribute, run, took: _ } => {
                 self.hold(Some(&attribute), &connection, HeldReason::Undone { run }, Vec::new());
             }
         }
@@ -310,16 +309,29 @@ impl Draftsman<'_> {
 
 /// Whether a side moved away from what was agreed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Moving {
-    Yes,
+pub(super) enum Moving<'v> {
     No,
+    /// It did.
+    Yes,
+    /// To this value of an attribute.
+    To(Option<&'v Value>),
 }
 
-impl Moving {
-    /// Looks at how the sides stand.
-    pub(super) fn of<'s, V: 's>(stands: impl IntoIterator<Item = &'s Stand<V>>) -> Self {
-        let moved = |stand: &&Stand<V>| matches!(stand, Stand::Changed { .. } | Stand::NoBase(_));
-        if stands.into_iter().any(|stand| moved(&stand)) { Self::Yes } else { Self::No }
+impl<'v> Moving<'v> {
+    /// Looks at how a side of an edge stands.
+    pub(super) fn of<V>(stand: &Stand<V>) -> Self {
+        match stand {
+            Stand::Changed { .. } | Stand::NoBase(_) => Self::Yes,
+            Stand::Unknown | Stand::Same(_) => Self::No,
+        }
+    }
+
+    /// Looks at how a side of an attribute stands.
+    pub(super) fn to(stand: &'v Stand<Value>) -> Self {
+        match stand {
+            Stand::Changed { now: value, .. } | Stand::NoBase(value) => Self::To(value.as_ref()),
+            Stand::Unknown | Stand::Same(_) => Self::No,
+        }
     }
 }
 

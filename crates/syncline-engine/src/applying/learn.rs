@@ -57,7 +57,7 @@ impl Applier<'_> {
             }
             match outcome {
                 RowOutcome::Confirmed { record, observation, .. } => {
-                    self.count(&operation.action);
+                    self.count(connection, operation);
                     let learnt = lesson.confirmed(
                         ctx,
                         &mut pass.surroundings,
@@ -122,8 +122,9 @@ impl Applier<'_> {
         Ok(())
     }
 
-    fn count(&mut self, action: &Action) {
-        match action {
+    fn count(&mut self, connection: &ConnectionName, operation: &Operation) {
+        self.done.add(self.ctx.mapping(), operation.kind, connection, &operation.action);
+        match operation.action {
             Action::Create { .. } => self.tally.created += 1,
             Action::Update { .. } => self.tally.updated += 1,
             Action::Associate(_) | Action::Dissociate(_) => self.tally.associated += 1,

@@ -14,7 +14,7 @@ mod taken;
 pub(crate) use learn::{Found, found, is_undo};
 pub use recover::recover;
 
-use crate::{ctx::Ctx, error::Error, planning::Pass};
+use crate::{ctx::Ctx, error::Error, guards::Counts, planning::Pass};
 use calling::Intent;
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_kit::vendor::{RowOutcome, WriteCall};
@@ -107,6 +107,8 @@ pub struct Applier<'a> {
     pub tally: Tally,
     /// Connections that were written.
     pub written: BTreeSet<ConnectionName>,
+    /// What guards count of what was done.
+    pub(crate) done: Counts,
 }
 
 impl<'a> Applier<'a> {
@@ -126,6 +128,7 @@ impl<'a> Applier<'a> {
             not_undone: Vec::new(),
             tally: Tally::default(),
             written: BTreeSet::new(),
+            done: Counts::default(),
         }
     }
 

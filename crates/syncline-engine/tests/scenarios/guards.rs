@@ -127,6 +127,24 @@ async fn what_automation_makes_of_a_round_is_guarded_like_anything_else() {
 }
 
 #[tokio::test]
+async fn what_a_round_did_counts_in_the_next_one() {
+    let (mut world, accounts) = six().await;
+    for account in &accounts[..2] {
+        world.edit(Salesforce, "Account", account, json!({"Phone": null}));
+    }
+    world.wire.answers(Salesforce, accounts[2..3].iter().map(emptied).collect());
+    let city = json!({"city": "Bern"});
+    let company = world.find(HubSpot, "companies", "name", "A5");
+    world.edit(HubSpot, "companies", &company, city);
+    let outcome = world.sync().await;
+    let Some(Needs::Guard(tripped)) = &outcome.needs else { panic!("{outcome:?}") };
+    assert_eq!(tripped.iter().map(|it| (it.guard, it.count)).collect::<Vec<_>>(), [("blank", 3)]);
+    assert_eq!((outcome.rounds, world.find_all(HubSpot, "companies", "phone", "1").len()), (2, 4));
+    // The next run counts for itself.
+    world.writes(1).await;
+}
+
+#[tokio::test]
 async fn who_confirms_a_first_contact_confirms_its_creates_and_nothing_else() {
     let (mut world, accounts) = six().await;
     let mut batch = Batch::at(world.wire.now());

@@ -11,7 +11,9 @@ use syncline_model::{Base, BaseEntry, Evidence, FieldName, LinkState, Rest, RunI
 const DETAIL_FORMAT: u8 = 1;
 /// Without watches, as most are.
 const BASE_FORMAT: u8 = 1;
-const BASE_WATCHED_FORMAT: u8 = 2;
+const BASE_WATCHED_FORMAT: u8 = 3;
+/// In which watches did not tell what had been sent.
+const BASE_UNSENT_FORMAT: u8 = 2;
 /// The flag of an entry whose record was not seen yet.
 const UNSEEN: u8 = 4;
 
@@ -135,6 +137,7 @@ pub(crate) fn encode_base(base: &Base) -> Vec<u8> {
 }
 
 fn write_watch(to: &mut Writer, watch: &Watch) {
+    to.raw(&watch.sent.to_le_bytes());
     to.raw(&watch.wrote.to_le_bytes());
     to.uint(watch.replaced.len() as u128);
     for (digest, at) in &watch.replaced {
@@ -152,17 +155,21 @@ fn write_watch(to: &mut Writer, watch: &Watch) {
             to.text(attribute.as_str());
             write_instant(to, *since);
         }
-        Some(Rest::Undone { attribute, run, shown }) => {
-            to.byte(3);
+        Some(Rest::Undone { attribute, run, took }) => {
+            to.byte(if took.is_some() { 3 } else { 2 });
             to.text(attribute.as_str());
             to.raw(run.0.as_bytes());
-            to.raw(&shown.to_le_bytes());
+            if let Some(took) = took {
+                to.raw(&took.to_le_bytes());
+            }
         }
     }
 }
 
-fn read_watch(from: &mut Reader<'_>) -> Result<Watch, StoreError> {
-    let mut watch = Watch { wrote: read_digest(from)?, ..Watch::default() };
+fn read_watch(from: &mut Reader<'_>, format: u8) -> Result<Watch, StoreError> {
+    let sent = if format == BASE_UNSENT_FORMAT { None } else { Some(read_digest(from)?) };
+    let wrote = read_digest(from)?;
+    let mut watch = Watch { sent: sent.unwrap_or(wrote), wrote, ..Watch::default() };
     for _ in 0..from.count()? {
         watch.replaced.push((read_digest(from)?, read_instant(from)?));
     }
@@ -172,12 +179,11 @@ fn read_watch(from: &mut Reader<'_>) -> Result<Watch, StoreError> {
     watch.rest = match from.byte()? {
         0 => None,
         1 => Some(Rest::Oscillates { attribute: from.text()?.into(), since: read_instant(from)? }),
-        // From before it was kept what the sides showed.
-        2 => Some(Rest::Undone { attribute: from.text()?.into(), run: read_run(from)?, shown: 0 }),
+        2 => Some(Rest::Undone { attribute: from.text()?.into(), run: read_run(from)?, took: None }),
         3 => Some(Rest::Undone {
             attribute: from.text()?.into(),
             run: read_run(from)?,
-            shown: read_digest(from)?,
+            took: Some(read_digest(from)?),
         }),
         _ => return Err(from.broken("a field rests for no known reason")),
     };
@@ -215,9 +221,9 @@ pub(crate) fn decode_base(bytes: &[u8]) -> Result<Base, StoreError> {
         entries.insert(field, BaseEntry { agreed, changed, sight });
     }
     let mut watches = BTreeMap::new();
-    if format == BASE_WATCHED_FORMAT {
+    if format >= BASE_UNSENT_FORMAT {
         for _ in 0..from.count()? {
-            watches.insert(FieldName::from(from.text()?), read_watch(&mut from)?);
+            watches.insert(FieldName::from(from.text()?), read_watch(&mut from, format)?);
         }
     }
     from.end()?;

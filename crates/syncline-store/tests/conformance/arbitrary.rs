@@ -194,14 +194,12 @@ pub fn base() -> impl Strategy<Value = Base> {
 fn watch() -> impl Strategy<Value = Watch> {
     let oscillates = (text(), instant())
         .prop_map(|(attribute, since)| Rest::Oscillates { attribute: attribute.into(), since });
-    let undone = (text(), any::<u128>(), any::<u64>()).prop_map(|(attribute, run, shown)| Rest::Undone {
-        attribute: attribute.into(),
-        run: RunId(Uuid::from_u128(run)),
-        shown,
+    let undone = (text(), any::<u128>(), option::of(any::<u64>())).prop_map(|(attribute, run, took)| {
+        Rest::Undone { attribute: attribute.into(), run: RunId(Uuid::from_u128(run)), took }
     });
     let replaced = vec((any::<u64>(), instant()), 0..3);
     (any::<u64>(), replaced, vec(instant(), 0..3), option::of(prop_oneof![oscillates, undone]))
-        .prop_map(|(wrote, replaced, flips, rest)| Watch { wrote, replaced, flips, rest })
+        .prop_map(|(wrote, replaced, flips, rest)| Watch { sent: !wrote, wrote, replaced, flips, rest })
 }
 
 pub fn link() -> impl Strategy<Value = Link> {

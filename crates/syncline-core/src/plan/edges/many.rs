@@ -13,7 +13,7 @@ use crate::{
 };
 use std::collections::BTreeSet;
 use syncline_model::{
-    AttributeName, ConnectionName, EntityId, FieldName, Observed, Reason, RecordRef, Ref, Value,
+    AttributeName, BaseEntry, ConnectionName, EntityId, Observed, Reason, RecordRef, Ref, Sight, Value,
     operation::Case, plan::HeldReason,
 };
 
@@ -75,11 +75,11 @@ impl<'a> Draftsman<'a> {
             self.settle_elements(&readings);
         }
         // What a person took back is listed until the sides have the same; other elements go on travelling meanwhile.
-        let fields: Vec<(usize, FieldName)> =
-            readings.iter().map(|it| (it.side.position, it.side.binding.field.clone())).collect();
+        let fields: Vec<_> =
+            readings.iter().map(|it| (it.side.position, it.side.binding.field.clone(), Moving::No)).collect();
         let agree =
             Agree::of(readings.iter().filter_map(|it| Some((it.now.as_ref()?, it.unresolved.is_empty()))));
-        if let Some(resting) = self.resting(&name, &fields, agree, Moving::No) {
+        if let Some(resting) = self.resting(&name, &fields, agree) {
             self.hold_resting(resting);
         }
         for reading in readings.iter().filter(|reading| reading.side.binding.direction.reads()) {
@@ -91,7 +91,9 @@ impl<'a> Draftsman<'a> {
 
     fn read_set<'e>(&self, side: EdgeSide<'e>) -> SetReading<'e> {
         let seen = self.seen(side);
-        let (agreed, _) = base_of(&self.bases[side.position], &side.binding.field, seen);
+        let BaseEntry { agreed, sight, .. } = base_of(&self.bases[side.position], &side.binding.field, seen);
+        // Who was in the set of the record whose place this one took, and is not in this one's, was not taken out.
+        let agreed = agreed.filter(|_| sight == Sight::Seen);
         let base = agreed.as_ref().and_then(|agreed| self.resolve(side, agreed)).map(|base| base.entities);
         let (mut now, unresolved) = match self.resolve(side, seen) {
             Some(now) => (Some(now.entities), now.unresolved),

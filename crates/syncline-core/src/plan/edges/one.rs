@@ -13,8 +13,8 @@ use crate::{
 };
 use std::sync::Arc;
 use syncline_model::{
-    After, AttributeName, ConnectionName, EntityId, FieldChange, Kind, Observed, Reason, RecordRef, Ref,
-    Value,
+    After, AttributeName, BaseEntry, ConnectionName, EntityId, FieldChange, Kind, Observed, Reason,
+    RecordRef, Ref, Sight, Value,
     defect::{Defect, planted},
     operation::Case,
     plan::HeldReason,
@@ -64,14 +64,15 @@ impl<'a> Draftsman<'a> {
                 stand: self.edge_counts_as(reading, &readings),
             })
             .collect();
-        let fields: Vec<_> =
-            readings.iter().map(|it| (it.side.position, it.side.binding.field.clone())).collect();
+        let fields: Vec<_> = readings
+            .iter()
+            .map(|it| (it.side.position, it.side.binding.field.clone(), Moving::of(&it.stand)))
+            .collect();
         let agree = Agree::of(readings.iter().filter_map(|reading| {
             let now = reading.now.as_ref()?;
             Some((now.entities.first(), now.unresolved.is_empty()))
         }));
-        let moving = Moving::of(readings.iter().map(|reading| &reading.stand));
-        if let Some(resting) = self.resting(&name, &fields, agree, moving) {
+        if let Some(resting) = self.resting(&name, &fields, agree) {
             let parent = self.parent(edge, &Decision::Nothing, &sides, &readings);
             self.derive_one(&name, edge, &readings, &sides, &Decision::Nothing, parent.entity);
             self.parents.insert(name, parent);
@@ -132,7 +133,8 @@ impl<'a> Draftsman<'a> {
 
     fn read_one<'e>(&self, edge: &Edge, side: EdgeSide<'e>) -> Reading<'e> {
         let seen = self.seen(side);
-        let (agreed, interval) = base_of(&self.bases[side.position], &side.binding.field, seen);
+        let BaseEntry { agreed, changed: interval, sight } =
+            base_of(&self.bases[side.position], &side.binding.field, seen);
         let now = self.resolve(side, seen);
         let base = agreed.as_ref().and_then(|agreed| self.resolve(side, agreed));
         let mut reading = Reading {
@@ -168,6 +170,8 @@ impl<'a> Draftsman<'a> {
                 reading.respelled = reading.agreed.as_ref() != Some(seen);
                 Stand::Same(shown)
             }
+            // Inherited, and none from the first sight on.
+            (Some(_), _) if sight == Sight::Unseen && shown.is_none() => Stand::NoBase(None),
             // Also where the base leads to a record that is nobody's: what is shown now is not that one.
             (Some(_), _) => {
                 let connection = &self.sides[side.position].record.connection;

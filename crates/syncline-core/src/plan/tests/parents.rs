@@ -227,6 +227,7 @@ fn a_company_that_is_left_beside_the_one_that_went_does_not_go_too() {
     let step = Wrote {
         field: &field,
         before: &refs(&["companies/C2!", "companies/C3"]),
+        sent: &beside,
         shows: &beside,
         case: Why::OneChanged,
         at: at(0),

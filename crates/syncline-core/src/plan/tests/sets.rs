@@ -3,7 +3,7 @@
 use super::world::*;
 use crate::mapping::{Direction, EdgeBinding, Rule};
 use crate::plan::{Derivation, TargetState};
-use syncline_model::{Action, Kind, Observed};
+use syncline_model::{Action, BaseEntry, Kind, Observed, Sight};
 
 const O: &str = "salesforce/Opportunity/006";
 const D: &str = "hubspot/deals/9";
@@ -129,6 +129,20 @@ fn who_may_have_been_merged_into_somebody_unknown_was_not_taken_out() {
     // Who joins does not wait for that.
     let joined = pair().seen(D, 10, &[(CONTACTS, refs(&["contacts/1", "contacts/3", "contacts/99"]))]);
     assert_eq!(operations(&joined.plan()), [format!("associate {O} {ROLES} salesforce/Contact/P3")]);
+}
+
+#[test]
+fn who_was_never_seen_in_a_set_was_not_taken_out_of_it() {
+    let mut case = deal().agreed(O, &sf(&["Contact/P1", "Contact/P2"])).agreed(D, &hs(&["contacts/1"]));
+    let agreed = BaseEntry { agreed: Some(refs(&["contacts/1", "contacts/2"])), ..BaseEntry::NEVER };
+    for (sight, operation) in [
+        (Sight::Unseen, format!("associate {D} {CONTACTS} hubspot/contacts/2")),
+        (Sight::Seen, format!("dissociate {O} {ROLES} salesforce/Contact/P2")),
+    ] {
+        let entry = BaseEntry { sight, ..agreed.clone() };
+        case.link_mut(D).base.as_mut().unwrap().entries = [(CONTACTS.into(), entry)].into();
+        assert_eq!(operations(&case.plan()), [operation]);
+    }
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn what_a_person_took_back_of_it_rests_though_the_domains_are_one() {
         let other = (FieldName::new("website"), text("https://acme.com/shop"));
         theirs.into_iter().filter(|(field, _)| field.as_str() != "website").chain([other]).collect()
     };
-    let rest = Some(Rest::Undone { attribute: "website".into(), run: RunId(uuid::Uuid::nil()), shown: 0 });
+    let rest = Some(Rest::Undone { attribute: "website".into(), run: RunId(uuid::Uuid::nil()), took: None });
     let base = case.link_mut(A).base.as_mut().unwrap();
     base.watches.insert(FieldName::new("Website"), Watch { rest, ..Watch::default() });
     let plan = case.plan();

@@ -2,8 +2,8 @@
 
 use super::world::*;
 use crate::{
-    mapping::Rule,
-    plan::{Shown, Wrote, note_step, note_undone, note_write, shows_same},
+    mapping::{FieldState, Rule},
+    plan::{TakenBack, Wrote, note_step, note_undone, note_write, shows_same},
 };
 use syncline_model::{FieldName, Kind, Observed, Rest, RunId, Watch, operation::Case as Reason};
 
@@ -21,7 +21,7 @@ fn ruled() -> Case {
 /// A confirmed write of HubSpot's title at `second`: over what it shows, and what it shows then.
 fn wrote(mut case: Case, second: i64, before: &Observed, shows: &Observed, why: Reason) -> Case {
     let (mapping, kind, field) = (case.mapping.clone(), case.hood.kind, FieldName::new("jobtitle"));
-    let wrote = Wrote { field: &field, before, shows, case: why, at: at(second) };
+    let wrote = Wrote { field: &field, before, sent: shows, shows, case: why, at: at(second) };
     let base = case.link_mut(H).base.as_mut().unwrap();
     note_write(&mapping, kind, &record(H), base, wrote);
     case.seen(H, second, &[("jobtitle", shows.clone())])
@@ -105,7 +105,7 @@ fn watched(field: &str, step: bool, writes: &[(Observed, Observed)]) -> Watch {
     let (mapping, kind, name) = (case.mapping.clone(), case.hood.kind, FieldName::new(field));
     let base = case.link_mut(H).base.as_mut().unwrap();
     for (before, shows) in writes {
-        let wrote = Wrote { field: &name, before, shows, case: Reason::OneChanged, at: at(1) };
+        let wrote = Wrote { field: &name, before, sent: shows, shows, case: Reason::OneChanged, at: at(1) };
         let note = if step { note_step } else { note_write };
         note(&mapping, kind, &record(H), base, wrote);
     }
@@ -165,26 +165,66 @@ fn steps_of_one_write_are_one_write() {
 
 #[test]
 fn a_field_whose_write_was_undone_rests_until_a_side_moves() {
-    let mut case = ruled().attribute("title", |attribute| attribute.rule = Rule::TwoWay);
-    let run = RunId(uuid::Uuid::from_u128(7));
-    let snapshot = case.hood.snapshots[1].as_mut().unwrap();
-    snapshot.fields.iter_mut().find(|(field, _)| field.as_str() == "jobtitle").unwrap().1 = text("Mr");
-    let undone = |case: &mut Case| {
-        let shown =
-            Shown::of(&case.mapping, Kind::Person, &case.hood.links, &case.hood.snapshots, &"title".into());
-        note_undone(case.link_mut(H).base.as_mut().unwrap(), &"jobtitle".into(), &"title".into(), run, shown);
+    let start = || {
+        let mut case = ruled().attribute("title", |attribute| attribute.rule = Rule::TwoWay);
+        let snapshot = case.hood.snapshots[1].as_mut().unwrap();
+        snapshot.fields.iter_mut().find(|(field, _)| field.as_str() == "jobtitle").unwrap().1 = text("Mr");
+        case
     };
-    undone(&mut case);
-    let plan = case.plan();
-    assert_eq!((operations(&plan), held(&plan)), (vec![], vec!["hubspot title undone []".to_owned()]));
-    let mut case = case.seen(C, 10, &[("Title", text("Prof"))]);
-    let moved = case.plan();
-    assert_eq!((operations(&moved), held(&moved)), (vec![format!("update {H} jobtitle=Prof")], vec![]));
-    // One that had moved before the undo, and was not agreed on since, has not moved since.
-    undone(&mut case);
-    let plan = case.plan();
-    assert_eq!((operations(&plan), held(&plan)), (vec![], vec!["hubspot title undone []".to_owned()]));
-    let moved = case.seen(C, 20, &[("Title", text("Dame"))]).plan();
-    assert_eq!((operations(&moved), held(&moved)), (vec![format!("update {H} jobtitle=Dame")], vec![]));
+    let prof = || start().seen(C, 10, &[("Title", text("Prof"))]);
+    let undone = |mut case: Case, held: &str| {
+        let taken = TakenBack {
+            field: &"jobtitle".into(),
+            attribute: &"title".into(),
+            held: &text(held),
+            by: RunId(uuid::Uuid::from_u128(7)),
+        };
+        let mapping = case.mapping.clone();
+        note_undone(&mapping, Kind::Person, &record(H), case.link_mut(H).base.as_mut().unwrap(), taken);
+        case
+    };
+    let rests = |case: &Case| {
+        let plan = case.plan();
+        assert_eq!((operations(&plan), held(&plan)), (vec![], vec!["hubspot title undone []".to_owned()]));
+    };
+    let moves = |case: &Case, value: &str| {
+        let moved = case.plan();
+        let update = format!("update {H} jobtitle={value}");
+        assert_eq!((operations(&moved), held(&moved)), (vec![update], vec![]));
+    };
+    let case = undone(start(), "Dr");
+    rests(&case);
+    moves(&case.seen(C, 10, &[("Title", text("Prof"))]), "Prof");
+    // What the run had written has not moved since, though it is not agreed on.
+    let waited = undone(prof(), "Prof");
+    rests(&waited);
+    // Also where the vendor had made something else of it.
+    let (mapping, field, sent) = (ruled().mapping, "jobtitle".into(), text("Prof"));
+    let mut short = prof();
+    let (before, shows) = (&text("Mr"), &text("P."));
+    let wrote = Wrote { field: &field, before, sent: &sent, shows, case: Reason::OneChanged, at: at(10) };
+    note_write(&mapping, Kind::Person, &record(H), short.link_mut(H).base.as_mut().unwrap(), wrote);
+    rests(&undone(short, "P."));
+    // Nor has it where it cannot be seen for a while on the side that rests.
+    let hidden = waited.seen(H, 15, &[("jobtitle", Observed::NotPermitted)]);
+    rests(&hidden.bindings("title", HS, |it| it.field_state = FieldState::Missing));
+    moves(&undone(prof(), "Prof").seen(C, 20, &[("Title", text("Dame"))]), "Dame");
+    // An edit that came after the run and before the undo has moved.
+    moves(&undone(prof(), "Dr"), "Prof");
+    // What is written together with it does not rest by itself.
+    let beside = TakenBack {
+        field: &"phone".into(),
+        attribute: &"title".into(),
+        held: &text("1"),
+        by: RunId(uuid::Uuid::nil()),
+    };
+    let mut case = prof();
+    note_undone(&mapping, Kind::Person, &record(H), case.link_mut(H).base.as_mut().unwrap(), beside);
+    assert!(case.link_mut(H).base.as_ref().unwrap().watches.is_empty());
+    let again = undone(start(), "Prof").seen(H, 20, &[("jobtitle", text("Prof"))]);
+    assert_eq!(operations(&again.plan()), [format!("update {C} Title=Prof")], "a person gave it back");
+    // And so has what a person gives the side that rests.
+    let given = undone(prof(), "Prof").seen(H, 20, &[("jobtitle", text("Lord"))]);
+    assert!(!held(&given.plan()).iter().any(|held| held.contains("undone")));
     // One that is parked rests whatever moves: see above.
 }

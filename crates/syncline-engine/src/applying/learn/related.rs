@@ -2,15 +2,15 @@
 
 use super::{Lesson, agreed::agree_on_none, written::set_field};
 use crate::ctx::Ctx;
-use jiff::Timestamp;
 use syncline_core::{
     mapping::Cardinality,
-    plan::{Shown, Target, Wrote, note_step, note_undone},
+    plan::{TakenBack, Target, Wrote, note_step, note_undone},
 };
 use syncline_kit::vendor::EdgeWrite;
 use syncline_model::{
     Action, AttributeName, Base, BaseEntry, Observed, Operation, Ref, Sight, Value, operation::Case,
 };
+use syncline_store::Batch;
 
 /// Whether a relation was made or taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Lesson {
         let after = changed_refs(&before, edge, related);
         set_field(snapshot, &edge.field, after.clone());
         if let Some(base) = &mut hood.links[position].base {
-            note_relation(ctx, operation, base, edge, &before, &after, self.batch.at);
+            note_relation(ctx, operation, base, edge, &before, &after, &self.batch);
             let entry = base.entries.get(&edge.field);
             let agreed = entry.map_or(Some(before), |entry| entry.agreed.clone());
             let changed = entry.and_then(|entry| entry.changed);
@@ -52,15 +52,6 @@ impl Lesson {
                     base.entries
                         .insert(edge.field.clone(), BaseEntry { agreed, changed, sight: Sight::Seen });
                 }
-            }
-        }
-        if let Action::Associate(association) | Action::Dissociate(association) = &operation.action
-            && let (Case::Undone, Some(run)) = (association.reason.case, self.batch.run)
-        {
-            let name = AttributeName::new(association.edge.as_str());
-            let shown = Shown::of(ctx.mapping(), hood.kind, &hood.links, &hood.snapshots, &name);
-            if let Some(base) = &mut hood.links[position].base {
-                note_undone(base, &edge.field, &name, run, shown);
             }
         }
         if related == Related::No {
@@ -79,9 +70,9 @@ fn note_relation(
     edge: &EdgeWrite,
     before: &Observed,
     after: &Observed,
-    at: Timestamp,
+    batch: &Batch,
 ) {
-    let mapping = ctx.mapping();
+    let (mapping, at) = (ctx.mapping(), batch.at);
     let single = mapping.kinds.get(&operation.kind).is_some_and(|model| {
         model.edges.iter().any(|known| {
             known.cardinality == Cardinality::One
@@ -96,8 +87,13 @@ fn note_relation(
     let case = association.reason.case;
     // What a new record is made with replaces nothing.
     if single && case != Case::NewRecord {
-        let wrote = Wrote { field: &edge.field, before, shows: after, case, at };
+        let wrote = Wrote { field: &edge.field, before, sent: after, shows: after, case, at };
         note_step(mapping, operation.kind, &edge.from, base, wrote);
+    }
+    if let (Case::Undone, Some(by)) = (case, batch.run) {
+        let attribute = &AttributeName::new(association.edge.as_str());
+        let taken = TakenBack { field: &edge.field, attribute, held: before, by };
+        note_undone(mapping, operation.kind, &edge.from, base, taken);
     }
 }
 

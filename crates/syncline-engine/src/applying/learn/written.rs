@@ -10,14 +10,14 @@ use syncline_core::{
     mapping::{Carrier, EdgeBinding},
     observe::observe,
     plan::{
-        Neighbourhood, Shown, Target, Wrote, company_binding, note_undone, note_write, side_digest,
+        Neighbourhood, TakenBack, Target, Wrote, company_binding, note_undone, note_write, side_digest,
         side_fields,
     },
 };
 use syncline_kit::vendor::{Write, WriteRow};
 use syncline_model::{
-    Action, Base, BaseEntry, EntityId, Evidence, FieldChange, FieldName, JournalSeq, Kind, Link, LinkState,
-    Observation, Observed, Operation, RecordRef, RecordState, Snapshot, Value, journal::Event,
+    Action, After, Base, BaseEntry, EntityId, Evidence, FieldChange, FieldName, JournalSeq, Kind, Link,
+    LinkState, Observation, Observed, Operation, RecordRef, RecordState, Snapshot, Value, journal::Event,
     operation::Case,
 };
 
@@ -194,14 +194,25 @@ impl Lesson {
         if operation.action.fields().iter().any(referred) {
             self.batch.wake.push(format!("record:{record}"));
         }
-        let Neighbourhood { links, snapshots, kind, .. } = &mut *hood;
+        let Neighbourhood { links, snapshots, kind, .. } = hood;
         if let (Some(base), Some(shown)) = (&mut links[position].base, &snapshots[position]) {
             // What the answer shows for a field that we wrote is what was agreed, however the vendor spells it (HUB-9).
             for (field, _) in written {
                 base.entries.remove(field);
             }
             for change in operation.action.fields() {
+                let sent = match &change.after {
+                    After::Value(value) => Observed::Value(value.clone()),
+                    After::Clear => Observed::Empty,
+                    After::Reference(_) => shown.field(change.field.as_str()).clone(),
+                };
+                if let (Case::Undone, Some(by)) = (change.reason.case, self.batch.run) {
+                    let FieldChange { field, attribute, before: held, .. } = change;
+                    let taken = TakenBack { field, attribute, held, by };
+                    note_undone(ctx.mapping(), *kind, record, base, taken);
+                }
                 let wrote = Wrote {
+                    sent: &sent,
                     field: &change.field,
                     before: &change.before,
                     shows: shown.field(change.field.as_str()),
@@ -209,13 +220,6 @@ impl Lesson {
                     at: self.batch.at,
                 };
                 note_write(ctx.mapping(), *kind, record, base, wrote);
-            }
-        }
-        for change in operation.action.fields() {
-            let (Case::Undone, Some(run)) = (change.reason.case, self.batch.run) else { continue };
-            let shown = Shown::of(ctx.mapping(), hood.kind, &hood.links, &hood.snapshots, &change.attribute);
-            if let Some(base) = &mut hood.links[position].base {
-                note_undone(base, &change.field, &change.attribute, run, shown);
             }
         }
         self.touched.insert(record.clone());

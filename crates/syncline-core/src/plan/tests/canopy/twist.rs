@@ -6,15 +6,15 @@ use crate::{
         Attribute, AttributeType, Binding, Clear, Codec, Direction, FieldState, OnDelete, Predicate, Rule,
     },
     plan::{
-        ClockOffset, Refusal, RefusedPart, Shown, Wrote, note_undone, note_write, side_fields,
+        ClockOffset, Refusal, RefusedPart, TakenBack, Wrote, note_undone, note_write, side_fields,
         tests::world::{HS, SF, at, entity, text},
     },
 };
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use syncline_model::{
-    Action, ConnectionName, Evidence, FieldName, JournalSeq, Kind, Link, LinkState, Observed, RecordRef,
-    RunId, Value, operation::Case,
+    Action, BaseEntry, ConnectionName, Evidence, FieldName, JournalSeq, Kind, Link, LinkState, Observed,
+    RecordRef, RunId, Value, operation::Case,
 };
 use uuid::Uuid;
 
@@ -134,19 +134,41 @@ fn remap(it: &mut Situation, link: usize, how: u8) {
 /// A field that was written and taken back, or taken back by an undo.
 fn watch(it: &mut Situation, link: usize, how: u8) {
     let Some(snapshot) = it.hood.snapshots.get(link).cloned().flatten() else { return };
-    let shown = Shown::of(&it.mapping, it.hood.kind, &it.hood.links, &it.hood.snapshots, &"name".into());
     let Some(Link { record, base: Some(base), .. }) = it.hood.links.get_mut(link) else { return };
     let names: Vec<FieldName> = side_fields(&it.mapping, it.hood.kind, record).into_keys().collect();
-    let field = &names[usize::from(how) % names.len()];
+    let name = it.mapping.kinds[&it.hood.kind].attributes.iter().find(|it| it.name.as_str() == "name");
+    let bound = |record: &RecordRef| Some(name?.binding(&record.connection, &record.object)?.field.clone());
+    let own = bound(record).filter(|_| how > 150);
+    let field = own.as_ref().unwrap_or(&names[usize::from(how) % names.len()]);
     if how > 150 {
-        note_undone(base, field, &"name".into(), RunId(Uuid::from_u128(1)), shown);
+        let taken = TakenBack {
+            field,
+            attribute: &"name".into(),
+            held: snapshot.field(field.as_str()),
+            by: RunId(Uuid::from_u128(1)),
+        };
+        note_undone(&it.mapping, it.hood.kind, record, base, taken);
         base.entries.clear();
+        // What another side shows was not agreed on.
+        for (at, other) in it.hood.links.iter_mut().enumerate().filter(|_| how > 200) {
+            if let (Some(field), Some(base), true) = (bound(&other.record), &mut other.base, at != link) {
+                let former = BaseEntry { agreed: Some(text("former")), ..BaseEntry::NEVER };
+                base.entries.insert(field, former);
+            }
+        }
         return show(it, field.as_str(), &text("apart"));
     }
     let before = snapshot.field(field.as_str()).clone();
     for round in 0..4 {
         let shows = Observed::Value(Value::option(if how > 100 { "New" } else { "ours" }));
-        let wrote = Wrote { field, before: &before, shows: &shows, case: Case::WrittenBack, at: it.now };
+        let wrote = Wrote {
+            field,
+            before: &before,
+            sent: &shows,
+            shows: &shows,
+            case: Case::WrittenBack,
+            at: it.now,
+        };
         note_write(&it.mapping, it.hood.kind, record, base, wrote);
         if round > 1 && how.is_multiple_of(3) {
             break;

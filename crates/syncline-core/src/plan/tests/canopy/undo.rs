@@ -3,13 +3,14 @@
 
 use super::{come_to_rest, edit, seed, world::World};
 use crate::{
-    plan::{Shown, before_hash, note_undone},
+    plan::{TakenBack, before_hash, note_undone},
     undo::{Inverse, Present, Standing, Step, inverse},
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::{
-    Action, After, AttributeName, LinkState, Observed, RecordRef, RecordState, RunId, Value, journal::Written,
+    Action, After, AttributeName, FieldChange, LinkState, Observed, RecordRef, RecordState, RunId, Value,
+    journal::Written,
 };
 use uuid::Uuid;
 
@@ -65,11 +66,12 @@ impl World {
                 let values: Vec<_> = values.collect();
                 self.second += 3;
                 self.observe(id, position, values);
-                for change in fields {
-                    let shown = self.shown(id, &change.attribute);
-                    if let Some(base) = &mut self.things.get_mut(&id).unwrap().links[position].base {
-                        base.entries.remove(&change.field);
-                        note_undone(base, &change.field, &change.attribute, UNDO, shown);
+                let thing = self.things.get_mut(&id).unwrap();
+                if let Some(base) = &mut thing.links[position].base {
+                    for FieldChange { field, attribute, before: held, .. } in fields {
+                        base.entries.remove(field);
+                        let taken = TakenBack { field, attribute, held, by: UNDO };
+                        note_undone(&self.mapping, thing.kind, record, base, taken);
                     }
                 }
             }
@@ -87,19 +89,16 @@ impl World {
                 };
                 let position = self.position(id, from);
                 let name = AttributeName::new(it.edge.as_str());
-                let shown = self.shown(id, &name);
-                if let Some(base) = &mut self.things.get_mut(&id).unwrap().links[position].base {
-                    note_undone(base, &it.field, &name, UNDO, shown);
+                let thing = self.things.get_mut(&id).unwrap();
+                if let Some(base) = &mut thing.links[position].base {
+                    let taken =
+                        TakenBack { field: &it.field, attribute: &name, held: &Observed::Empty, by: UNDO };
+                    note_undone(&self.mapping, thing.kind, from, base, taken);
                 }
             }
             Action::Create { .. } => return Err(TestCaseError::fail("nothing had been archived")),
         }
         Ok(())
-    }
-
-    fn shown(&self, id: syncline_model::EntityId, name: &AttributeName) -> Shown {
-        let thing = &self.things[&id];
-        Shown::of(&self.mapping, thing.kind, &thing.links, &thing.snapshots, name)
     }
 
     /// Of which attribute or edge a field is; companions by the attribute that they go with.

@@ -90,6 +90,13 @@ fn what_took_the_place_while_a_field_was_hidden_clears_nothing_when_it_is_shown_
         let shown = shown.seen(successor, 20, &[("Title", text("Dr"))]);
         let cleared = shown.seen(successor, 30, &[("Title", Observed::Empty)]);
         assert_eq!(operations(&cleared.plan()), [format!("update {H} jobtitle=")]);
+        // An edit after a first blank is one of who is seen for the first time, and not a first contact.
+        for hidden in [unseen(follow()), follow().seen(successor, 10, &[("Title", Observed::NotPermitted)])] {
+            let shown =
+                Case { mapping: pair().mapping, ..hidden }.seen(successor, 20, &[("Title", Observed::Empty)]);
+            let edited = shown.seen(successor, 30, &[("Title", text("Dame"))]);
+            assert_eq!(operations(&edited.plan()), [format!("update {H} jobtitle=Dame")]);
+        }
         // Also where that was hidden.
         let shown = Case { mapping: pair().mapping, ..unseen(follow()) };
         let shown = shown.seen(successor, 20, &[("Title", text("Prof"))]);
@@ -97,6 +104,85 @@ fn what_took_the_place_while_a_field_was_hidden_clears_nothing_when_it_is_shown_
         let cleared = hidden.seen(successor, 40, &[("Title", Observed::Empty)]);
         assert_eq!(operations(&cleared.plan()), [format!("update {H} jobtitle=")]);
     }
+}
+
+#[test]
+fn a_clear_that_waits_goes_along() {
+    let merged = RecordState::MergedInto("00R".into());
+    for (state, successor) in [(converted(), CONTACT), (merged, "salesforce/Lead/00R")] {
+        let cleared = pair().seen(LEAD, 5, &[("Title", Observed::Empty)]);
+        let case = becomes(cleared, LEAD, state);
+        let settled = settled(&case, &[]);
+        let fields = [("LastName", text("Lovelace")), ("Email", text("ada@acme.com"))];
+        let follow = follow(case, settled).seen(successor, 10, &fields);
+        assert_eq!(operations(&follow.plan()), [format!("update {H} jobtitle=")]);
+        let other = follow.seen(successor, 10, &[("Title", text("Prof"))]);
+        assert_eq!(operations(&other.plan()), [format!("update {H} jobtitle=Prof")], "it has one of its own");
+    }
+    // Who came with a blank has cleared nothing, and hands none on.
+    let case = becomes(pair(), LEAD, RecordState::MergedInto("00R".into()));
+    let settled = settled(&case, &[]);
+    let fields = [("LastName", text("Lovelace")), ("Email", text("ada@acme.com"))];
+    let second = "salesforce/Lead/00R";
+    let case = follow(case, settled).seen(second, 10, &fields);
+    let case = becomes(case, second, RecordState::MergedInto("00S".into()));
+    let settled = super::settled(&case, &case.hood.links);
+    let third = follow(case, settled).seen("salesforce/Lead/00S", 20, &fields);
+    assert_eq!(operations(&third.plan()), ["update salesforce/Lead/00S Title=Dr"]);
+}
+
+#[test]
+fn a_field_that_two_attributes_read_keeps_what_the_one_agreed_on() {
+    let case = pair().model(|model| {
+        let title = model.attributes.iter().find(|it| it.name.as_str() == "title").unwrap();
+        let mut second = title.clone();
+        second.name = "honorific".into();
+        second.bindings.retain(|binding| binding.object.as_str() == "Contact");
+        second.bindings.iter_mut().for_each(|binding| binding.direction = Direction::In);
+        model.attributes.push(second);
+    });
+    let mut case = becomes(case, LEAD, converted());
+    let digest = side_digest(&case.mapping, Kind::Person, &record(LEAD));
+    case.link_mut(LEAD).base.as_mut().unwrap().mapping = digest;
+    let base = put(&settled(&case, &[]), 1).base.clone().unwrap();
+    assert_eq!(base.entries["Title"].agreed, Some(text("Dr")));
+}
+
+#[test]
+fn a_blank_that_is_seen_first_is_no_clear_of_an_option_that_is_not_offered_any_more() {
+    let map = |case: Case, offered: &[&str]| {
+        let codec = Codec::Map {
+            read: offered.iter().map(|it| ((*it).into(), (*it).into())).collect(),
+            write: offered.iter().map(|it| ((*it).into(), (*it).into())).collect(),
+        };
+        case.attribute("title", |attribute| {
+            attribute.value_type = AttributeType::Option;
+            attribute.bindings.iter_mut().for_each(|binding| binding.codec = codec.clone());
+        })
+    };
+    let dr = |name: &'static str| (name, option("Dr"));
+    let case = Case::of(Kind::Person).agreed(LEAD, &[("Email", text("a@b.de")), dr("Title")]);
+    let case = map(case.agreed(H, &[("email", text("a@b.de")), dr("jobtitle")]), &["Dr", "Prof"]);
+    let case = becomes(case, LEAD, RecordState::MergedInto("00R".into()));
+    let settled = settled(&case, &[]);
+    let follow = follow(case, settled).seen("salesforce/Lead/00R", 10, &[("Email", text("a@b.de"))]);
+    assert_eq!(operations(&map(follow, &["Prof"]).plan()), Vec::<String>::new());
+}
+
+#[test]
+fn the_company_that_a_survivor_lacks_is_not_taken_from_the_other_side() {
+    let email = || ("Email", text("a@b.de"));
+    let case = Case::of(Kind::Person)
+        .other(2, &["salesforce/Account/A2", "hubspot/companies/C2"])
+        .agreed(FIRST, &[email(), ("AccountId", refs(&["Account/A2"]))])
+        .agreed(H, &[("email", text("a@b.de")), ("@contact_to_company", refs(&["companies/C2!"]))]);
+    let case = becomes(case, FIRST, RecordState::MergedInto("005".into()));
+    let settled = settled(&case, &[]);
+    let case = follow(case, settled).seen("salesforce/Contact/005", 10, &[email()]);
+    assert_eq!(operations(&case.plan()), ["update salesforce/Contact/005 AccountId=#2"]);
+    let of_its_own = case.seen("salesforce/Contact/005", 20, &[("AccountId", refs(&["Account/A2"]))]);
+    let cleared = of_its_own.seen("salesforce/Contact/005", 30, &[("AccountId", Observed::Empty)]);
+    assert_eq!(operations(&cleared.plan()).len(), 1, "{:?}", operations(&cleared.plan()));
 }
 
 #[test]

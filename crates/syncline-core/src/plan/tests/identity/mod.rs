@@ -7,7 +7,7 @@ mod seconds;
 
 use super::world::*;
 use crate::{
-    mapping::FieldState,
+    mapping::{AttributeType, Codec, Direction, FieldState},
     plan::{
         Beside, Earlier, LinkChange, Settled, Successor, is_of_lead, looked_at, settle, side_digest,
         side_fields,
