@@ -20,12 +20,12 @@ check: ## Formatting and lints
 
 test: tools clients check foreign ## Everything: lints, foreign clients against the sandboxes, all Rust tests, the simulation
 	$(call say,Rust tests: cargo nextest run --workspace --exclude syncline-sim)
-	cargo nextest run --workspace --exclude syncline-sim
+	time cargo nextest run --workspace --exclude syncline-sim
 	$(MAKE) --no-print-directory simulation
 
 simulation: tools ## A fixed corpus of simulated companies, and every planted defect caught (optimised, with the feature `defects`)
 	$(call say,simulation: cargo nextest run --cargo-profile sim -p syncline-sim --features defects)
-	cargo nextest run --cargo-profile sim -p syncline-sim --features defects --success-output immediate
+	time cargo nextest run --cargo-profile sim -p syncline-sim --features defects --success-output immediate
 
 SEEDS ?= 20000
 # Others in every second, twenty thousand apart.

@@ -175,8 +175,6 @@ pub enum HeldReason {
         /// The user on the source side.
         user: RecordRef,
     },
-    /// The source moved after the plan was made; offered in a new plan.
-    Moved,
     /// The outcome of an earlier write is undecidable; released by a person (invariant 7).
     Parked {
         /// What was sent.
@@ -184,15 +182,6 @@ pub enum HeldReason {
     },
     /// Our writes of the field are taken back again and again; released by a person, or when the sides agree.
     Oscillates,
-    /// A guard stopped it; released by a person (HUB-7).
-    Guard {
-        /// Which.
-        guard: Arc<str>,
-    },
-    /// First contact or backfill is not confirmed; released by applying a plan.
-    Unconfirmed,
-    /// A bundle's other part cannot go.
-    Bundle,
     /// A person took the write back; released when a side changes, or by undoing the undo.
     Undone {
         /// The run that took it back.
@@ -240,12 +229,8 @@ impl HeldReason {
             Self::NoSuchField => "SYN-2011",
             Self::CurrencyMismatch { .. } => "SYN-2012",
             Self::NoSuchUser { .. } => "SYN-2013",
-            Self::Moved => "SYN-2014",
             Self::Parked { .. } => "SYN-2015",
             Self::Oscillates => "SYN-2016",
-            Self::Guard { .. } => "SYN-2017",
-            Self::Unconfirmed => "SYN-2018",
-            Self::Bundle => "SYN-2019",
             Self::Undone { .. } => "SYN-2020",
             Self::OutOfScope => "SYN-2021",
             Self::MergedElsewhere { .. } => "SYN-2022",
@@ -269,12 +254,8 @@ impl HeldReason {
             Self::NoSuchField => "no_such_field",
             Self::CurrencyMismatch { .. } => "currency_mismatch",
             Self::NoSuchUser { .. } => "no_such_user",
-            Self::Moved => "moved",
             Self::Parked { .. } => "parked",
             Self::Oscillates => "oscillates",
-            Self::Guard { .. } => "guard",
-            Self::Unconfirmed => "unconfirmed",
-            Self::Bundle => "bundle",
             Self::Undone { .. } => "undone",
             Self::OutOfScope => "out_of_scope",
             Self::MergedElsewhere { .. } => "merged_elsewhere",
@@ -308,12 +289,8 @@ impl fmt::Display for HeldReason {
             Self::NoSuchField => f.write_str("the field does not exist there"),
             Self::CurrencyMismatch { problem } => f.write_str(problem),
             Self::NoSuchUser { user } => write!(f, "{user} has no counterpart there"),
-            Self::Moved => f.write_str("the record moved after the plan was made"),
             Self::Parked { what } => write!(f, "the outcome of {what} cannot be decided; a person looks"),
             Self::Oscillates => f.write_str("something keeps setting the field back; a person looks"),
-            Self::Guard { guard } => write!(f, "stopped by the guard {guard}"),
-            Self::Unconfirmed => f.write_str("first contact or backfill is not confirmed yet"),
-            Self::Bundle => f.write_str("another part of its bundle cannot go"),
             Self::Undone { run } => write!(f, "a person took it back by run {run}"),
             Self::OutOfScope => {
                 f.write_str("the record is out of scope there, or what decides that may not be seen")

@@ -191,11 +191,7 @@ impl Player<'_> {
             HeldReason::OutOfScope => self.may_be_out_of_scope(thing),
             HeldReason::NoSuchUser { .. }
             | HeldReason::ManualConflict
-            | HeldReason::CurrencyMismatch { .. }
-            | HeldReason::Moved
-            | HeldReason::Guard { .. }
-            | HeldReason::Unconfirmed
-            | HeldReason::Bundle => false,
+            | HeldReason::CurrencyMismatch { .. } => false,
             HeldReason::Oscillates => attribute.is_some_and(|name| self.is_set_back(thing, name)),
             HeldReason::Undone { .. } => self.undo.was_undone(&thing.token, attribute),
         }

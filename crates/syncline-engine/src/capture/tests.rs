@@ -203,7 +203,7 @@ async fn what_is_held_because_of_a_record_becomes_work_when_the_record_changes()
         record: RecordRef::new("right", "Contact", "9"),
         attribute: None,
         connection: LEFT.into(),
-        reason: HeldReason::Moved,
+        reason: HeldReason::ManualConflict,
         until: None,
     };
     let held = vec![(held, vec![format!("record:{record}")])];

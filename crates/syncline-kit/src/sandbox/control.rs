@@ -26,6 +26,8 @@ pub enum Control {
     Clock(ClockChange),
     /// `POST /__sandbox/faults`
     Faults(Vec<FaultRule>),
+    /// `GET /__sandbox/faults`: the rules in force, and how often each has acted.
+    FaultsMet,
     /// `POST /__sandbox/admin`: an administrator's or a person's act; its words are the vendor's own.
     Admin(serde_json::Value),
 }
@@ -79,6 +81,7 @@ pub fn parse(request: &HttpRequest) -> Option<Result<Control, String>> {
                 _ => Err("say either advance_s or set".to_owned()),
             })
         }
+        (&Method::GET, "faults") => Ok(Control::FaultsMet),
         (&Method::POST, "faults") => read::<FaultsBody>(body).map(|faults| Control::Faults(faults.rules)),
         (&Method::POST, "admin") => read(body).map(Control::Admin),
         _ => Err(format!("no control call {} {}", request.method(), request.uri().path())),

@@ -1,4 +1,4 @@
-//! Faults on demand: which request goes wrong, and how (`POST /__sandbox/faults`).
+//! Faults on demand: which request goes wrong, and how (`POST /__sandbox/faults`), and which did (`GET`).
 
 use serde::{Deserialize, Serialize};
 
@@ -62,16 +62,19 @@ pub enum Access {
     Neither,
 }
 
-/// The rules in force and how often each has matched.
-#[derive(Debug, Default)]
+/// The rules in force and how often each has matched and acted, in the form of `GET /__sandbox/faults`.
+#[derive(Debug, Default, Serialize)]
 pub struct Faults {
     rules: Vec<Armed>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 struct Armed {
+    #[serde(flatten)]
     rule: FaultRule,
+    /// Requests that matched.
     seen: u64,
+    /// Requests that went wrong by it.
     fired: u64,
 }
 
@@ -143,5 +146,21 @@ mod tests {
         assert_eq!(fires(rule("read", None, None, None), 6), Vec::<u64>::new());
         assert_eq!(fires(rule("POST /a/*", None, None, Some(2)), 6), [1, 2]);
         assert_eq!(fires(rule("POST /a", None, None, None), 6), Vec::<u64>::new());
+    }
+
+    #[test]
+    fn what_acted_is_told_until_the_list_is_replaced() {
+        let mut faults = Faults::default();
+        faults.replace(vec![rule("write", Some(2), None, None), rule("read", None, None, None)]);
+        for _ in 0..3 {
+            faults.next("POST", "/a/b", Access::Write);
+        }
+        let told = serde_json::json!({"rules": [
+            {"match": "write", "nth": 2, "do": "server_error", "seen": 3, "fired": 1},
+            {"match": "read", "do": "server_error", "seen": 0, "fired": 0},
+        ]});
+        assert_eq!(serde_json::to_value(&faults).unwrap(), told);
+        faults.replace(Vec::new());
+        assert_eq!(serde_json::to_value(&faults).unwrap(), serde_json::json!({"rules": []}));
     }
 }

@@ -54,7 +54,7 @@ fn held() -> impl Strategy<Value = Held> {
         any::text().prop_map(|value| HeldReason::Unmapped { value: value.into() }),
         (any::text(), any::record())
             .prop_map(|(edge, parent)| HeldReason::WaitsForParent { edge: edge.into(), parent }),
-        Just(HeldReason::Moved),
+        Just(HeldReason::ManualConflict),
     ];
     (any::entity(), any::kind(), any::record(), reason, option::of(any::time())).prop_map(
         |(entity, kind, record, reason, until)| Held {

@@ -35,6 +35,14 @@ impl Place {
         Self::Postgres { cluster: cluster.clone(), schema }
     }
 
+    /// Another one of the same sort, with nothing in it.
+    pub fn fresh(&self) -> Self {
+        match self {
+            Self::Sqlite => Self::Sqlite,
+            Self::Postgres { cluster, .. } => Self::postgres(cluster),
+        }
+    }
+
     /// Tells a command where the store is.
     pub fn tell(&self, command: &mut Command) {
         command.env_remove("SYNCLINE_STORE").env_remove("SYNCLINE_STORE_SCHEMA");

@@ -60,6 +60,12 @@ impl Wire {
         self.turned.notify_all();
     }
 
+    /// Stops at so many requests after those that were seen until now.
+    pub fn stop_after(&self, count: u64, phase: Phase) {
+        let mut state = self.state();
+        state.stop = Some((state.seen + count, phase));
+    }
+
     /// Waits a moment for the stop; whether it is reached.
     pub fn is_reached(&self) -> bool {
         let state = self.state();

@@ -2,6 +2,7 @@
 
 use crate::{
     dice::Dice,
+    faults::{Fault, Met, SIDES, fired},
     journal::{Journal, Place},
     oracle::{Wrong, wrongs},
     people::{Edited, Log, SORTS, Side, Sort, Thing, records},
@@ -45,6 +46,8 @@ pub enum Moment {
     Request(u64, Phase),
     /// When the journal was written so many times since the run began.
     Journal(usize),
+    /// When a vendor has got this wrong, or at the n-th request after it.
+    Wrong(Fault, Option<(u64, Phase)>),
 }
 
 /// What a run came to that was to be killed.
@@ -61,6 +64,8 @@ pub struct World {
     pub journal: Journal,
     pub log: Log,
     pub dice: Dice,
+    /// What went wrong at the vendors in runs that were killed.
+    pub met: Met,
     place: Place,
     keys: Keys,
     hubspot: Sandbox,
@@ -105,8 +110,8 @@ impl World {
         let text = if keys == Keys::None { text.replace("\"planted\"\n", "\"none\"\n") } else { text };
         fs::write(&config, format!("{text}\n{server}")).unwrap();
         let journal = Journal::open(&place, &work);
-        let (log, dice, ids) = (Log::default(), Dice::new(seed), BTreeMap::new());
-        let mut world = Self { wire, journal, log, dice, place, keys, hubspot, salesforce, ids, dir };
+        let (log, dice, met, ids) = (Log::default(), Dice::new(seed), Met::default(), BTreeMap::new());
+        let mut world = Self { wire, journal, log, dice, met, place, keys, hubspot, salesforce, ids, dir };
         for sort in
             [Sort::Account, Sort::Account, Sort::Account, Sort::Deal, Sort::Deal, Sort::Contact, Sort::Lead]
         {
@@ -132,14 +137,25 @@ impl World {
         }
     }
 
-    pub fn faults(&self, side: Side, rules: &Value) {
-        self.sandbox(side).exchange("POST", "faults", &json!({"rules": rules}).to_string());
+    /// Only this goes wrong from now on.
+    pub fn fault(&self, fault: Fault) {
+        self.no_faults();
+        self.faults(fault.side, &json!([fault.rule()]));
     }
 
     pub fn no_faults(&self) {
-        for side in [Side::HubSpot, Side::Salesforce] {
+        for side in SIDES {
             self.faults(side, &json!([]));
         }
+    }
+
+    fn faults(&self, side: Side, rules: &Value) {
+        self.sandbox(side).exchange("POST", "faults", &json!({"rules": rules}).to_string());
+    }
+
+    /// What the sandbox tells of what is to go wrong there.
+    fn told(&self, side: Side) -> Value {
+        self.sandbox(side).exchange("GET", "faults", "")
     }
 
     // ---- what people do
@@ -307,18 +323,22 @@ impl World {
         self.command(&arguments).output().unwrap()
     }
 
-    /// Arms the wire for this moment.
+    /// Arms the wire, or a vendor, for this moment.
     pub fn arm(&self, moment: Moment) {
         self.wire.arm(match moment {
             Moment::Request(number, phase) => Some((number, phase)),
-            Moment::Journal(_) => None,
+            Moment::Journal(_) | Moment::Wrong(..) => None,
         });
+        if let Moment::Wrong(fault, _) = moment {
+            self.fault(fault);
+        }
     }
 
     /// Waits for the moment; `false`: the process ended before. `before`: how far the journal was when it began.
     pub fn comes(&self, moment: Moment, before: u64, process: &mut Child) -> bool {
         let start = Instant::now();
         let (mut head, mut steps) = (before, 0);
+        let mut went_wrong = false;
         loop {
             let is_due = match moment {
                 Moment::Request(..) => self.wire.is_reached(),
@@ -327,6 +347,14 @@ impl World {
                     steps += usize::from(now > head);
                     head = now;
                     steps >= wanted
+                }
+                Moment::Wrong(_, Some(_)) if went_wrong => self.wire.is_reached(),
+                Moment::Wrong(fault, after) => {
+                    went_wrong = fired(&self.told(fault.side)) > 0;
+                    if let (true, Some((count, phase))) = (went_wrong, after) {
+                        self.wire.stop_after(count, phase);
+                    }
+                    went_wrong && after.is_none()
                 }
             };
             if is_due {
@@ -351,12 +379,13 @@ impl World {
         }
         let mut meanwhile = Some(meanwhile);
         match moment {
-            Moment::Request(_, Phase::Arrived | Phase::Done) => {
+            Moment::Request(_, Phase::Arrived | Phase::Done)
+            | Moment::Wrong(_, Some((_, Phase::Arrived | Phase::Done))) => {
                 if let Some(act) = meanwhile.take() {
                     act(self);
                 }
             }
-            Moment::Request(_, Phase::Told) => {
+            Moment::Request(_, Phase::Told) | Moment::Wrong(_, Some((_, Phase::Told))) => {
                 // It goes on; how far, is chance.
                 let until = Duration::from_micros(self.dice.next() % 3_000);
                 let start = Instant::now();
@@ -364,7 +393,7 @@ impl World {
                     std::hint::spin_loop();
                 }
             }
-            Moment::Journal(_) => {}
+            Moment::Journal(_) | Moment::Wrong(_, None) => {}
         }
         process.kill().unwrap();
         let status = process.wait().unwrap();
@@ -376,6 +405,10 @@ impl World {
         self.wire.arm(None);
         if status.signal() != Some(9) {
             return Hit::Ended;
+        }
+        if let Moment::Wrong(fault, _) = moment {
+            let told = self.told(fault.side);
+            self.met.note(&told);
         }
         self.journal.the_claim_lapses();
         Hit::Killed { steps }

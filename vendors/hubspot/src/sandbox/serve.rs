@@ -210,6 +210,7 @@ impl HubSpot {
         let ok = json!({"ok": true});
         let done = match control {
             Ok(Control::Calls) => return control::json(StatusCode::OK, &self.meter),
+            Ok(Control::FaultsMet) => return control::json(StatusCode::OK, &self.faults),
             Ok(Control::Dump { object, lines }) => {
                 let dump = self.dump(object.as_deref(), lines, self.now(wall));
                 return match dump {

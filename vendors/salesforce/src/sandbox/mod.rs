@@ -266,6 +266,7 @@ impl Salesforce {
     fn control(&mut self, request: Control, wall: Timestamp) -> HttpResponse {
         match request {
             Control::Calls => control::json(StatusCode::OK, &self.meter),
+            Control::FaultsMet => control::json(StatusCode::OK, &self.faults),
             Control::Dump { object, lines } => self.dump(object.as_deref(), lines),
             Control::Clock(change) => {
                 self.clock.change(change, wall);
