@@ -83,6 +83,8 @@ pub struct Report {
     pub rounds: u64,
     /// How often each kind of fault happened.
     pub faults: BTreeMap<String, u64>,
+    /// How often the power went in each kind of job.
+    pub cuts: BTreeMap<String, u64>,
     /// How often each kind of operation was confirmed.
     pub coverage: BTreeMap<String, u64>,
     /// What did not hold.
@@ -206,6 +208,7 @@ impl Campaign {
             steps: coverage.steps,
             rounds: coverage.rounds,
             faults: coverage.fault_names(),
+            cuts: coverage.cut_names(),
             coverage: coverage.operation_names(),
             violations,
             sizes,

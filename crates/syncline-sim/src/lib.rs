@@ -40,7 +40,7 @@ mod waiting;
 mod world;
 
 pub use campaign::{AfterViolation, Campaign, Report, Size, Watch, attempt};
-pub use coverage::Coverage;
+pub use coverage::{Coverage, Cut};
 pub use fault::Fault;
 pub use player::{Played, Told, Violation, play};
 pub use profile::Profile;

@@ -7,7 +7,7 @@ use crate::{
     people::People,
     picture::{At, Picture},
     profile::Profile,
-    script::{Interruption, Script, Shuffled, Step},
+    script::{Script, Shuffled, Step},
     side::Side,
     undo::UndoState,
     world::{Broken, World, finish},
@@ -166,18 +166,8 @@ impl Player<'_> {
             return Ok(());
         }
         match step {
-            Step::Webhooks { how } => self.webhooks(*how),
-            Step::Sync { stop } => {
-                self.doubt |= matches!(
-                    stop,
-                    Some(
-                        Interruption::CutAtJournal { .. }
-                            | Interruption::CutAtRequest { .. }
-                            | Interruption::OldLease { .. }
-                    )
-                );
-                self.job(Job::Sync, stop.as_ref()).map(drop)
-            }
+            Step::Webhooks { how, stop } => self.webhooks(*how, stop.as_ref()),
+            Step::Sync { stop } => self.job(Job::Sync, stop.as_ref()).map(drop),
             Step::Shuffle { of: Shuffled::First, order } => {
                 let picture = self.first.clone().unwrap_or_default();
                 self.shuffled(&picture, *order)
@@ -186,7 +176,10 @@ impl Player<'_> {
                 let picture = self.people.picture.clone();
                 self.shuffled(&picture, *order)
             }
-            Step::Plan { between } => self.plan_and_apply(between).map(drop),
+            Step::Plan { between, planning, applying } => {
+                self.plan_and_apply(between, planning.as_ref(), applying.as_ref()).map(drop)
+            }
+            Step::Apply { stop } => self.apply(stop.as_ref()).map(drop),
             Step::Restart => {
                 self.world.ctx = None;
                 Ok(())
@@ -288,7 +281,7 @@ impl Player<'_> {
                     still = true;
                 }
                 JobEnd::Came(Came::Ran { needs: Some(Needs::Confirmation(_)), .. }) => {
-                    self.plan_and_apply(&[])?;
+                    self.plan_and_apply(&[], None, None)?;
                 }
                 JobEnd::Came(Came::Ran { needs: Some(Needs::Guard(tripped)), .. }) => {
                     self.violated("liveness", format!("a guard stops a small company: {tripped:?}"));

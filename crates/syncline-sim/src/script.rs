@@ -2,6 +2,7 @@
 //! script is a script, which is what shrinking lives on.
 
 mod author;
+mod stops;
 
 use crate::{
     fault::{Fault, Meets},
@@ -58,12 +59,24 @@ pub enum Step {
     Skew { side: Side, seconds: u64 },
     /// A request of the engine will meet this.
     Fault { side: Side, fault: Fault, meets: Meets, after: usize },
-    /// Webhooks come in.
-    Webhooks { how: Delivered },
+    /// Webhooks come in; the first of their runs may be stopped.
+    Webhooks {
+        how: Delivered,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stop: Option<Interruption>,
+    },
     /// A run.
     Sync { stop: Option<Interruption> },
-    /// A plan is made, something happens, the plan is applied.
-    Plan { between: Vec<Step> },
+    /// A plan is made, something happens, the plan is applied; either may be stopped. What stops the making leaves no plan.
+    Plan {
+        between: Vec<Step>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        planning: Option<Interruption>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        applying: Option<Interruption>,
+    },
+    /// The plan that was written last is applied, again as a rule: what somebody does whose command was cut short.
+    Apply { stop: Option<Interruption> },
     /// The process ends in good order and another one starts.
     Restart,
     /// The configuration is edited.
@@ -161,6 +174,27 @@ pub enum Interruption {
     OldLease { after: usize, steps: Vec<Step> },
 }
 
+impl Interruption {
+    /// The same with each of the steps that happen in it left out.
+    pub(crate) fn fewer(&self) -> Vec<Self> {
+        let without = |steps: &[Step], make: &dyn Fn(Vec<Step>) -> Self| -> Vec<Self> {
+            let fewer = |left_out| {
+                let mut fewer = steps.to_vec();
+                fewer.remove(left_out);
+                make(fewer)
+            };
+            (0..steps.len()).map(fewer).collect()
+        };
+        match self {
+            Self::CutAtJournal { .. } | Self::CutAtRequest { .. } => Vec::new(),
+            Self::People { after, steps } => without(steps, &|steps| Self::People { after: *after, steps }),
+            Self::OldLease { after, steps } => {
+                without(steps, &|steps| Self::OldLease { after: *after, steps })
+            }
+        }
+    }
+}
+
 /// A world's set-up and what happens in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
@@ -223,6 +257,26 @@ mod tests {
             assert_eq!(Script::read(&script.to_text().unwrap()).unwrap(), script);
             assert!(script.steps.len() >= 100, "{}", script.steps.len());
         }
+    }
+
+    #[test]
+    fn scripts_stop_every_job_and_reach_as_far_as_a_run_does() {
+        let steps: Vec<Step> = (0..60).flat_map(|seed| Script::of_seed(seed, None).steps).collect();
+        let has = |wanted: fn(&Step) -> bool| steps.iter().any(wanted);
+        assert!(has(|step| matches!(step, Step::Webhooks { stop: Some(_), .. })));
+        assert!(has(|step| matches!(step, Step::Plan { planning: Some(_), .. })));
+        assert!(has(|step| matches!(step, Step::Plan { applying: Some(_), .. })));
+        assert!(has(|step| matches!(step, Step::Apply { stop: Some(_) })));
+        let far = |step: &Step| matches!(step, Step::Sync { stop: Some(Interruption::CutAtJournal { after, .. }) } if *after > 20);
+        assert!(steps.iter().any(far));
+    }
+
+    #[test]
+    fn a_script_from_before_plans_could_be_stopped_is_read() {
+        let text = "{\"profile\":\"leads\",\"seed\":1}\n{\"do\":\"plan\",\"between\":[]}\n\
+            {\"do\":\"webhooks\",\"how\":\"once\"}\n";
+        let script = Script::read(text).unwrap();
+        assert_eq!(script.to_text().unwrap(), text, "and written as it was");
     }
 
     #[test]

@@ -91,50 +91,42 @@ impl Shrunk {
     }
 }
 
-/// Makes an interruption of one sort again, with other steps.
-type Make = fn(usize, Vec<Step>) -> Interruption;
+/// Without a stop, and the stop with fewer steps in it.
+fn less(stop: &Option<Interruption>) -> Vec<Option<Interruption>> {
+    let Some(stop) = stop else { return Vec::new() };
+    std::iter::once(None).chain(stop.fewer().into_iter().map(Some)).collect()
+}
+
+/// The steps with each of them left out.
+fn fewer(steps: &[Step]) -> Vec<Vec<Step>> {
+    let without = |left_out| {
+        let mut fewer = steps.to_vec();
+        fewer.remove(left_out);
+        fewer
+    };
+    (0..steps.len()).map(without).collect()
+}
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "what holds no further steps cannot be simpler")]
 fn simpler(step: &Step) -> Vec<Step> {
     match step {
-        Step::Sync { stop: Some(stop) } => {
-            let mut simpler = vec![Step::Sync { stop: None }];
-            let (steps, make): (&Vec<Step>, Make) = match stop {
-                Interruption::People { steps, .. } => {
-                    (steps, |after, steps| Interruption::People { after, steps })
-                }
-                Interruption::OldLease { steps, .. } => {
-                    (steps, |after, steps| Interruption::OldLease { after, steps })
-                }
-                Interruption::CutAtJournal { .. } | Interruption::CutAtRequest { .. } => return simpler,
-            };
-            let (Interruption::People { after, .. } | Interruption::OldLease { after, .. }) = stop else {
-                return simpler;
-            };
-            for left_out in 0..steps.len() {
-                let mut fewer = steps.clone();
-                fewer.remove(left_out);
-                simpler.push(Step::Sync { stop: Some(make(*after, fewer)) });
-            }
+        Step::Sync { stop } => less(stop).into_iter().map(|stop| Step::Sync { stop }).collect(),
+        Step::Apply { stop } => less(stop).into_iter().map(|stop| Step::Apply { stop }).collect(),
+        Step::Webhooks { how, stop } => {
+            less(stop).into_iter().map(|stop| Step::Webhooks { how: *how, stop }).collect()
+        }
+        Step::Plan { between, planning, applying } => {
+            let with =
+                |between: Vec<Step>, planning: &Option<Interruption>, applying: &Option<Interruption>| {
+                    Step::Plan { between, planning: planning.clone(), applying: applying.clone() }
+                };
+            let mut simpler = Vec::new();
+            simpler.extend(less(planning).iter().map(|planning| with(between.clone(), planning, applying)));
+            simpler.extend(less(applying).iter().map(|applying| with(between.clone(), planning, applying)));
+            simpler.extend(fewer(between).into_iter().map(|between| with(between, planning, applying)));
             simpler
         }
-        Step::Plan { between } => {
-            let fewer = |left_out| {
-                let mut fewer = between.clone();
-                fewer.remove(left_out);
-                Step::Plan { between: fewer }
-            };
-            (0..between.len()).map(fewer).collect()
-        }
         Step::Undo { acts, since, which, stop } => {
-            let fewer = |steps: &[Step]| -> Vec<Vec<Step>> {
-                let without = |left_out| {
-                    let mut fewer = steps.to_vec();
-                    fewer.remove(left_out);
-                    fewer
-                };
-                (0..steps.len()).map(without).collect()
-            };
             let with = |acts: Vec<Step>, since: Vec<Step>, stop: &Option<Interruption>| Step::Undo {
                 acts,
                 since,
@@ -142,9 +134,7 @@ fn simpler(step: &Step) -> Vec<Step> {
                 stop: stop.clone(),
             };
             let mut simpler = Vec::new();
-            if stop.is_some() {
-                simpler.push(with(acts.clone(), since.clone(), &None));
-            }
+            simpler.extend(less(stop).iter().map(|stop| with(acts.clone(), since.clone(), stop)));
             simpler.extend(fewer(since).into_iter().map(|since| with(acts.clone(), since, stop)));
             simpler.extend(fewer(acts).into_iter().map(|acts| with(acts, since.clone(), stop)));
             simpler

@@ -88,7 +88,6 @@ impl Player<'_> {
         if !self.violations.is_empty() {
             return Ok(());
         }
-        self.doubt |= stop.is_some();
         let undos = self.take_back(&chosen, &touched, stop)?;
         if !self.violations.is_empty() {
             return Ok(());

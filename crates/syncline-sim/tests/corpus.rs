@@ -54,6 +54,7 @@ fn the_corpus_shows_no_violation_and_exercises_everything() {
     let missing: Vec<&String> = report
         .faults
         .iter()
+        .chain(&report.cuts)
         .chain(&report.coverage)
         .filter(|(_, count)| **count == 0)
         .map(|(name, _)| name)
