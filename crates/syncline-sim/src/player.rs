@@ -37,7 +37,7 @@ pub struct Played {
     pub violations: Vec<Violation>,
     /// What was exercised.
     pub coverage: Coverage,
-    /// SHA-256 of the event log.
+    /// SHA-256 of the event log: its lines, what was sent and answered, and how both systems and the journal ended.
     pub trace: [u8; 32],
     /// The event log in words, where it was asked for.
     pub story: Vec<String>,
@@ -134,6 +134,7 @@ pub fn play(script: &Script, told: Told) -> Result<Played, Broken> {
         }
     }
     let violations = player.violations;
+    world.seal()?;
     Ok(Played {
         violations,
         coverage: world.net.coverage(),
