@@ -1,6 +1,6 @@
 //! What a simulation has exercised: no kind of fault and no kind of operation may stay at zero.
 
-use crate::fault::Fault;
+use crate::{fault::Fault, judged::Judged};
 use std::collections::BTreeMap;
 use syncline_model::Action;
 
@@ -79,6 +79,8 @@ pub struct Coverage {
     pub faults: BTreeMap<Fault, u64>,
     /// How often the power went in each kind of job.
     pub cuts: BTreeMap<Cut, u64>,
+    /// What was judged at rest, and what was left out.
+    pub judged: BTreeMap<Judged, u64>,
     /// How often each operation was confirmed.
     pub operations: BTreeMap<String, u64>,
     /// Runs of the engine.
@@ -100,6 +102,11 @@ impl Coverage {
         *self.cuts.entry(of).or_default() += 1;
     }
 
+    /// Something was judged, or left out.
+    pub(crate) fn judge(&mut self, judged: Judged) {
+        *self.judged.entry(judged).or_default() += 1;
+    }
+
     /// So many more.
     pub(crate) fn operation(&mut self, name: &str, times: u64) {
         *self.operations.entry(name.to_owned()).or_default() += times;
@@ -115,6 +122,9 @@ impl Coverage {
         }
         for (cut, times) in &other.cuts {
             *self.cuts.entry(*cut).or_default() += times;
+        }
+        for (judged, times) in &other.judged {
+            *self.judged.entry(*judged).or_default() += times;
         }
         self.rounds += other.rounds;
         self.steps += other.steps;

@@ -265,8 +265,8 @@ impl World {
         for side in Side::BOTH {
             self.net.seal_dump(side).map_err(Broken)?;
         }
-        let account = finish("the journal", self.store.ledger())?
-            .map_err(|error| Broken::new("the journal", error))?;
+        let account =
+            finish("the journal", self.store.ledger())?.map_err(|error| Broken::new("the journal", error))?;
         self.net.seal(&[format!("{account:?}").as_bytes()]);
         Ok(())
     }
