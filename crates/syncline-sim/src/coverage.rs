@@ -25,13 +25,14 @@ operations! {
 }
 
 /// What else happens to records, by the names that reports use.
-const EVENTS: [&str; 9] = [
+const EVENTS: [&str; 10] = [
     "merge_followed",
     "conversion_followed",
     "review_answered",
     "plan_applied",
     "undo",
     "undo_of_undo",
+    "rest_after_undo",
     "archive_by_undo",
     "create_by_undo",
     "order_shuffled",

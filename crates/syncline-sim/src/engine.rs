@@ -197,7 +197,10 @@ impl Player<'_> {
             JobEnd::Cut => self.world.advance(LEASE_OVER),
             JobEnd::Came(Came::Ran { .. } | Came::Undone { .. }) | JobEnd::Failed(_) => {}
         }
-        self.world.net.note(&format!("{} ended: {end:?}", self.world.net.now()));
+        // Where the plan lies is another place each time.
+        let place = self.world.dir.path().display().to_string();
+        let ended = format!("{} ended: {end:?}", self.world.net.now()).replace(&place, "");
+        self.world.net.note(&ended);
         self.world.net.is_sound()?;
         self.after_engine()?;
         Ok(end)

@@ -262,7 +262,7 @@ impl Player<'_> {
     }
 
     /// No more faults; runs until one has nothing to do. Then everything is looked at.
-    fn quiesce(&mut self) -> Result<(), Broken> {
+    pub(crate) fn quiesce(&mut self) -> Result<(), Broken> {
         self.world.net.disarm();
         self.world.advance(A_DAY);
         let mut still = false;

@@ -33,8 +33,19 @@ fn members(of: &Value) -> Vec<&str> {
 #[test]
 fn a_clean_campaign_ends_with_0_and_its_report_has_these_members() {
     let told = report(&["--seeds", "3", "--start", "4", "--json"]);
-    let all =
-        ["coverage", "cuts", "defect", "faults", "judged", "rounds", "seeds", "start", "steps", "trace", "violations"];
+    let all = [
+        "coverage",
+        "cuts",
+        "defect",
+        "faults",
+        "judged",
+        "rounds",
+        "seeds",
+        "start",
+        "steps",
+        "trace",
+        "violations",
+    ];
     assert_eq!(members(&told), all);
     assert_eq!((&told["seeds"], &told["start"], &told["defect"]), (&3.into(), &4.into(), &Value::Null));
     assert_eq!(told["violations"], Value::Array(Vec::new()));

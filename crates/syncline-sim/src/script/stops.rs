@@ -7,11 +7,19 @@ use crate::power::When;
 /// Of 256 plans, applications and webhooks so many are stopped.
 const OFTEN: u8 = 56;
 /// Of 256 cuts of runs and undos so many reach further than they did.
-const FURTHER: u8 = 110;
-/// Journal writes that a cut lets pass, at the most: a day's run makes that many.
-const WRITES: usize = 26;
-/// Requests that it lets pass: most runs send no more.
-const REQUESTS: usize = 40;
+const FURTHER: u8 = 96;
+
+/// Up to where jobs are cut: of a hundred that are not, three make more journal writes or send more requests.
+#[derive(Debug, Clone, Copy)]
+struct Reach {
+    writes: usize,
+    requests: usize,
+}
+
+/// Runs, plans and their application.
+const RUN: Reach = Reach { writes: 24, requests: 46 };
+/// An undo reads everything by its id before it writes.
+const UNDO: Reach = Reach { writes: 17, requests: 60 };
 
 impl Author {
     /// Puts stops to what has none as it is written, and sets the cuts of others further back.
@@ -28,7 +36,8 @@ impl Author {
     #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else is a job of the process")]
     fn stopped(&mut self, step: &mut Step, is_first: &mut bool) -> Vec<Step> {
         match step {
-            Step::Sync { stop: Some(stop) } | Step::Undo { stop: Some(stop), .. } => self.further(stop),
+            Step::Sync { stop: Some(stop) } => self.further(stop, RUN),
+            Step::Undo { stop: Some(stop), .. } => self.further(stop, UNDO),
             Step::Webhooks { stop, .. } => *stop = self.stop(),
             Step::Plan { planning, applying, .. } => {
                 (*planning, *applying) = (self.stop(), self.stop());
@@ -51,17 +60,17 @@ impl Author {
             8..=10 => Interruption::People { after: self.rng.usize(0..16), steps: self.few() },
             _ => Interruption::OldLease { after: self.rng.usize(2..16), steps: self.few() },
         };
-        self.further(&mut stop);
+        self.further(&mut stop, RUN);
         Some(stop)
     }
 
-    fn further(&mut self, stop: &mut Interruption) {
+    fn further(&mut self, stop: &mut Interruption, reach: Reach) {
         if self.rng.u8(..) >= FURTHER {
             return;
         }
         match stop {
-            Interruption::CutAtJournal { after, .. } => *after = self.rng.usize(*after..WRITES),
-            Interruption::CutAtRequest { after, .. } => *after = self.rng.usize(*after..REQUESTS),
+            Interruption::CutAtJournal { after, .. } => *after = self.rng.usize(*after..reach.writes),
+            Interruption::CutAtRequest { after, .. } => *after = self.rng.usize(*after..reach.requests),
             Interruption::People { .. } | Interruption::OldLease { .. } => {}
         }
     }
