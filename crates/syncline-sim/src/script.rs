@@ -175,22 +175,51 @@ pub enum Interruption {
 }
 
 impl Interruption {
-    /// The same with each of the steps that happen in it left out.
+    /// The same a little earlier, or with one of the steps that happen in it left out.
     pub(crate) fn fewer(&self) -> Vec<Self> {
-        let without = |steps: &[Step], make: &dyn Fn(Vec<Step>) -> Self| -> Vec<Self> {
-            let fewer = |left_out| {
-                let mut fewer = steps.to_vec();
-                fewer.remove(left_out);
-                make(fewer)
-            };
-            (0..steps.len()).map(fewer).collect()
-        };
+        let mut all: Vec<Self> = self.steps().map_or_else(Vec::new, |steps| {
+            (0..steps.len())
+                .map(|left_out| {
+                    let mut fewer = self.clone();
+                    if let Self::People { steps, .. } | Self::OldLease { steps, .. } = &mut fewer {
+                        steps.remove(left_out);
+                    }
+                    fewer
+                })
+                .collect()
+        });
+        let earlier = [self.after() / 2, self.after().saturating_sub(1)];
+        all.extend(earlier.into_iter().filter(|after| *after < self.after()).map(|after| self.at(after)));
+        all
+    }
+
+    /// The same so many points earlier, if there are as many.
+    pub(crate) fn earlier(&self, points: usize) -> Option<Self> {
+        self.after().checked_sub(points).map(|after| self.at(after))
+    }
+
+    fn at(&self, point: usize) -> Self {
+        let mut same = self.clone();
+        let (Self::CutAtJournal { after, .. }
+        | Self::CutAtRequest { after, .. }
+        | Self::People { after, .. }
+        | Self::OldLease { after, .. }) = &mut same;
+        *after = point;
+        same
+    }
+
+    fn after(&self) -> usize {
+        let (Self::CutAtJournal { after, .. }
+        | Self::CutAtRequest { after, .. }
+        | Self::People { after, .. }
+        | Self::OldLease { after, .. }) = self;
+        *after
+    }
+
+    fn steps(&self) -> Option<&[Step]> {
         match self {
-            Self::CutAtJournal { .. } | Self::CutAtRequest { .. } => Vec::new(),
-            Self::People { after, steps } => without(steps, &|steps| Self::People { after: *after, steps }),
-            Self::OldLease { after, steps } => {
-                without(steps, &|steps| Self::OldLease { after: *after, steps })
-            }
+            Self::People { steps, .. } | Self::OldLease { steps, .. } => Some(steps),
+            Self::CutAtJournal { .. } | Self::CutAtRequest { .. } => None,
         }
     }
 }
