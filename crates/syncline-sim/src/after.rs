@@ -11,7 +11,7 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use syncline_model::{
-    LinkState,
+    Kind, LinkState,
     journal::{CallId, Event, IntendedRow, RowResult},
 };
 use syncline_store::JournalFilter;
@@ -328,20 +328,20 @@ impl Player<'_> {
             Side::Salesforce => ["OwnerId", "AccountId"],
             Side::HubSpot => ["hubspot_owner_id", ""],
         };
-        // What goes takes its relations along.
-        let there = |id: &String| {
+        // What goes takes its relations along. HubSpot's companies and contacts have the same ids.
+        let there = |kind: Kind, id: &String| {
             let mut all = self.people.picture.of_side(at.side);
-            all.any(|(other, record)| other.id == *id && record.life == Life::Live)
+            all.any(|(other, record)| record.kind == kind && other.id == *id && record.life == Life::Live)
         };
         let mut relations = intended.relations.iter();
         let is_tied = planned(account) || intended.of_new || relations.any(|place| self.is_meant(place, at));
         if was.owner != record.owner {
             found("owners", planned(owner));
         }
-        if was.under != record.under && was.under.as_ref().is_none_or(there) {
+        if was.under != record.under && was.under.as_ref().is_none_or(|id| there(Kind::Organisation, id)) {
             found("parents", is_tied);
         }
-        if was.persons.symmetric_difference(&record.persons).any(there) {
+        if was.persons.symmetric_difference(&record.persons).any(|id| there(Kind::Person, id)) {
             found("people", is_tied);
         }
         broken

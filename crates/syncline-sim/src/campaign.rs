@@ -2,6 +2,7 @@
 
 use crate::{
     coverage::Coverage,
+    judged::Judged,
     player::{Played, Told, Violation, play},
     profile::Profile,
     script::Script,
@@ -83,6 +84,10 @@ pub struct Report {
     pub rounds: u64,
     /// How often each kind of fault happened.
     pub faults: BTreeMap<String, u64>,
+    /// How often the power went in each kind of job.
+    pub cuts: BTreeMap<String, u64>,
+    /// What was judged at rest, and what was left out for which reason.
+    pub judged: BTreeMap<String, u64>,
     /// How often each kind of operation was confirmed.
     pub coverage: BTreeMap<String, u64>,
     /// What did not hold.
@@ -206,6 +211,8 @@ impl Campaign {
             steps: coverage.steps,
             rounds: coverage.rounds,
             faults: coverage.fault_names(),
+            cuts: coverage.cut_names(),
+            judged: Judged::names(&coverage.judged),
             coverage: coverage.operation_names(),
             violations,
             sizes,

@@ -1,6 +1,6 @@
 //! What a simulation has exercised: no kind of fault and no kind of operation may stay at zero.
 
-use crate::fault::Fault;
+use crate::{fault::Fault, judged::Judged};
 use std::collections::BTreeMap;
 use syncline_model::Action;
 
@@ -25,23 +25,63 @@ operations! {
 }
 
 /// What else happens to records, by the names that reports use.
-const EVENTS: [&str; 9] = [
+const EVENTS: [&str; 10] = [
     "merge_followed",
     "conversion_followed",
     "review_answered",
     "plan_applied",
     "undo",
     "undo_of_undo",
+    "rest_after_undo",
     "archive_by_undo",
     "create_by_undo",
     "order_shuffled",
 ];
+
+/// What the process was at when the power went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cut {
+    /// A run.
+    Sync,
+    /// A run that a webhook caused.
+    Webhook,
+    /// The making of a plan.
+    Plan,
+    /// The first plan that is applied.
+    FirstContact,
+    /// A later one.
+    Apply,
+    /// An undo.
+    Undo,
+}
+
+impl Cut {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Sync, Self::Webhook, Self::Plan, Self::FirstContact, Self::Apply, Self::Undo];
+
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Webhook => "webhook",
+            Self::Plan => "plan",
+            Self::FirstContact => "first_contact",
+            Self::Apply => "apply",
+            Self::Undo => "undo",
+        }
+    }
+}
 
 /// Counters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// How often each fault happened.
     pub faults: BTreeMap<Fault, u64>,
+    /// How often the power went in each kind of job.
+    pub cuts: BTreeMap<Cut, u64>,
+    /// What was judged at rest, and what was left out.
+    pub judged: BTreeMap<Judged, u64>,
     /// How often each operation was confirmed.
     pub operations: BTreeMap<String, u64>,
     /// Runs of the engine.
@@ -58,6 +98,16 @@ impl Coverage {
         *self.faults.entry(fault).or_default() += 1;
     }
 
+    /// The power went.
+    pub(crate) fn cut(&mut self, of: Cut) {
+        *self.cuts.entry(of).or_default() += 1;
+    }
+
+    /// Something was judged, or left out.
+    pub(crate) fn judge(&mut self, judged: Judged) {
+        *self.judged.entry(judged).or_default() += 1;
+    }
+
     /// So many more.
     pub(crate) fn operation(&mut self, name: &str, times: u64) {
         *self.operations.entry(name.to_owned()).or_default() += times;
@@ -71,6 +121,12 @@ impl Coverage {
         for (operation, times) in &other.operations {
             self.operation(operation, *times);
         }
+        for (cut, times) in &other.cuts {
+            *self.cuts.entry(*cut).or_default() += times;
+        }
+        for (judged, times) in &other.judged {
+            *self.judged.entry(*judged).or_default() += times;
+        }
         self.rounds += other.rounds;
         self.steps += other.steps;
         self.things += other.things;
@@ -81,6 +137,14 @@ impl Coverage {
         Fault::ALL
             .iter()
             .map(|fault| (fault.name(), self.faults.get(fault).copied().unwrap_or_default()))
+            .collect()
+    }
+
+    /// All kinds of jobs that the power may go in, those in which it never did too.
+    pub fn cut_names(&self) -> BTreeMap<String, u64> {
+        Cut::ALL
+            .iter()
+            .map(|cut| (cut.name().to_owned(), self.cuts.get(cut).copied().unwrap_or_default()))
             .collect()
     }
 
@@ -102,6 +166,17 @@ mod tests {
         let none = serde_json::from_str::<Action>(r#"{"do": "dance"}"#).unwrap_err().to_string();
         let words: Vec<String> = OPERATIONS.iter().map(|word| format!("`{word}`")).collect();
         assert!(none.contains(&format!("expected one of {}", words.join(", "))), "{none}");
+    }
+
+    #[test]
+    fn cuts_are_counted_by_job_and_those_that_never_came_too() {
+        let (mut one, mut all) = (Coverage::default(), Coverage::default());
+        one.cut(Cut::FirstContact);
+        all.cut(Cut::FirstContact);
+        all.add(&one);
+        let names = all.cut_names();
+        assert_eq!((names.get("first_contact"), names.get("webhook")), (Some(&2), Some(&0)));
+        assert_eq!(names.len(), Cut::ALL.len());
     }
 
     #[test]

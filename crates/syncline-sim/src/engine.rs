@@ -2,6 +2,7 @@
 
 use crate::{
     after::Intended,
+    coverage::Cut,
     fault::Fault,
     player::Player,
     power::{Point, Standing, Stop, When},
@@ -149,6 +150,7 @@ impl Player<'_> {
         self.people.ledger.runs.push(began);
         self.world.net.note(&format!("{began} {job:?}"));
         let applies = matches!(job, Job::Apply);
+        let of = self.cut_of(&job);
         self.since = self.head()?;
         self.intended = Intended::default();
         self.world.power.arm(stop.map(stop_of));
@@ -165,7 +167,8 @@ impl Player<'_> {
                 }
                 Ended::Stopped => match self.world.power.standing() {
                     Standing::Dead => {
-                        self.count_cut(stop);
+                        self.doubt = true;
+                        self.count_cut(of, stop);
                         break JobEnd::Cut;
                     }
                     Standing::Paused => self.interrupted(stop)?,
@@ -194,13 +197,28 @@ impl Player<'_> {
             JobEnd::Cut => self.world.advance(LEASE_OVER),
             JobEnd::Came(Came::Ran { .. } | Came::Undone { .. }) | JobEnd::Failed(_) => {}
         }
-        self.world.net.note(&format!("{} ended: {end:?}", self.world.net.now()));
+        // Where the plan lies is another place each time.
+        let place = self.world.dir.path().display().to_string();
+        let ended = format!("{} ended: {end:?}", self.world.net.now()).replace(&place, "");
+        self.world.net.note(&ended);
         self.world.net.is_sound()?;
         self.after_engine()?;
         Ok(end)
     }
 
-    fn count_cut(&mut self, stop: Option<&Interruption>) {
+    /// As what a job counts if the power goes in it.
+    fn cut_of(&self, job: &Job) -> Cut {
+        match job {
+            Job::Sync => Cut::Sync,
+            Job::Plan => Cut::Plan,
+            Job::Apply if self.people.ledger.has_decided() => Cut::Apply,
+            Job::Apply => Cut::FirstContact,
+            Job::Hinted(_) => Cut::Webhook,
+            Job::Undo(_) => Cut::Undo,
+        }
+    }
+
+    fn count_cut(&mut self, of: Cut, stop: Option<&Interruption>) {
         let fault = match stop {
             Some(Interruption::CutAtJournal { when: When::Before, .. }) => Fault::CrashBeforeJournal,
             Some(Interruption::CutAtJournal { when: When::After, .. }) => Fault::CrashAfterJournal,
@@ -208,7 +226,10 @@ impl Player<'_> {
             Some(Interruption::CutAtRequest { when: When::After, .. }) => Fault::CrashAfterRequest,
             Some(Interruption::People { .. } | Interruption::OldLease { .. }) | None => return,
         };
-        self.world.net.cover(|coverage| coverage.fault(fault));
+        self.world.net.cover(|coverage| {
+            coverage.fault(fault);
+            coverage.cut(of);
+        });
     }
 
     /// What happens while a run is held between two requests.
@@ -225,6 +246,7 @@ impl Player<'_> {
                 }
             }
             Some(Interruption::OldLease { steps, .. }) => {
+                self.doubt = true;
                 self.world.advance(LEASE_OVER);
                 for step in steps {
                     self.people.act_meanwhile(self.world, step)?;
@@ -260,8 +282,9 @@ impl Player<'_> {
         self.after_engine()
     }
 
-    /// Webhooks that are due reach the process.
-    pub(crate) fn webhooks(&mut self, how: Delivered) -> Result<(), Broken> {
+    /// Webhooks that are due reach the process. The first run that they cause is stopped, if one is to be.
+    pub(crate) fn webhooks(&mut self, how: Delivered, stop: Option<&Interruption>) -> Result<(), Broken> {
+        let mut stop = stop;
         let mischief = match how {
             Delivered::Once => json!({"do": "webhooks", "reorder": false}),
             Delivered::Twice => json!({"do": "webhooks", "double": 5, "reorder": false}),
@@ -297,7 +320,7 @@ impl Player<'_> {
                 befell.insert(Fault::WebhookReordered);
             }
             latest = latest.max(occurred.into_iter().max());
-            self.job(Job::Hinted(records.clone()), None)?;
+            self.job(Job::Hinted(records.clone()), stop.take())?;
             if how == Delivered::Twice {
                 befell.insert(Fault::WebhookDoubled);
                 self.job(Job::Hinted(records), None)?;
@@ -310,15 +333,25 @@ impl Player<'_> {
     }
 
     /// Plan, then what comes between, then apply.
-    pub(crate) fn plan_and_apply(&mut self, between: &[crate::script::Step]) -> Result<JobEnd, Broken> {
-        let end = self.job(Job::Plan, None)?;
+    pub(crate) fn plan_and_apply(
+        &mut self,
+        between: &[crate::script::Step],
+        planning: Option<&Interruption>,
+        applying: Option<&Interruption>,
+    ) -> Result<JobEnd, Broken> {
+        let end = self.job(Job::Plan, planning)?;
         if !matches!(end, JobEnd::Came(Came::Planned)) {
             return Ok(end);
         }
         for step in between {
             self.people.act(self.world, step)?;
         }
-        let end = self.job(Job::Apply, None)?;
+        self.apply(applying)
+    }
+
+    /// The plan that was written last is applied.
+    pub(crate) fn apply(&mut self, stop: Option<&Interruption>) -> Result<JobEnd, Broken> {
+        let end = self.job(Job::Apply, stop)?;
         if let JobEnd::Came(_) = end {
             self.world.net.cover(|coverage| coverage.operation("plan_applied", 1));
         }

@@ -4,6 +4,7 @@
 use crate::{
     attrs,
     inspect::Fault,
+    judged::Judged,
     ledger::{PARENT, Thing},
     picture::{At, Life, Parent},
     player::Player,
@@ -37,7 +38,12 @@ impl Player<'_> {
         let follows = concerned().any(|held| {
             matches!(held.reason, HeldReason::WaitsForParent { .. } | HeldReason::WaitsForAccount)
         });
-        if excused || (follows && self.parent_waits(ctx, thing)?) || self.other_excuse(thing, &fault) {
+        if excused {
+            self.looked(Judged::DifferencesExplained);
+            return Ok(());
+        }
+        if (follows && self.parent_waits(ctx, thing)?) || self.other_excuse(thing, &fault) {
+            self.looked(Judged::DifferencesExcused);
             return Ok(());
         }
         let shown: Vec<String> = reasons.iter().map(status).collect();

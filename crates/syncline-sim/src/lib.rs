@@ -20,6 +20,7 @@ mod excuses;
 mod fault;
 mod inspect;
 mod journal;
+mod judged;
 mod ledger;
 mod links;
 mod net;
@@ -40,8 +41,9 @@ mod waiting;
 mod world;
 
 pub use campaign::{AfterViolation, Campaign, Report, Size, Watch, attempt};
-pub use coverage::Coverage;
+pub use coverage::{Coverage, Cut};
 pub use fault::Fault;
+pub use judged::Judged;
 pub use player::{Played, Told, Violation, play};
 pub use profile::Profile;
 pub use script::{Script, Step};

@@ -113,6 +113,15 @@ impl Net {
         }
     }
 
+    /// What the event log has beside its lines, and no story tells: whole texts, each with its length.
+    pub(crate) fn seal(&self, texts: &[&[u8]]) {
+        let mut wire = lock(&self.wire);
+        for text in texts {
+            wire.trace.update((text.len() as u64).to_be_bytes());
+            wire.trace.update(text);
+        }
+    }
+
     /// A line of the story only.
     pub(crate) fn tell_line(&self, line: String) {
         if let Some(told) = &mut lock(&self.wire).told {
@@ -230,6 +239,11 @@ impl Net {
         self.body(side, &request)
     }
 
+    /// Puts what a sandbox holds into the event log.
+    pub(crate) fn seal_dump(&self, side: Side) -> Result<(), String> {
+        self.dump(side, None).map(|dump| self.seal(&[&dump]))
+    }
+
     fn answered<T: DeserializeOwned>(&self, side: Side, request: &HttpRequest) -> Result<T, String> {
         let body = self.body(side, request)?;
         let body: &[u8] = if body.is_empty() { b"null" } else { &body };
@@ -337,6 +351,9 @@ impl Net {
         };
         let line = self.line(side, request, status, fault);
         self.note(&line);
+        let query = request.uri().query().unwrap_or_default();
+        let answer = result.as_ref().map_or(&[][..], |answer| answer.body());
+        self.seal(&[query.as_bytes(), request.body(), answer]);
         if self.is_told() && meets(side, request).contains(&Meets::Write) {
             self.tell_on(&format!(" {}", String::from_utf8_lossy(request.body())));
         }

@@ -85,6 +85,8 @@ impl Player<'_> {
             );
             return Ok(None);
         }
+        world.seal()?;
+        self.world.net.seal(&[&world.net.trace()]);
         let picture = world.half(Salesforce)?.with(HubSpot, world.half(HubSpot)?);
         outcome(&world, &picture).map(Some)
     }

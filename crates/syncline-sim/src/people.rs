@@ -132,7 +132,8 @@ impl People {
             }
             // Done where it is known what was written.
             Step::Overwrite { .. } => Act::Nothing,
-            Step::Webhooks { .. }
+            Step::Apply { .. }
+            | Step::Webhooks { .. }
             | Step::Sync { .. }
             | Step::Plan { .. }
             | Step::Restart

@@ -7,7 +7,7 @@ use crate::{
     people::People,
     picture::{At, Picture},
     profile::Profile,
-    script::{Interruption, Script, Shuffled, Step},
+    script::{Script, Shuffled, Step},
     side::Side,
     undo::UndoState,
     world::{Broken, World, finish},
@@ -37,7 +37,7 @@ pub struct Played {
     pub violations: Vec<Violation>,
     /// What was exercised.
     pub coverage: Coverage,
-    /// SHA-256 of the event log.
+    /// SHA-256 of the event log: its lines, what was sent and answered, and how both systems and the journal ended.
     pub trace: [u8; 32],
     /// The event log in words, where it was asked for.
     pub story: Vec<String>,
@@ -134,6 +134,7 @@ pub fn play(script: &Script, told: Told) -> Result<Played, Broken> {
         }
     }
     let violations = player.violations;
+    world.seal()?;
     Ok(Played {
         violations,
         coverage: world.net.coverage(),
@@ -166,18 +167,8 @@ impl Player<'_> {
             return Ok(());
         }
         match step {
-            Step::Webhooks { how } => self.webhooks(*how),
-            Step::Sync { stop } => {
-                self.doubt |= matches!(
-                    stop,
-                    Some(
-                        Interruption::CutAtJournal { .. }
-                            | Interruption::CutAtRequest { .. }
-                            | Interruption::OldLease { .. }
-                    )
-                );
-                self.job(Job::Sync, stop.as_ref()).map(drop)
-            }
+            Step::Webhooks { how, stop } => self.webhooks(*how, stop.as_ref()),
+            Step::Sync { stop } => self.job(Job::Sync, stop.as_ref()).map(drop),
             Step::Shuffle { of: Shuffled::First, order } => {
                 let picture = self.first.clone().unwrap_or_default();
                 self.shuffled(&picture, *order)
@@ -186,7 +177,10 @@ impl Player<'_> {
                 let picture = self.people.picture.clone();
                 self.shuffled(&picture, *order)
             }
-            Step::Plan { between } => self.plan_and_apply(between).map(drop),
+            Step::Plan { between, planning, applying } => {
+                self.plan_and_apply(between, planning.as_ref(), applying.as_ref()).map(drop)
+            }
+            Step::Apply { stop } => self.apply(stop.as_ref()).map(drop),
             Step::Restart => {
                 self.world.ctx = None;
                 Ok(())
@@ -268,7 +262,7 @@ impl Player<'_> {
     }
 
     /// No more faults; runs until one has nothing to do. Then everything is looked at.
-    fn quiesce(&mut self) -> Result<(), Broken> {
+    pub(crate) fn quiesce(&mut self) -> Result<(), Broken> {
         self.world.net.disarm();
         self.world.advance(A_DAY);
         let mut still = false;
@@ -288,7 +282,7 @@ impl Player<'_> {
                     still = true;
                 }
                 JobEnd::Came(Came::Ran { needs: Some(Needs::Confirmation(_)), .. }) => {
-                    self.plan_and_apply(&[])?;
+                    self.plan_and_apply(&[], None, None)?;
                 }
                 JobEnd::Came(Came::Ran { needs: Some(Needs::Guard(tripped)), .. }) => {
                     self.violated("liveness", format!("a guard stops a small company: {tripped:?}"));

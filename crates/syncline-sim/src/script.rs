@@ -2,6 +2,7 @@
 //! script is a script, which is what shrinking lives on.
 
 mod author;
+mod stops;
 
 use crate::{
     fault::{Fault, Meets},
@@ -58,12 +59,24 @@ pub enum Step {
     Skew { side: Side, seconds: u64 },
     /// A request of the engine will meet this.
     Fault { side: Side, fault: Fault, meets: Meets, after: usize },
-    /// Webhooks come in.
-    Webhooks { how: Delivered },
+    /// Webhooks come in; the first of their runs may be stopped.
+    Webhooks {
+        how: Delivered,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stop: Option<Interruption>,
+    },
     /// A run.
     Sync { stop: Option<Interruption> },
-    /// A plan is made, something happens, the plan is applied.
-    Plan { between: Vec<Step> },
+    /// A plan is made, something happens, the plan is applied; either may be stopped. What stops the making leaves no plan.
+    Plan {
+        between: Vec<Step>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        planning: Option<Interruption>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        applying: Option<Interruption>,
+    },
+    /// The plan that was written last is applied, again as a rule: what somebody does whose command was cut short.
+    Apply { stop: Option<Interruption> },
     /// The process ends in good order and another one starts.
     Restart,
     /// The configuration is edited.
@@ -161,6 +174,56 @@ pub enum Interruption {
     OldLease { after: usize, steps: Vec<Step> },
 }
 
+impl Interruption {
+    /// The same a little earlier, or with one of the steps that happen in it left out.
+    pub(crate) fn fewer(&self) -> Vec<Self> {
+        let mut all: Vec<Self> = self.steps().map_or_else(Vec::new, |steps| {
+            (0..steps.len())
+                .map(|left_out| {
+                    let mut fewer = self.clone();
+                    if let Self::People { steps, .. } | Self::OldLease { steps, .. } = &mut fewer {
+                        steps.remove(left_out);
+                    }
+                    fewer
+                })
+                .collect()
+        });
+        let earlier = [self.after() / 2, self.after().saturating_sub(1)];
+        all.extend(earlier.into_iter().filter(|after| *after < self.after()).map(|after| self.at(after)));
+        all
+    }
+
+    /// The same so many points earlier, if there are as many.
+    pub(crate) fn earlier(&self, points: usize) -> Option<Self> {
+        self.after().checked_sub(points).map(|after| self.at(after))
+    }
+
+    fn at(&self, point: usize) -> Self {
+        let mut same = self.clone();
+        let (Self::CutAtJournal { after, .. }
+        | Self::CutAtRequest { after, .. }
+        | Self::People { after, .. }
+        | Self::OldLease { after, .. }) = &mut same;
+        *after = point;
+        same
+    }
+
+    fn after(&self) -> usize {
+        let (Self::CutAtJournal { after, .. }
+        | Self::CutAtRequest { after, .. }
+        | Self::People { after, .. }
+        | Self::OldLease { after, .. }) = self;
+        *after
+    }
+
+    fn steps(&self) -> Option<&[Step]> {
+        match self {
+            Self::People { steps, .. } | Self::OldLease { steps, .. } => Some(steps),
+            Self::CutAtJournal { .. } | Self::CutAtRequest { .. } => None,
+        }
+    }
+}
+
 /// A world's set-up and what happens in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
@@ -223,6 +286,26 @@ mod tests {
             assert_eq!(Script::read(&script.to_text().unwrap()).unwrap(), script);
             assert!(script.steps.len() >= 100, "{}", script.steps.len());
         }
+    }
+
+    #[test]
+    fn scripts_stop_every_job_and_reach_as_far_as_a_run_does() {
+        let steps: Vec<Step> = (0..60).flat_map(|seed| Script::of_seed(seed, None).steps).collect();
+        let has = |wanted: fn(&Step) -> bool| steps.iter().any(wanted);
+        assert!(has(|step| matches!(step, Step::Webhooks { stop: Some(_), .. })));
+        assert!(has(|step| matches!(step, Step::Plan { planning: Some(_), .. })));
+        assert!(has(|step| matches!(step, Step::Plan { applying: Some(_), .. })));
+        assert!(has(|step| matches!(step, Step::Apply { stop: Some(_) })));
+        let far = |step: &Step| matches!(step, Step::Sync { stop: Some(Interruption::CutAtJournal { after, .. }) } if *after > 20);
+        assert!(steps.iter().any(far));
+    }
+
+    #[test]
+    fn a_script_from_before_plans_could_be_stopped_is_read() {
+        let text = "{\"profile\":\"leads\",\"seed\":1}\n{\"do\":\"plan\",\"between\":[]}\n\
+            {\"do\":\"webhooks\",\"how\":\"once\"}\n";
+        let script = Script::read(text).unwrap();
+        assert_eq!(script.to_text().unwrap(), text, "and written as it was");
     }
 
     #[test]

@@ -9,6 +9,8 @@ use crate::{
 
 /// At most so many plays: a script of 150 steps needs a few hundred.
 const MOST_PLAYS: usize = 2_000;
+/// So many points earlier a stop is tried when steps before it are left out.
+const EARLIER: usize = 3;
 
 /// Takes steps out as long as the script still breaks the invariant that it broke at first.
 ///
@@ -55,6 +57,19 @@ impl Shrunk {
         Ok(true)
     }
 
+    /// With fewer things a run sends fewer requests: where the last one was stopped, it is stopped a little earlier.
+    fn try_earlier(&mut self, steps: &[Step]) -> Result<bool, Broken> {
+        let Some((Step::Sync { stop: Some(stop) }, before)) = steps.split_last() else { return Ok(false) };
+        for earlier in (1..=EARLIER).filter_map(|points| stop.earlier(points)) {
+            let mut steps = before.to_vec();
+            steps.push(Step::Sync { stop: Some(earlier) });
+            if self.try_steps(steps)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn without_chunks(&mut self) -> Result<(), Broken> {
         let mut size = (self.script.steps.len() / 2).max(1);
         loop {
@@ -62,7 +77,7 @@ impl Shrunk {
             while at < self.script.steps.len() {
                 let mut steps = self.script.steps.clone();
                 steps.drain(at..(at + size).min(steps.len()));
-                if !self.try_steps(steps)? {
+                if !self.try_steps(steps.clone())? && !self.try_earlier(&steps)? {
                     at += size;
                 }
             }
@@ -91,50 +106,42 @@ impl Shrunk {
     }
 }
 
-/// Makes an interruption of one sort again, with other steps.
-type Make = fn(usize, Vec<Step>) -> Interruption;
+/// Without a stop, and the stop with fewer steps in it.
+fn less(stop: &Option<Interruption>) -> Vec<Option<Interruption>> {
+    let Some(stop) = stop else { return Vec::new() };
+    std::iter::once(None).chain(stop.fewer().into_iter().map(Some)).collect()
+}
+
+/// The steps with each of them left out.
+fn fewer(steps: &[Step]) -> Vec<Vec<Step>> {
+    let without = |left_out| {
+        let mut fewer = steps.to_vec();
+        fewer.remove(left_out);
+        fewer
+    };
+    (0..steps.len()).map(without).collect()
+}
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "what holds no further steps cannot be simpler")]
 fn simpler(step: &Step) -> Vec<Step> {
     match step {
-        Step::Sync { stop: Some(stop) } => {
-            let mut simpler = vec![Step::Sync { stop: None }];
-            let (steps, make): (&Vec<Step>, Make) = match stop {
-                Interruption::People { steps, .. } => {
-                    (steps, |after, steps| Interruption::People { after, steps })
-                }
-                Interruption::OldLease { steps, .. } => {
-                    (steps, |after, steps| Interruption::OldLease { after, steps })
-                }
-                Interruption::CutAtJournal { .. } | Interruption::CutAtRequest { .. } => return simpler,
-            };
-            let (Interruption::People { after, .. } | Interruption::OldLease { after, .. }) = stop else {
-                return simpler;
-            };
-            for left_out in 0..steps.len() {
-                let mut fewer = steps.clone();
-                fewer.remove(left_out);
-                simpler.push(Step::Sync { stop: Some(make(*after, fewer)) });
-            }
+        Step::Sync { stop } => less(stop).into_iter().map(|stop| Step::Sync { stop }).collect(),
+        Step::Apply { stop } => less(stop).into_iter().map(|stop| Step::Apply { stop }).collect(),
+        Step::Webhooks { how, stop } => {
+            less(stop).into_iter().map(|stop| Step::Webhooks { how: *how, stop }).collect()
+        }
+        Step::Plan { between, planning, applying } => {
+            let with =
+                |between: Vec<Step>, planning: &Option<Interruption>, applying: &Option<Interruption>| {
+                    Step::Plan { between, planning: planning.clone(), applying: applying.clone() }
+                };
+            let mut simpler = Vec::new();
+            simpler.extend(less(planning).iter().map(|planning| with(between.clone(), planning, applying)));
+            simpler.extend(less(applying).iter().map(|applying| with(between.clone(), planning, applying)));
+            simpler.extend(fewer(between).into_iter().map(|between| with(between, planning, applying)));
             simpler
         }
-        Step::Plan { between } => {
-            let fewer = |left_out| {
-                let mut fewer = between.clone();
-                fewer.remove(left_out);
-                Step::Plan { between: fewer }
-            };
-            (0..between.len()).map(fewer).collect()
-        }
         Step::Undo { acts, since, which, stop } => {
-            let fewer = |steps: &[Step]| -> Vec<Vec<Step>> {
-                let without = |left_out| {
-                    let mut fewer = steps.to_vec();
-                    fewer.remove(left_out);
-                    fewer
-                };
-                (0..steps.len()).map(without).collect()
-            };
             let with = |acts: Vec<Step>, since: Vec<Step>, stop: &Option<Interruption>| Step::Undo {
                 acts,
                 since,
@@ -142,9 +149,7 @@ fn simpler(step: &Step) -> Vec<Step> {
                 stop: stop.clone(),
             };
             let mut simpler = Vec::new();
-            if stop.is_some() {
-                simpler.push(with(acts.clone(), since.clone(), &None));
-            }
+            simpler.extend(less(stop).iter().map(|stop| with(acts.clone(), since.clone(), stop)));
             simpler.extend(fewer(since).into_iter().map(|since| with(acts.clone(), since, stop)));
             simpler.extend(fewer(acts).into_iter().map(|acts| with(acts, since.clone(), stop)));
             simpler

@@ -44,6 +44,27 @@ struct Wrote {
     after: Picture,
 }
 
+/// What follows an undo before it is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// Nobody did anything since: runs have nothing to write.
+    Stays,
+    /// What people did since goes its way, and all comes to rest.
+    Rests,
+    /// Nothing.
+    TakenBack,
+}
+
+impl Then {
+    fn of(since: &[Step], which: u32) -> Self {
+        match which % 2 {
+            _ if since.is_empty() => Self::Stays,
+            0 => Self::Rests,
+            _ => Self::TakenBack,
+        }
+    }
+}
+
 /// Runs that follow people's acts before a run of an undo is chosen.
 const ROUNDS: usize = 8;
 /// Attempts at an undo that something stops.
@@ -88,25 +109,39 @@ impl Player<'_> {
         if !self.violations.is_empty() {
             return Ok(());
         }
-        self.doubt |= stop.is_some();
         let undos = self.take_back(&chosen, &touched, stop)?;
         if !self.violations.is_empty() {
             return Ok(());
         }
         self.world.net.disarm();
         self.world.net.cover(|coverage| coverage.operation("undo", 1));
-        if since.is_empty() {
-            self.stays()?;
+        let mut touched = BTreeSet::new();
+        match Then::of(since, which) {
+            Then::Stays => self.stays()?,
+            Then::Rests => self.rests(&mut touched)?,
+            Then::TakenBack => {}
         }
         // What is to be taken back was done in these runs, the last first.
         for undo in undos.iter().rev() {
             if !self.violations.is_empty() {
                 return Ok(());
             }
-            self.take_back(undo, &BTreeSet::new(), None)?;
+            self.take_back(undo, &touched, None)?;
             self.world.net.cover(|coverage| coverage.operation("undo_of_undo", 1));
         }
-        self.prove_journal()
+        if !self.violations.is_empty() {
+            return Ok(());
+        }
+        self.rests(&mut touched)
+    }
+
+    /// Runs until one has nothing to write; then everything is looked at. What they changed is added.
+    fn rests(&mut self, touched: &mut BTreeSet<(At, String)>) -> Result<(), Broken> {
+        let before = self.people.picture.clone();
+        self.quiesce()?;
+        moved(&before, &self.people.picture, touched);
+        self.world.net.cover(|coverage| coverage.operation("rest_after_undo", 1));
+        Ok(())
     }
 
     /// Somebody changes what a run wrote: a value of a record that it made or changed.

@@ -3,6 +3,7 @@
 
 use crate::{
     attrs,
+    judged::Judged,
     picture::At,
     player::Player,
     script::Access,
@@ -10,7 +11,7 @@ use crate::{
     world::{Broken, finish},
 };
 use syncline_model::{
-    Kind, RecordRef,
+    AttributeName, Kind, RecordRef,
     plan::{Held, HeldReason},
 };
 
@@ -24,6 +25,7 @@ impl Player<'_> {
     pub(crate) fn waits(&mut self) -> Result<(), Broken> {
         // Where nobody can tell what came of a create, and it has no key, a person is asked; what hangs on that waits.
         if self.doubt && !self.profile.keyed() {
+            self.looked(Judged::WaitingInDoubt);
             return Ok(());
         }
         let mut idle = Vec::new();
@@ -47,14 +49,13 @@ impl Player<'_> {
 
     /// What waits for nothing that there is.
     fn idle(&self, held: &Held) -> Result<Option<String>, Broken> {
-        let Some(token) = self.token_at(&held.record) else { return Ok(None) };
-        let Some(thing) = self.people.ledger.get(token).filter(|thing| !thing.murky) else { return Ok(None) };
-        let read = held.attribute.as_ref().is_none_or(|name| {
-            EDGES.contains(&name.as_str()) || attrs::named(thing.kind, name.as_str()).is_some()
-        });
-        if !read {
+        let token = self.token_at(&held.record);
+        let thing = token.and_then(|token| self.people.ledger.get(token)).filter(|thing| !thing.murky);
+        let Some(thing) = thing.filter(|thing| is_read(thing.kind, held)) else {
+            self.looked(Judged::WaitingUnread);
             return Ok(None);
-        }
+        };
+        self.looked(Judged::Waiting);
         let is_missed = if let HeldReason::WaitsForParent { parent, .. } = &held.reason {
             self.is_missed(parent, held)
         } else {
@@ -70,8 +71,8 @@ impl Player<'_> {
         }
         let attribute = held.attribute.as_ref().map_or("*", |name| name.as_str());
         Ok(Some(format!(
-            "{} ({token}) waits with {attribute}: {}, and that is not so",
-            held.record, held.reason
+            "{} ({}) waits with {attribute}: {}, and that is not so",
+            held.record, thing.token, held.reason
         )))
     }
 
@@ -95,4 +96,10 @@ impl Player<'_> {
         let at = self.people.picture.of_side(side).map(|(at, _)| at).find(known)?;
         self.people.picture.records.get(at)?.token.as_deref()
     }
+}
+
+/// Whether it is of what the oracle reads.
+fn is_read(kind: Kind, held: &Held) -> bool {
+    let name = held.attribute.as_ref().map(AttributeName::as_str);
+    name.is_none_or(|name| EDGES.contains(&name) || attrs::named(kind, name).is_some())
 }

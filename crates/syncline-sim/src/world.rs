@@ -259,6 +259,18 @@ impl World {
         &*self.store
     }
 
+    /// How it all ended goes into the event log: what both systems hold, and the journal's account of itself, with the hash of
+    /// its chain.
+    pub(crate) fn seal(&self) -> Result<(), Broken> {
+        for side in Side::BOTH {
+            self.net.seal_dump(side).map_err(Broken)?;
+        }
+        let account =
+            finish("the journal", self.store.ledger())?.map_err(|error| Broken::new("the journal", error))?;
+        self.net.seal(&[format!("{account:?}").as_bytes()]);
+        Ok(())
+    }
+
     pub(crate) fn advance(&self, seconds: u64) {
         self.clock.pass(Duration::from_secs(seconds));
     }

@@ -51,9 +51,16 @@ fn the_corpus_shows_no_violation_and_exercises_everything() {
     println!("things {things:?}, steps {steps:?}, runs {rounds:?} a seed");
     assert!(steps.0 >= 100 && rounds.0 >= 10);
     assert!(THINGS_MADE.contains(&things.0) && THINGS_MADE.contains(&things.1), "{things:?}");
+    println!("judged {:?}", report.judged);
+    // What is left out must not become the rule.
+    let judged = |name: &str| report.judged.get(name).copied().unwrap_or_default();
+    assert!(judged("things") > 2 * judged("things_murky"), "{:?}", report.judged);
+    assert!(judged("values") > judged("values_never_agreed"), "{:?}", report.judged);
+    assert!(judged("waiting") > judged("waiting_unread"), "{:?}", report.judged);
     let missing: Vec<&String> = report
         .faults
         .iter()
+        .chain(&report.cuts)
         .chain(&report.coverage)
         .filter(|(_, count)| **count == 0)
         .map(|(name, _)| name)

@@ -33,14 +33,26 @@ fn members(of: &Value) -> Vec<&str> {
 #[test]
 fn a_clean_campaign_ends_with_0_and_its_report_has_these_members() {
     let told = report(&["--seeds", "3", "--start", "4", "--json"]);
-    let all = ["coverage", "defect", "faults", "rounds", "seeds", "start", "steps", "trace", "violations"];
+    let all = [
+        "coverage",
+        "cuts",
+        "defect",
+        "faults",
+        "judged",
+        "rounds",
+        "seeds",
+        "start",
+        "steps",
+        "trace",
+        "violations",
+    ];
     assert_eq!(members(&told), all);
     assert_eq!((&told["seeds"], &told["start"], &told["defect"]), (&3.into(), &4.into(), &Value::Null));
     assert_eq!(told["violations"], Value::Array(Vec::new()));
     assert_eq!(told["trace"].as_str().unwrap().len(), 64);
     assert!(told["steps"].as_u64() >= Some(300) && told["rounds"].as_u64() >= Some(30), "{told}");
     assert_eq!(members(&told["faults"]).len(), 22, "{told}");
-    for (part, name) in [("coverage", "create"), ("faults", "edit_during_run")] {
+    for (part, name) in [("coverage", "create"), ("faults", "edit_during_run"), ("judged", "values")] {
         assert!(told[part][name].as_u64() > Some(0), "{told}");
     }
 }
@@ -51,7 +63,7 @@ fn harder_seeds_say_so_and_equal_campaigns_have_equal_traces() {
     let (one, two) = (report(&hard), report(&[&hard[..], &["--threads", "1"]].concat()));
     assert_eq!(one, two);
     assert_eq!(one["things"], 5);
-    assert_eq!(members(&one).len(), 10);
+    assert_eq!(members(&one).len(), 12);
     assert_ne!(one["trace"], report(&["--seeds", "2", "--things", "6", "--json"])["trace"]);
 }
 

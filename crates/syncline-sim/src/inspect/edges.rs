@@ -2,6 +2,7 @@
 
 use super::{Fault, recent};
 use crate::{
+    judged::Judged,
     ledger::{Edit, OWNER, PARENT, Thing},
     picture::{At, Parent, Picture, Record},
     player::Player,
@@ -35,6 +36,7 @@ impl Player<'_> {
             Parent::None => true,
         };
         if salesforce.parent == hubspot.parent || only(salesforce, hubspot) {
+            self.looked(Judged::Parents);
             return self.parent_stands(picture, thing, &salesforce.parent);
         }
         let counts = match (&hubspot.parent, hubspot.further.first()) {
@@ -42,8 +44,10 @@ impl Player<'_> {
             (parent, _) => parent,
         };
         if !there(Side::Salesforce, &salesforce.parent) || !there(Side::HubSpot, counts) {
+            self.looked(Judged::ParentsUncertain);
             return None;
         }
+        self.looked(Judged::Parents);
         let invariant = if salesforce.parent == Parent::None || hubspot.parent == Parent::None {
             "no_orphan"
         } else {
@@ -66,6 +70,7 @@ impl Player<'_> {
         salesforce: &Record,
         hubspot: &Record,
     ) -> Option<Fault> {
+        self.looked(Judged::Participants);
         let both = |token: &String| {
             let mut there = picture.live(Side::Salesforce, token);
             let contact =
@@ -106,7 +111,11 @@ impl Player<'_> {
     }
 
     pub(super) fn owners(&self, thing: &Thing, salesforce: &Record, hubspot: &Record) -> Option<Fault> {
-        let (Some(left), Some(right)) = (&salesforce.owner, &hubspot.owner) else { return None };
+        let (Some(left), Some(right)) = (&salesforce.owner, &hubspot.owner) else {
+            self.looked(Judged::OwnersUnknown);
+            return None;
+        };
+        self.looked(Judged::Owners);
         if left == right {
             return self.stands(thing, OWNER, Some(left), "owner");
         }

@@ -5,6 +5,7 @@ mod edges;
 
 use crate::{
     attrs::{self, Attr},
+    judged::Judged,
     ledger::Thing,
     picture::{At, Parent, Picture, Record},
     player::Player,
@@ -30,7 +31,9 @@ impl Player<'_> {
         for at in 0..self.people.ledger.things.len() {
             let thing = self.people.ledger.things[at].clone();
             let live = Side::BOTH.map(|side| picture.live(side, &thing.token).collect::<Vec<_>>());
+            self.looked(thing_judged(&thing, [live[0].len(), live[1].len()]));
             let faults = match [live[0].as_slice(), live[1].as_slice()] {
+                _ if thing.murky => Vec::new(),
                 [[salesforce], [hubspot]] => self.pair(&picture, &thing, *salesforce, *hubspot),
                 [[one], []] | [[], [one]] => self.alone(&picture, &thing, *one).into_iter().collect(),
                 _ => Vec::new(),
@@ -52,6 +55,11 @@ impl Player<'_> {
         Ok(())
     }
 
+    /// Counts what was judged, or left out.
+    pub(crate) fn looked(&self, judged: Judged) {
+        self.world.net.cover(|coverage| coverage.judge(judged));
+    }
+
     /// A thing that both sides have once.
     fn pair(
         &self,
@@ -63,6 +71,7 @@ impl Player<'_> {
         let mut faults = Vec::new();
         for attr in attrs::of_kind(thing.kind) {
             if attr.name == "city" && thing.kind == Kind::Organisation && self.dropped(Change::DropCity) {
+                self.looked(Judged::ValuesNotConfigured);
                 continue;
             }
             let (left, right) = (salesforce.values.get(attr.name), hubspot.values.get(attr.name));
@@ -85,8 +94,11 @@ impl Player<'_> {
                 });
             let after = last.is_some_and(|edit| edit.side == Side::HubSpot && edit.value.as_ref() == right);
             if ruled && left.is_none() && (!ever || after) {
+                self.looked(Judged::ValuesOfARulersBlank);
                 continue;
             }
+            let agreed = thing.agreed.contains_key(attr.name);
+            self.looked(if agreed { Judged::Values } else { Judged::ValuesNeverAgreed });
             if left != right {
                 let evidence = format!(
                     "{} of {} is {left:?} in Salesforce and {right:?} in HubSpot",
@@ -258,6 +270,17 @@ impl Player<'_> {
             edges::agree(&mut thing.agreed, salesforce, hubspot);
         }
         self.people.ledger.stretch += 1;
+    }
+}
+
+/// What becomes of a thing that is live so often on each side.
+fn thing_judged(thing: &Thing, live: [usize; 2]) -> Judged {
+    match live {
+        [0, 0] => Judged::ThingsGone,
+        _ if thing.murky => Judged::ThingsMurky,
+        [1, 1] => Judged::Things,
+        [0, 1] | [1, 0] => Judged::ThingsOnOneSide,
+        [_, _] => Judged::ThingsDoubled,
     }
 }
 

@@ -52,6 +52,11 @@ impl Ledger {
         self.decided.push((began, until));
     }
 
+    /// Whether anything was decided yet: not before the first contact is through.
+    pub(crate) fn has_decided(&self) -> bool {
+        !self.decided.is_empty()
+    }
+
     /// Whether a run that found it on a side came to its end before a time. One that was cut, or was to carry out a plan
     /// from before, may have read it and agreed on nothing.
     pub(crate) fn was_decided_before(&self, thing: &Thing, side: Side, at: Timestamp) -> bool {

@@ -19,6 +19,8 @@ const FIRST: std::ops::Range<usize> = 14..24;
 const END_STREAM: u64 = 0x0065_6e64;
 /// What says which edits are of attributes that came later is drawn from, beside the seed.
 const MORE_STREAM: u64 = 0x6d6f_7265;
+/// What stops plans, their application and the runs of webhooks is drawn from, beside the seed.
+const STOPS_STREAM: u64 = 0x7374_6f70;
 /// So many of 256 edits are.
 const MORE_OFTEN: u8 = 32;
 
@@ -36,6 +38,8 @@ impl Script {
         // A stream of its own: what a seed did before there was an undo, it does still.
         author.rng = fastrand::Rng::with_seed(seed ^ END_STREAM);
         author.end();
+        author.rng = fastrand::Rng::with_seed(seed ^ STOPS_STREAM);
+        author.stops();
         Self { profile, seed, steps: author.steps }
     }
 
@@ -50,11 +54,11 @@ impl Script {
 }
 
 /// Makes scripts up.
-struct Author {
-    rng: fastrand::Rng,
+pub(super) struct Author {
+    pub(super) rng: fastrand::Rng,
     /// A stream of its own: but for what came later, a seed does what it did.
     more: fastrand::Rng,
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
 }
 
 impl Author {
@@ -68,7 +72,7 @@ impl Author {
             }
         }
         self.steps.push(Step::Wait { seconds: 3_600 });
-        self.steps.push(Step::Plan { between: Vec::new() });
+        self.steps.push(plan(Vec::new()));
         let steps = self.rng.usize(STEPS);
         let mut until_sync = 4;
         for at in 0..steps {
@@ -179,6 +183,7 @@ impl Author {
                     3 => Delivered::Reordered,
                     _ => Delivered::Lost,
                 },
+                stop: None,
             },
             91..=93 => {
                 let access = match self.rng.u8(0..4) {
@@ -280,7 +285,7 @@ impl Author {
         self.steps.push(Step::Undo { acts, since, which, stop });
     }
 
-    fn few(&mut self) -> Vec<Step> {
+    pub(super) fn few(&mut self) -> Vec<Step> {
         (0..self.rng.usize(1..4)).map(|_| self.plain()).collect()
     }
 
@@ -317,11 +322,16 @@ impl Author {
             25..=27 => Some(Interruption::OldLease { after: self.rng.usize(2..12), steps: self.few() }),
             28..=33 => {
                 let between = if self.rng.bool() { self.few() } else { Vec::new() };
-                self.steps.push(Step::Plan { between });
+                self.steps.push(plan(between));
                 return;
             }
             _ => None,
         };
         self.steps.push(Step::Sync { stop });
     }
+}
+
+/// A plan that nothing stops.
+fn plan(between: Vec<Step>) -> Step {
+    Step::Plan { between, planning: None, applying: None }
 }

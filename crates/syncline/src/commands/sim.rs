@@ -47,7 +47,8 @@ pub(crate) struct Args {
     /// End with the first seed that shows a violation
     #[arg(long)]
     stop_at_first: bool,
-    /// Print the report as JSON: seeds, start, defect, trace, steps, rounds (runs of the engine), faults, coverage, violations,
+    /// Print the report as JSON: seeds, start, defect, trace, steps, rounds (runs of the engine), faults, cuts, judged, coverage,
+    /// violations,
     /// and things where `--things` is given
     #[arg(long)]
     json: bool,
@@ -182,6 +183,8 @@ fn write_report(report: &Report, seconds: f64, out: &mut impl Write) -> std::io:
         )?;
     }
     writeln!(out, "faults: {}", counts(&report.faults))?;
+    writeln!(out, "cuts: {}", counts(&report.cuts))?;
+    writeln!(out, "judged: {}", counts(&report.judged))?;
     writeln!(out, "operations: {}", counts(&report.coverage))?;
     writeln!(
         out,
